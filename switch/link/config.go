@@ -1,0 +1,134 @@
+package link
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"cardswitch/spec"
+)
+
+// Config is all that a Network must know. Zero values of times and bounds mean the defaults.
+type Config struct {
+	Centers []CenterConfig
+	Logger  *slog.Logger // nil: slog.Default
+
+	// Listen and Dial are where connections come from; nil is TCP. Simulations bring their own.
+	Listen func(address string) (net.Listener, error)
+	Dial   func(ctx context.Context, address string) (net.Conn, error)
+
+	// Seed makes the jitter of the dialers repeatable; 0 draws one.
+	Seed uint64
+}
+
+// Role is the side of a center.
+type Role uint8
+
+// The roles.
+const (
+	Merchant Role = iota + 1
+	Issuer
+)
+
+// String is the role as the configuration writes it.
+func (r Role) String() string {
+	switch r {
+	case Merchant:
+		return "merchant"
+	case Issuer:
+		return "issuer"
+	}
+	return "unknown"
+}
+
+// SignOn says who signs on over a fresh connection.
+type SignOn uint8
+
+// The ways to sign on.
+const (
+	SignOnPeer SignOn = iota + 1 // the center sends 1804/801
+	SignOnUs                     // the switch does
+	SignOnNone                   // connected is signed on
+)
+
+// CenterConfig is one center with its lines.
+type CenterConfig struct {
+	ID      uint16 // of the registry
+	Name    string
+	Role    Role
+	Dialect *spec.Dialect
+
+	// Identities are the values of DE 32, DE 33 and DE 94 that tell this center from others that
+	// connect to the same address.
+	Identities []string
+
+	Window   int // requests in flight
+	SignOn   SignOn
+	Echo     Echo
+	Failover Failover
+	Links    []LinkConfig
+}
+
+// Echo is when a silent link is tested: after that much silence, waiting that long for the answer,
+// closing the link after that many without one.
+type Echo struct {
+	After  time.Duration // 0: never
+	Wait   time.Duration
+	Misses int
+}
+
+// Failover is when a line that still stands counts as sick. Answers later than Slow count as errors.
+type Failover struct {
+	Errors    int           // so many errors ...
+	Within    time.Duration // ... in this time ...
+	Share     int           // ... if they are at least this percentage of all outcomes
+	Slow      time.Duration
+	Hold      time.Duration // a sick or lost line isn't preferred again for so long
+	SlowStart time.Duration // then its window opens over this time
+}
+
+// LinkConfig is one line to a center: an address to listen on or one to dial.
+type LinkConfig struct {
+	ID     uint16 // of the registry
+	Name   string
+	Order  int // 0 primary, 1 standby, 2 DR
+	Listen string
+	Dial   string
+
+	From           []netip.Prefix // who may connect; empty is nobody
+	MaxConnections int            // of a listening line
+
+	Framing   Framing
+	TLS       *TLS // nil: plain
+	MaxFrame  int  // bytes after the length header
+	KeepAlive bool // an empty frame is the peer's heartbeat; otherwise a fault
+
+	QueueBytes     int           // of frames waiting to be written
+	ReadTimeout    time.Duration // silence that ends a connection
+	WriteTimeout   time.Duration // for the peer to take some bytes
+	ConnectTimeout time.Duration
+	DrainTimeout   time.Duration
+	Redial         Redial
+}
+
+// Framing is how messages are cut from the stream: length, then TPDU or header, then message.
+type Framing struct {
+	Length    string // binary2, binary4, ascii4
+	Inclusive bool   // the length counts itself
+	TPDU      bool   // 5 bytes before each message, turned around in answers
+	Header    string // hex: fixed bytes before each message, or our own TPDU
+}
+
+// TLS asks for TLS 1.3 with certificates on both sides. All of it must be there.
+type TLS struct {
+	Cert, Key, CA string   // PEM files
+	Names         []string // DNS names, one of which the peer's certificate must have
+}
+
+// Redial is the back-off of a dialer: from First doubling to Max, each with jitter; a connection
+// that stood for Stable resets it.
+type Redial struct {
+	First, Max, Stable time.Duration
+}
