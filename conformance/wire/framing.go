@@ -1,0 +1,116 @@
+package wire
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// Framing is how a link marks where a message ends. Its fields are those of the switch's own
+// configuration, so that one text describes both ends.
+type Framing struct {
+	Length    string `yaml:"length"`    // binary2 (default), binary4 or ascii4
+	Inclusive bool   `yaml:"inclusive"` // the length counts itself
+	TPDU      bool   `yaml:"tpdu"`      // five bytes in front, ends swapped in an answer
+	Header    string `yaml:"header"`    // fixed bytes in front, in hex
+}
+
+// maxFrame bounds what a peer can make us allocate.
+const maxFrame = 64 << 10
+
+// framer is a Framing made ready.
+type framer struct {
+	width, extra int
+	ascii, tpdu  bool
+	header       []byte
+}
+
+func (f Framing) compile() (framer, error) {
+	c := framer{width: 2, tpdu: f.TPDU}
+	switch f.Length {
+	case "", "binary2":
+	case "binary4":
+		c.width = 4
+	case "ascii4":
+		c.width, c.ascii = 4, true
+	default:
+		return c, fmt.Errorf("no length %q; choose binary2, binary4 or ascii4", f.Length)
+	}
+	if f.Inclusive {
+		c.extra = c.width
+	}
+	header, err := hex.DecodeString(f.Header)
+	if err != nil {
+		return c, errors.New("header: write the bytes in hex")
+	}
+	c.header = header
+	return c, nil
+}
+
+// frame puts length and headers in front of a message. tpdu is that of the question, or nil.
+func (f framer) frame(message, tpdu []byte) []byte {
+	body := len(f.header) + len(message)
+	if f.tpdu {
+		body += 5
+	}
+	out := make([]byte, 0, f.width+body)
+	n := uint64(body + f.extra)
+	switch {
+	case f.ascii:
+		out = fmt.Appendf(out, "%04d", n)
+	case f.width == 4:
+		out = binary.BigEndian.AppendUint32(out, uint32(n))
+	default:
+		out = binary.BigEndian.AppendUint16(out, uint16(n))
+	}
+	if f.tpdu {
+		out = append(out, answerTPDU(tpdu)...)
+	}
+	return append(append(out, f.header...), message...)
+}
+
+// answerTPDU swaps destination and origin; a question of our own gets a neutral one.
+func answerTPDU(tpdu []byte) []byte {
+	if len(tpdu) != 5 {
+		return []byte{0x60, 0, 0, 0, 0}
+	}
+	return []byte{tpdu[0], tpdu[3], tpdu[4], tpdu[1], tpdu[2]}
+}
+
+// next reads one frame and returns the message and its TPDU.
+func (f framer) next(r io.Reader) (message, tpdu []byte, err error) {
+	head := make([]byte, f.width)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, nil, err
+	}
+	var n uint64
+	switch {
+	case f.ascii:
+		n, err = strconv.ParseUint(string(head), 10, 16)
+		if err != nil {
+			return nil, nil, errors.New("the length isn't four digits")
+		}
+	case f.width == 4:
+		n = uint64(binary.BigEndian.Uint32(head))
+	default:
+		n = uint64(binary.BigEndian.Uint16(head))
+	}
+	fixed := uint64(f.extra + len(f.header))
+	if f.tpdu {
+		fixed += 5
+	}
+	if n < fixed || n > maxFrame {
+		return nil, nil, fmt.Errorf("a length of %d bytes", n)
+	}
+	body := make([]byte, n-uint64(f.extra))
+	if _, err := io.ReadFull(r, body); err != nil {
+		return nil, nil, fmt.Errorf("inside a message: %w", err)
+	}
+	if f.tpdu {
+		tpdu, body = body[:5], body[5:]
+	}
+	return body[len(f.header):], tpdu, nil
+}
