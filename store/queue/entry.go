@@ -1,0 +1,25 @@
+// Package queue defines what the switch still owes a center: an advice that must arrive sooner or later.
+//
+// Entries live in two places under the same id: in the queue of their center, from where store and forward delivers
+// them, or on the work list, where an operator decides. Both change only together with the journal record that says why.
+package queue
+
+import "cardswitch/spec"
+
+// Entry is one owed advice. Its message is the Advice image of the record with Seq ID.
+type Entry struct {
+	ID     uint64 // Seq of the record that holds the Advice image
+	Txn    uint64 // the transaction it belongs to
+	Card   [16]byte
+	STAN   uint32
+	MTI    spec.MTI
+	DE12   uint64 // local time of the advice, YYMMDDhhmmss
+	Reason uint16
+	At     int64 // unix nanoseconds: owed since
+}
+
+// Owed is an entry with the center it is owed to.
+type Owed struct {
+	Center uint16
+	Entry
+}
