@@ -86,7 +86,7 @@ func dial(ctx context.Context, config Config, number int) (*lane, error) {
 
 // signOn sends 1804/801 and waits for its 1814/800.
 func (l *lane) signOn(destination string) error {
-	frame, err := signOnMessage(destination, l.request.acquirer(0), time.Now())
+	frame, err := signOnMessage(destination, string(l.request.acquirer(1)), time.Now())
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,9 @@ func (m *Message) Data(n int) []byte {
 	return m.Raw[m.data[n]:m.end[n]]
 }
 
+// Offset is where the data of an element that is present begins in Raw.
+func (m *Message) Offset(n int) int { return int(m.data[n]) }
+
 // MTI is the message type as a number of four decimal digits, 1200 for a financial request.
 func (m *Message) MTI() int {
 	return int(Number(m.Raw[:4]))
