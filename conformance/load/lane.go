@@ -28,8 +28,8 @@ type lane struct {
 	counts    counts
 }
 
-// slot remembers one unanswered request. Whoever frees it stores 0 in sequence last, whoever fills it
-// stores the sequence last: so the two goroutines of an open loop share it without a lock.
+// slot remembers one unanswered request. Whoever frees it stores 0 in sequence last, whoever fills
+// it stores the sequence last: so the two goroutines of an open loop share it without a lock.
 type slot struct {
 	sequence  atomic.Uint64
 	sentAt    int64

@@ -1,10 +1,11 @@
 // Package load drives a switch as merchant centers do under full traffic and measures its answers.
 //
-// Closed loop: each connection keeps a number of requests outstanding, one goroutine a connection that
-// reads all that came, checks it and writes as many new requests in one call. Open loop: requests leave
-// at a fixed rate whatever the answers do, and latency counts from the moment a request was meant to
-// leave, so that a switch that stalls can't hide it by slowing the generator (coordinated omission).
-// Each answer is checked against its request; nothing allocates while traffic runs.
+// Closed loop: each connection keeps a number of requests outstanding, one goroutine a connection
+// that reads all that came, checks it and writes as many new requests in one call. Open loop:
+// requests leave at a fixed rate whatever the answers do, and latency counts from the moment a
+// request was meant to leave, so that a switch that stalls can't hide it by slowing the generator
+// (coordinated omission). Each answer is checked against its request; nothing allocates while
+// traffic runs.
 package load
 
 import (

@@ -6,7 +6,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Report is what a run measured and counted. Latencies are those of requests sent within the window.
+// Report is what a run measured and counted. Latencies are those of requests sent within the
+// window.
 type Report struct {
 	TPS        float64           `json:"tps"`
 	P50        int64             `json:"p50_us"`

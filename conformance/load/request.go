@@ -11,8 +11,8 @@ import (
 // maxAuditNumber is where DE 11 starts again at 1.
 const maxAuditNumber = 999999
 
-// acquirersPerLane is how many DE 32 a lane alternates when DE 11 starts again, so that (DE 11, DE 12,
-// DE 32) doesn't repeat even when a million requests leave within one second of DE 12.
+// acquirersPerLane is how many DE 32 a lane alternates when DE 11 starts again, so that (DE 11, DE
+// 12, DE 32) doesn't repeat even when a million requests leave within one second of DE 12.
 const acquirersPerLane = 2
 
 var tokyo = time.FixedZone("JST", 9*60*60)
@@ -39,7 +39,8 @@ func newRequest(lane int) (*request, error) {
 		r.acquirers[i] = []byte(id)
 	}
 	var err error
-	if r.frame, err = wire.Build("1200", elements(lane, r.cards[0], string(r.acquirers[0]))...); err != nil {
+	r.frame, err = wire.Build("1200", elements(lane, r.cards[0], string(r.acquirers[0]))...)
+	if err != nil {
 		return nil, err
 	}
 	body, _ := wire.Next(r.frame)
@@ -74,13 +75,17 @@ func elements(lane int, card, acquirer string) []wire.Element {
 		{Number: 43, Value: `AOYAMA DEPT STORE\1-2-3 KITA-AOYAMA\MINATO-KU\107-0061  TKYJPN`},
 		{Number: 48, Value: additionalData},
 		{Number: 49, Value: "392"},
-		{Number: 59, Value: "REGISTER 07 OF THE SECOND FLOOR, CASHIER 0123, WITH A COOKIE FROM THE REGISTER'S MAKER 1"},
+		{Number: 59, Value: cookie},
 	}
 }
 
 // additionalData is DE 48 as Japanese links use it: items of a tag, a length and a value.
 const additionalData = "000100210" + "0002006004711" + "0003013T000000001234" + "0004007A001234" +
-	"0005012000000001000" + "0006008\xbd\xcc\xde\xd9\xb1\xb5\xd4\xcf" + "0007010SHOE BLACK"
+	"0005012000000001000" + "0006008SHOEBOX1" + "0007010SHOE BLACK"
+
+// cookie is what a register's maker has carried and wants back, DE 59.
+const cookie = "REGISTER 07 OF THE SECOND FLOOR, CASHIER 0123, " +
+	"WITH A COOKIE FROM THE REGISTER'S MAKER 1"
 
 // size is that of a frame.
 func (r *request) size() int { return len(r.frame) }

@@ -1,7 +1,7 @@
 // Package cards is the set of test cards that loads and crash tests pay with.
 //
-// The numbers pass the Luhn check and lie in a few ranges of two issuers, thousands of different ones,
-// so that routing, the order kept per card and the keyed hashes all do real work.
+// The numbers pass the Luhn check and lie in a few ranges of two issuers, thousands of different
+// ones, so that routing, the order kept per card and the keyed hashes all do real work.
 package cards
 
 import "strconv"

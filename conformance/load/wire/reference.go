@@ -6,8 +6,9 @@ const (
 	MaxSequence = 1000000000
 )
 
-// Reference is the retrieval reference number (DE 37) of a load test: the lane (one connection of the
-// generator) and the message's number on it. It is unique for a whole run and leads back to its sender.
+// Reference is the retrieval reference number (DE 37) of a load test: the lane (one connection of
+// the generator) and the message's number on it. It is unique for a whole run and leads back to its
+// sender.
 type Reference struct {
 	Lane     uint64
 	Sequence uint64

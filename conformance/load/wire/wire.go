@@ -1,9 +1,9 @@
 // Package wire finds, patches and answers the messages of a load test by code of its own.
 //
-// Why its own: a load generator or issuer that spoke through the switch's codec would share its bugs,
-// and one that spoke through moov would be the limit of every measurement. It knows one format only,
-// the strict 1993 table in ASCII with a binary bitmap behind a two-byte length, and trusts its peers
-// no further than its own memory safety asks.
+// Why its own: a load generator or issuer that spoke through the switch's codec would share its
+// bugs, and one that spoke through moov would be the limit of every measurement. It knows one
+// format only, the strict 1993 table in ASCII with a binary bitmap behind a two-byte length, and
+// trusts its peers no further than its own memory safety asks.
 package wire
 
 import "math/bits"
@@ -117,7 +117,8 @@ func PutNumber(dst []byte, v uint64) {
 	}
 }
 
-// Next cuts the first whole message out of what a socket gave. A nil message means more must be read.
+// Next cuts the first whole message out of what a socket gave. A nil message means more must be
+// read.
 func Next(buffered []byte) (message, rest []byte) {
 	if len(buffered) < HeaderLength {
 		return nil, buffered

@@ -72,8 +72,8 @@ func TestAnswerKeepsWhatTheMatrixSays(t *testing.T) {
 	if len(rest) != 0 || !answer.Scan(body) {
 		t.Fatal("the answer can't be walked")
 	}
-	want := map[int]string{2: "4539000000000004", 3: "000000", 11: "000042", 22: "", 37: "000000000042",
-		38: "A12345", 39: "000", 43: "", 59: "cookie", 94: "12345"}
+	want := map[int]string{2: "4539000000000004", 3: "000000", 11: "000042", 22: "",
+		37: "000000000042", 38: "A12345", 39: "000", 43: "", 59: "cookie", 94: "12345"}
 	for n, value := range want {
 		if got := string(answer.Data(n)); got != value {
 			t.Errorf("element %d is %q, want %q", n, got, value)

@@ -11,8 +11,8 @@ type Element struct {
 	Value  string
 }
 
-// Build makes one framed message; the elements come in rising order. It is for templates and the few
-// messages that aren't counted in millions.
+// Build makes one framed message; the elements come in rising order. It is for templates and the
+// few messages that aren't counted in millions.
 func Build(mti string, elements ...Element) ([]byte, error) {
 	var bitmap [2]uint64
 	var body []byte
@@ -55,8 +55,8 @@ func NewEcho(mti, action string, elements ...int) Echo {
 	return e
 }
 
-// AppendAnswer appends the framed response to a scanned request: kept elements byte for byte, between
-// them DE 38 if an approval code is given, and DE 39.
+// AppendAnswer appends the framed response to a scanned request: kept elements byte for byte,
+// between them DE 38 if an approval code is given, and DE 39.
 func (e *Echo) AppendAnswer(dst []byte, m *Message, approval []byte) []byte {
 	begin := len(dst)
 	bitmap := [2]uint64{m.Bitmap[0] & e.keep[0], m.Bitmap[1] & e.keep[1]}
