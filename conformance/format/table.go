@@ -6,7 +6,8 @@ type class uint8
 const (
 	digits       class = iota + 1 // n
 	alphanumeric                  // an
-	text                          // ans, anp, ns: any printable character, katakana included
+	padded                        // anp: an and the space
+	text                          // ans, ns: any printable character, katakana included
 	binary                        // b
 	track                         // z
 	signed                        // x+n: C or D, then digits
@@ -34,7 +35,7 @@ func forms() map[int]form {
 		100: {digits, 11, 2}, 101: {text, 17, 2}, 102: {text, 28, 2}, 103: {text, 28, 2},
 		104: {text, 100, 3}, 109: {text, 84, 2}, 110: {text, 84, 2},
 
-		22: {alphanumeric, 12, 0}, 37: {text, 12, 0}, 38: {text, 6, 0}, 41: {text, 8, 0},
+		22: {alphanumeric, 12, 0}, 37: {padded, 12, 0}, 38: {padded, 6, 0}, 41: {text, 8, 0},
 		42: {text, 15, 0}, 49: {alphanumeric, 3, 0}, 50: {alphanumeric, 3, 0},
 		51: {alphanumeric, 3, 0}, 52: {binary, 8, 0}, 64: {binary, 8, 0}, 97: {signed, 17, 0},
 		98: {text, 25, 0}, 128: {binary, 8, 0},
@@ -84,8 +85,9 @@ func (c class) allows(ch byte, at int) bool {
 	switch c {
 	case digits:
 		return digit
-	case alphanumeric:
-		return digit || ch >= 'A' && ch <= 'Z' || ch >= 'a' && ch <= 'z' || ch == ' '
+	case alphanumeric, padded:
+		letter := ch >= 'A' && ch <= 'Z' || ch >= 'a' && ch <= 'z'
+		return digit || letter || ch == ' ' && c == padded
 	case text:
 		return ch >= 0x20 && ch <= 0x7e || ch >= 0xa1 && ch <= 0xdf
 	case track:

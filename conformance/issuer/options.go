@@ -1,0 +1,111 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"cardswitch/conformance/format"
+	"cardswitch/conformance/ledger"
+	"cardswitch/conformance/wire"
+)
+
+// Link is one address on which the center is reached, or from which it dials.
+type Link struct {
+	Name   string `yaml:"name"`   // primary, standby, dr
+	Listen string `yaml:"listen"` // address to listen on, or
+	Dial   string `yaml:"dial"`   // address to dial
+}
+
+// Options describe an issuer center.
+type Options struct {
+	Name        string       `yaml:"name"`
+	Institution string       `yaml:"institution"` // its own id, element 94 of what it starts
+	Peer        string       `yaml:"peer"`        // the switch's id, element 93
+	Dialect     string       `yaml:"dialect"`     // default ascii-binary
+	Framing     wire.Framing `yaml:"framing"`
+	Links       []Link       `yaml:"links"`
+	Rules       []Rule       `yaml:"rules"`
+	Latency     Delay        `yaml:"latency"` // of answers whose rule states none
+
+	SignOn          bool          `yaml:"sign_on"`          // it signs on by itself after connecting
+	RequireSignOn   bool          `yaml:"require_sign_on"`  // answers 910 until signed on
+	EchoAfter       time.Duration `yaml:"echo_after"`       // sends an echo test this often; 0: never
+	UnknownOriginal string        `yaml:"unknown_original"` // reversal of something unseen: 400 or 914
+	AdviceAction    string        `yaml:"advice_action"`    // answer to an advice, default 901
+	Keep            int           `yaml:"keep"`             // bound of the ledger for endless runs
+
+	Ledger *ledger.Postings `yaml:"-"` // shared with other processes of the same center; nil: own
+	Seed   uint64           `yaml:"seed"`
+	Logger *slog.Logger     `yaml:"-"`
+
+	// Observe sees every message as it comes in, before it's answered.
+	Observe func(link string, m *format.Message) `yaml:"-"`
+
+	ListenFunc func(address string) (net.Listener, error)                  `yaml:"-"`
+	DialFunc   func(ctx context.Context, address string) (net.Conn, error) `yaml:"-"`
+}
+
+func (o *Options) complete() error {
+	if o.Dialect == "" {
+		o.Dialect = "ascii-binary"
+	}
+	if o.UnknownOriginal == "" {
+		o.UnknownOriginal = "400"
+	}
+	if o.AdviceAction == "" {
+		o.AdviceAction = "901"
+	}
+	if o.Institution == "" {
+		o.Institution = "88888000001"
+	}
+	if o.Peer == "" {
+		o.Peer = "99999000001"
+	}
+	if o.Ledger == nil {
+		o.Ledger = ledger.NewPostings()
+	}
+	if o.Keep > 0 {
+		o.Ledger.Keep = o.Keep
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if o.ListenFunc == nil {
+		o.ListenFunc = func(address string) (net.Listener, error) {
+			return net.Listen("tcp", address)
+		}
+	}
+	if o.DialFunc == nil {
+		dialer := net.Dialer{Timeout: 5 * time.Second}
+		o.DialFunc = func(ctx context.Context, address string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", address)
+		}
+	}
+	return o.checkLinks()
+}
+
+func (o *Options) checkLinks() error {
+	if len(o.Links) == 0 {
+		return errors.New("an issuer needs a link: give it an address to listen on or to dial")
+	}
+	names := make(map[string]bool)
+	for i := range o.Links {
+		l := &o.Links[i]
+		if l.Name == "" {
+			l.Name = []string{"primary", "standby", "dr"}[min(i, 2)]
+		}
+		if names[l.Name] {
+			return fmt.Errorf("two links are called %s; give each its own name", l.Name)
+		}
+		names[l.Name] = true
+		if (l.Listen == "") == (l.Dial == "") {
+			return fmt.Errorf("link %s: give either listen or dial", l.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package pos
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"cardswitch/conformance/format"
+	"cardswitch/conformance/wire"
+)
+
+// lane is one persistent connection, dialled again whenever it ends.
+type lane struct {
+	address string
+
+	mu   sync.Mutex
+	conn *wire.Conn // nil while down or not signed on
+}
+
+// keep holds one lane open until ctx ends.
+func (p *POS) keep(ctx context.Context, l *lane) {
+	pause := 20 * time.Millisecond
+	for ctx.Err() == nil {
+		if p.connect(ctx, l) {
+			pause = 20 * time.Millisecond
+			continue
+		}
+		select {
+		case <-time.After(pause + rand.N(pause)):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, time.Second)
+	}
+}
+
+// connect dials, signs on, and stays until the connection ends. It reports whether it got on.
+func (p *POS) connect(ctx context.Context, l *lane) bool {
+	nc, err := p.options.DialFunc(ctx, l.address)
+	if err != nil {
+		return false
+	}
+	c, err := wire.Open(nc, wire.Options{
+		Format:     p.format,
+		Framing:    p.options.Framing,
+		Received:   func(c *wire.Conn, m *format.Message) { p.received(l, c, m) },
+		Unreadable: func(*wire.Conn, []byte, error) { p.count(func(s *Stats) { s.Unreadable++ }) },
+	})
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	if !p.options.NoSignOn {
+		wait, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := p.manage(wait, c, "801")
+		cancel()
+		if err != nil {
+			return false
+		}
+	}
+	p.put(l, c)
+	defer p.put(l, nil)
+	p.count(func(s *Stats) { s.Connections++ })
+	select {
+	case <-c.Done():
+	case <-ctx.Done():
+		if !p.options.NoSignOn {
+			wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			_ = p.manage(wait, c, "802") // we leave anyway
+		}
+	}
+	return true
+}
+
+// manage sends an 1804 on one connection and waits for its acceptance.
+func (p *POS) manage(ctx context.Context, c *wire.Conn, function string) error {
+	m := p.stamp(format.New("1804")).
+		Set(24, function).
+		Set(93, p.options.Peer).
+		Set(94, p.options.Institution)
+	reply := p.expect(m)
+	defer p.forget(m)
+	if err := c.Send(m); err != nil {
+		return err
+	}
+	select {
+	case a := <-reply:
+		if a.Get(39) != "800" {
+			return fmt.Errorf("function %s answered %s", function, a.Get(39))
+		}
+		return nil
+	case <-c.Done():
+		return wire.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// received takes one message of the host, in the order they came.
+func (p *POS) received(l *lane, c *wire.Conn, m *format.Message) {
+	switch {
+	case m.IsResponse():
+		p.answered(m)
+	case strings.HasPrefix(m.MTI, "180"):
+		if m.Get(24) == "802" {
+			p.put(l, nil)
+		}
+		if m.Get(24) == "801" {
+			p.put(l, c)
+		}
+		if err := c.Send(format.Answer(m, "800")); err != nil {
+			p.count(func(s *Stats) { s.Undelivered++ })
+		}
+	default:
+		p.count(func(s *Stats) { s.Unasked++ })
+	}
+}
+
+// put says which connection a lane offers, and wakes whoever waits for one.
+func (p *POS) put(l *lane, c *wire.Conn) {
+	l.mu.Lock()
+	l.conn = c
+	l.mu.Unlock()
+	p.mu.Lock()
+	close(p.changed)
+	p.changed = make(chan struct{})
+	p.mu.Unlock()
+}
+
+// pick takes the next usable connection in turn.
+func (p *POS) pick() *wire.Conn {
+	start := p.turn.Add(1)
+	for n := range uint64(len(p.lanes)) {
+		l := p.lanes[(start+n)%uint64(len(p.lanes))]
+		l.mu.Lock()
+		c := l.conn
+		l.mu.Unlock()
+		if c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// connection waits for a usable connection.
+func (p *POS) connection(ctx context.Context) *wire.Conn {
+	for {
+		p.mu.Lock()
+		changed := p.changed
+		p.mu.Unlock()
+		if c := p.pick(); c != nil {
+			return c
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
