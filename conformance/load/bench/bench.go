@@ -1,0 +1,141 @@
+// Package bench measures the switch on this machine: throughput, latency, cost and the money count.
+//
+// Load generator, switch and issuers are processes of their own on loopback, the journal is durable
+// on a real disk, and a switch built plainly on moov-io packages runs the same load as a baseline.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The aims for the switch at the peak load.
+const (
+	aimTPS   = 100_000
+	aimCPU   = 10 // µs a transaction
+	aimRatio = 5  // times the moov-based switch
+)
+
+// The switches that are measured.
+const (
+	switchOurs = "cardswitch"
+	switchMoov = "moov"
+)
+
+// Load is a way of loading a switch.
+type Load struct {
+	Name        string
+	Connections int
+	Outstanding int
+	Open        bool // at a fixed rate, half of what the peak load reached
+}
+
+var (
+	loadPeak = Load{Name: "4x512", Connections: 4, Outstanding: 512}
+	loadMany = Load{Name: "64x8", Connections: 64, Outstanding: 8}
+	loadLone = Load{Name: "1x1", Connections: 1, Outstanding: 1}
+	loadOpen = Load{Name: "open", Connections: 4, Open: true}
+)
+
+// step is one row of the table.
+type step struct {
+	of   string
+	load Load
+}
+
+// steps in the order they run. The moov-based switch comes last: its garbage shall not be in the
+// way.
+func steps() []step {
+	return []step{
+		{switchOurs, loadPeak}, {switchOurs, loadMany}, {switchOurs, loadLone}, {switchOurs, loadOpen},
+		{switchMoov, loadPeak}, {switchMoov, loadMany},
+	}
+}
+
+// Options are what a user may choose.
+type Options struct {
+	Program  string // the cardswitch program, which is also every part
+	Dir      string // the folder for journals, on the disk to measure
+	Duration time.Duration
+	WarmUp   time.Duration
+	Runs     int
+	Only     []string // "4x512", "moov", "moov/64x8"; empty: all
+	Rate     int      // of the open loop; 0: half the peak
+	Profile  string   // folder for CPU profiles of the switch; empty: none
+	Progress io.Writer
+}
+
+// Run measures every step and returns the medians.
+func Run(ctx context.Context, o Options) (Result, error) {
+	dir, err := os.MkdirTemp(o.Dir, "cardswitch-bench-")
+	if err != nil {
+		return Result{}, fmt.Errorf("bench: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	o.Dir = dir
+	machine, err := describe(dir)
+	if err != nil {
+		return Result{}, err
+	}
+	var measures []Measure
+	for _, s := range steps() {
+		if !o.wants(s) {
+			continue
+		}
+		rate, err := o.rate(s, measures)
+		if err != nil {
+			return Result{}, err
+		}
+		var runs []Measure
+		for i := range o.Runs {
+			fmt.Fprintf(o.Progress, "%s at %s, run %d of %d\n", s.of, s.load.Name, i+1, o.Runs)
+			m, err := measure(ctx, o, s, rate)
+			if err != nil {
+				return Result{}, fmt.Errorf("%s at %s: %w", s.of, s.load.Name, err)
+			}
+			runs = append(runs, m)
+		}
+		measures = append(measures, median(runs))
+	}
+	if len(measures) == 0 {
+		return Result{}, fmt.Errorf("bench: nothing matches %s", strings.Join(o.Only, ", "))
+	}
+	return newResult(machine, measures), nil
+}
+
+func (o Options) wants(s step) bool {
+	if len(o.Only) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(o.Only, func(word string) bool {
+		return word == s.of || word == s.of+"/"+s.load.Name || word == s.load.Name && s.of == switchOurs
+	})
+}
+
+// rate is that of an open loop: given, or half of the peak measured before.
+func (o Options) rate(s step, before []Measure) (int, error) {
+	if !s.load.Open || o.Rate > 0 {
+		return o.Rate, nil
+	}
+	for _, m := range before {
+		if m.Switch == s.of && m.Load == loadPeak.Name {
+			return int(m.TPS / 2), nil
+		}
+	}
+	return 0, fmt.Errorf("bench: the open loop takes half the rate of %s: measure that too, "+
+		"or give a rate", loadPeak.Name)
+}
+
+// profile is the file for the CPU profile of one step, "" if none is wanted.
+func (o Options) profile(s step) string {
+	if o.Profile == "" {
+		return ""
+	}
+	return filepath.Join(o.Profile, s.of+"-"+s.load.Name+".pprof")
+}

@@ -1,0 +1,148 @@
+// Package stage sets up a switch for load and crash tests: folder, configuration, routes, process.
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"cardswitch/conformance/load/cards"
+	"cardswitch/conformance/load/process"
+)
+
+// Institution is the switch's own id on the stage.
+const Institution = "99999000001"
+
+// Stage is what a switch is started with. The zero times are the defaults of a benchmark.
+type Stage struct {
+	Program     string     // the cardswitch program
+	Dir         string     // configuration, journal and keys go here
+	Merchants   string     // address the merchants' listener gets
+	HTTP        string     // address of the metrics
+	Issuers     [][]string // of each issuer the addresses of its links, primary first
+	Acquirers   []string   // DE 32 that the merchant center may use
+	Connections int        // that the merchant center may open
+
+	MerchantTime time.Duration // T1
+	IssuerTime   time.Duration // T2
+	Repeat       time.Duration // first repeat of an owed advice, and the wait for its answer
+	Hold         time.Duration // how long a link that failed rests
+}
+
+// New chooses free ports and fills in the defaults.
+func New(program, dir string, issuers [][]string) (*Stage, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	return &Stage{
+		Program: program, Dir: dir, Merchants: ports[0], HTTP: ports[1], Issuers: issuers,
+		Connections: 64, MerchantTime: 25 * time.Second, IssuerTime: 20 * time.Second,
+		Repeat: 5 * time.Second, Hold: 30 * time.Second,
+	}, nil
+}
+
+// freePorts lets the system choose: another program may take one before the switch does, rarely.
+func freePorts(n int) ([]string, error) {
+	var addresses []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		addresses = append(addresses, l.Addr().String())
+	}
+	return addresses, nil
+}
+
+// Socket is the operators' socket of the switch.
+func (s *Stage) Socket() string { return filepath.Join(s.Dir, "admin.sock") }
+
+// Write writes configuration and routes.
+func (s *Stage) Write() error {
+	if len(s.Issuers) == 0 || len(s.Acquirers) == 0 {
+		return errors.New("stage: needs issuers and acquirers")
+	}
+	var config strings.Builder
+	if err := configuration.Execute(&config, s); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	if err := os.WriteFile(s.File("cardswitch.yaml"), []byte(config.String()), 0o600); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	var routes strings.Builder
+	routes.WriteString("ranges:\n")
+	for _, r := range cards.Ranges() {
+		fmt.Fprintf(&routes, "  - {prefix: %q, luhn: true, destinations: [issuer-%d]}\n",
+			r.Prefix, r.Issuer%len(s.Issuers))
+	}
+	if err := os.WriteFile(s.File("routes.yaml"), []byte(routes.String()), 0o600); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	return nil
+}
+
+// File is a file of the stage.
+func (s *Stage) File(name string) string { return filepath.Join(s.Dir, name) }
+
+// Start starts the switch on what Write wrote.
+func (s *Stage) Start(ctx context.Context, flags ...string) (*process.Child, error) {
+	args := append([]string{"start", "--config", s.File("cardswitch.yaml")}, flags...)
+	return process.Start(ctx, "the switch", s.Program, args...)
+}
+
+var configuration = template.Must(template.New("").Funcs(template.FuncMap{
+	"quoted": func(list []string) string { return `"` + strings.Join(list, `", "`) + `"` },
+}).Parse(`node: stage
+institution: "` + Institution + `"
+data:
+  dir: {{printf "%q" (.File "data")}}
+  key_file: {{printf "%q" (.File "data.key")}}
+  create_key: true
+  retention_days: 90
+  min_free_mb: 256
+admin: {socket: {{printf "%q" .Socket}}, http: "{{.HTTP}}"}
+log: {level: warn, format: text}
+routing: {files: [routes.yaml]}
+centers:
+  - name: merchants
+    role: merchant
+    dialect: ascii-binary
+    acquirers: [{{quoted .Acquirers}}]
+    timezone: Asia/Tokyo
+    window: 65536
+    answer_time: {{.MerchantTime}}
+    sign_on: peer
+    links:
+      - name: a
+        listen: "{{.Merchants}}"
+        from: ["127.0.0.0/8"]
+        max_connections: {{.Connections}}
+        framing: {length: binary2}
+{{- $stage := . }}
+{{- range $i, $links := .Issuers}}
+  - name: issuer-{{$i}}
+    role: issuer
+    dialect: ascii-binary
+    timezone: Asia/Tokyo
+    window: 65536
+    forwarding_id: true
+    answer_time: {{$stage.IssuerTime}}
+    sign_on: us
+    failover: {errors: 5, within: 10s, slow: 5s, hold: {{$stage.Hold}}}
+    saf:
+      first: {{$stage.Repeat}}
+      wait: {{$stage.Repeat}}
+    links:
+{{- range $order, $address := $links}}
+      - {name: l{{$order}}, order: {{$order}}, dial: "{{$address}}", framing: {length: binary2}}
+{{- end}}
+{{- end}}
+`))
