@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"cardswitch/store"
+)
+
+// NotFoundError says that what an operator named isn't there.
+type NotFoundError struct{ What, Hint string }
+
+func (e *NotFoundError) Error() string { return e.What }
+
+// wrongError says that what an operator asked makes no sense.
+type wrongError struct{ what string }
+
+func (e *wrongError) Error() string { return e.what }
+
+func answer(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	// The only error left is that nobody listens any more.
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	status, problem := http.StatusInternalServerError, Problem{Error: err.Error()}
+	var missing *NotFoundError
+	var wrong *wrongError
+	var failed *store.Error
+	switch {
+	case errors.As(err, &missing):
+		status, problem.Hint = http.StatusNotFound, missing.Hint
+	case errors.Is(err, store.ErrNotFound):
+		status = http.StatusNotFound
+		problem.Hint = "see `cardswitch journal tail` for the numbers of transactions"
+	case errors.As(err, &wrong):
+		status = http.StatusBadRequest
+	case errors.As(err, &failed):
+		problem = Problem{Error: failed.Op + ": " + failed.Err.Error(), Hint: failed.Hint}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(problem)
+}
+
+// body reads a small JSON value and nothing else.
+func body(w http.ResponseWriter, r *http.Request, into any) error {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return &wrongError{"the body is not what this asks for: " + err.Error()}
+	}
+	return nil
+}
+
+func pathNumber(r *http.Request, name string) (uint64, error) {
+	n, err := strconv.ParseUint(r.PathValue(name), 10, 64)
+	if err != nil {
+		return 0, &wrongError{strconv.Quote(r.PathValue(name)) + " is not a number"}
+	}
+	return n, nil
+}

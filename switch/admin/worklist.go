@@ -1,0 +1,87 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/txn"
+)
+
+func (s *Server) worklist(w http.ResponseWriter, _ *http.Request) {
+	items := []WorkItem{}
+	for owed, err := range s.Journal.WorkList() {
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		item := WorkItem{
+			ID:         owed.ID,
+			Txn:        owed.Txn,
+			Center:     s.Names.Name(owed.Center),
+			MTI:        owed.MTI.String(),
+			STAN:       fmt.Sprintf("%06d", owed.STAN),
+			Reason:     owed.Reason,
+			ReasonText: txn.Reason(owed.Reason).String(),
+			Since:      time.Unix(0, owed.At),
+		}
+		if err := s.addHistory(&item); err != nil {
+			refuse(w, err)
+			return
+		}
+		items = append(items, item)
+	}
+	answer(w, items)
+}
+
+// addHistory takes from the transaction what the entry itself doesn't keep.
+func (s *Server) addHistory(item *WorkItem) error {
+	records, err := s.Journal.Transaction(item.Txn)
+	if err != nil {
+		return err
+	}
+	for i := range records {
+		r := &records[i]
+		if !r.PAN.IsZero() {
+			item.PAN = r.PAN.String()
+		}
+		if r.Amount != 0 {
+			item.Amount = r.Amount
+		}
+		if r.Advice == item.ID && r.Action != 0 {
+			item.Action = fmt.Sprintf("%03d", r.Action)
+		}
+	}
+	return nil
+}
+
+func (s *Server) resolve(w http.ResponseWriter, r *http.Request) {
+	id, err := pathNumber(r, "id")
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	resolution := cardswitch.Resolution{Act: r.PathValue("act")}
+	if resolution.Act != "retry" && resolution.Act != "drop" {
+		refuse(w, &wrongError{fmt.Sprintf("the work list knows no %q", resolution.Act)})
+		return
+	}
+	var signed struct{ Who, Why string }
+	if err := body(w, r, &signed); err != nil {
+		refuse(w, err)
+		return
+	}
+	// Money may hang on it, so nobody does it unnamed.
+	resolution.Who, resolution.Why = strings.TrimSpace(signed.Who), strings.TrimSpace(signed.Why)
+	if resolution.Who == "" || resolution.Why == "" {
+		refuse(w, &wrongError{"who and why must be said: they are kept in the journal"})
+		return
+	}
+	if err := s.Switch.Resolve(id, resolution); err != nil {
+		refuse(w, err)
+		return
+	}
+	answer(w, Done{fmt.Sprintf("%d: %s", id, resolution.Act)})
+}
