@@ -88,16 +88,11 @@ func part(ctx context.Context, o Options, name string, order any) (*process.Chil
 }
 
 func start(ctx context.Context, o Options, s step, dir string, issuers []string) (*subject, error) {
-	if s.of == switchMoov {
-		child, err := part(ctx, o, PartMoov, moovOrder{Issuers: issuers, Connections: 1})
-		if err != nil {
-			return nil, err
-		}
-		var opened hello
-		if err := child.Read(&opened); err != nil {
-			return nil, err
-		}
-		return &subject{child: child, address: opened.Addresses[0]}, nil
+	switch s.of {
+	case switchMoov:
+		return startMoov(ctx, o, moovOrder{Issuers: issuers, Connections: 1})
+	case switchMoov8:
+		return startMoov(ctx, o, moovOrder{Issuers: issuers, Connections: 1, GOGC: 800})
 	}
 	links := make([][]string, len(issuers))
 	for i, address := range issuers {
@@ -120,6 +115,18 @@ func start(ctx context.Context, o Options, s step, dir string, issuers []string)
 		return nil, err
 	}
 	return &subject{child: child, address: st.Merchants, http: st.HTTP}, nil
+}
+
+func startMoov(ctx context.Context, o Options, order moovOrder) (*subject, error) {
+	child, err := part(ctx, o, PartMoov, order)
+	if err != nil {
+		return nil, err
+	}
+	var opened hello
+	if err := child.Read(&opened); err != nil {
+		return nil, err
+	}
+	return &subject{child: child, address: opened.Addresses[0]}, nil
 }
 
 // signedOn waits until the switch has signed on with every issuer.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"cardswitch/conformance/load"
@@ -39,6 +40,7 @@ type issuerOrder struct {
 type moovOrder struct {
 	Issuers     []string `json:"issuers"`
 	Connections int      `json:"connections"`
+	GOGC        int      `json:"gogc"` // 0: the default
 }
 
 // hello is the first line of a part that listens.
@@ -125,6 +127,9 @@ func runIssuer(ctx context.Context, o issuerOrder, in io.Reader, out io.Writer) 
 }
 
 func runMoov(o moovOrder, in io.Reader, out io.Writer) error {
+	if o.GOGC > 0 {
+		debug.SetGCPercent(o.GOGC)
+	}
 	s, err := baseline.Start(baseline.Config{
 		Listen: "127.0.0.1:0", Issuers: o.Issuers, Connections: o.Connections,
 	})

@@ -117,7 +117,7 @@ func (i *Issuer) close() {
 // seen remembers each retrieval reference number of a load run: one bit each, in pages made when
 // first needed, so that a second posting is found at any distance from the first.
 type seen struct {
-	pages [wire.MaxLanes][wire.MaxSequence >> pageBits]atomic.Pointer[page]
+	pages [wire.MaxLanes][wire.MaxSequence>>pageBits + 1]atomic.Pointer[page]
 }
 
 const pageBits = 20
