@@ -85,7 +85,9 @@ func (p *POS) advise(ctx context.Context, m *format.Message, rrn string) ledger.
 // Cancel takes back an approved transaction, the 取消 of the same day.
 func (p *POS) Cancel(ctx context.Context, d Done) ledger.Receipt {
 	r := p.undo(ctx, d.Message, d.Receipt.RRN, "4000", ledger.Cancelled)
-	p.report(r)
+	if r.State != ledger.Approved { // refused: it stands as it was counted
+		p.report(r)
+	}
 	return r
 }
 

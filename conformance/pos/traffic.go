@@ -9,7 +9,8 @@ import (
 )
 
 // Run sends the mix until Total is reached or ctx ends, then lets what is in flight come to its
-// end for as long as Settle allows. Whatever is unknown then says so in its receipt.
+// end for as long as Settle allows. Whatever is unknown then says so in its receipt. The context
+// given to Start must outlive that of Run, or there are no connections left to settle on.
 func (p *POS) Run(ctx context.Context) error {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
