@@ -63,16 +63,18 @@ const (
 // CenterConfig is one institution's computer center. Fields that only one role
 // has are marked; Validate refuses them in the other.
 type CenterConfig struct {
-	Name       string        `yaml:"name"`
-	Role       string        `yaml:"role"`
-	Dialect    string        `yaml:"dialect"`
-	Timezone   string        `yaml:"timezone"`
-	Window     int           `yaml:"window"`      // requests in flight
-	AnswerTime time.Duration `yaml:"answer_time"` // T1 of a merchant, T2 of an issuer
-	SignOn     string        `yaml:"sign_on"`
-	Echo       EchoConfig    `yaml:"echo"`
-	Rules      RulesConfig   `yaml:"rules,omitempty"`
-	Links      []LinkConfig  `yaml:"links"`
+	Name    string `yaml:"name"`
+	Role    string `yaml:"role"`
+	Dialect string `yaml:"dialect"`
+	// Institution is the center's own id, DE 93 of the network management that we send it.
+	Institution string        `yaml:"institution,omitempty"`
+	Timezone    string        `yaml:"timezone"`
+	Window      int           `yaml:"window"`      // requests in flight
+	AnswerTime  time.Duration `yaml:"answer_time"` // T1 of a merchant, T2 of an issuer
+	SignOn      string        `yaml:"sign_on"`
+	Echo        EchoConfig    `yaml:"echo"`
+	Rules       RulesConfig   `yaml:"rules,omitempty"`
+	Links       []LinkConfig  `yaml:"links"`
 
 	// Of merchants only.
 	Acquirers          []string `yaml:"acquirers,omitempty"`  // DE 32 it may use, else 905

@@ -23,6 +23,7 @@ const (
 	Repeated                   // a repeat got the kept answer
 	Event                      // a link, the process or the configuration changed
 	Resolved                   // an operator acted on the work list
+	Reversed                   // the merchant reversed the transaction Txn; Advice is its reversal
 )
 
 // Role says which message of a transaction an image is.
@@ -94,7 +95,8 @@ func (r *Record) Image(role Role) *Image {
 }
 
 var kindNames = [...]string{"", "opened", "closed", "settled", "delivered", "shelved", "late",
-	"originated", "moved", "repeated", "event", "resolved"}
+	"originated", "moved", "repeated", "event", "resolved",
+	"reversed"}
 
 var roleNames = [...]string{"", "request", "forward", "answer", "reply", "advice", "advice answer"}
 

@@ -1,0 +1,252 @@
+package cardswitch
+
+import (
+	"time"
+
+	"cardswitch/spec"
+	"cardswitch/store/journal"
+	"cardswitch/store/queue"
+	"cardswitch/switch/link"
+	"cardswitch/switch/saf"
+	"cardswitch/switch/service/authorization"
+	"cardswitch/switch/txn"
+)
+
+// match finds the row that an answer belongs to: our trace number finds it, and what the answer
+// must echo has to agree. A partner that puts its own local time into answers is met in the field
+// (reference iso8583-1993 section 5.1), so DE 12 is compared only where the profile asks for it.
+func (s *Switch) match(c *center, a *arrival) *txn.Row {
+	r := c.rows.Find(a.stan)
+	if r == nil || r.MTI.Response() != a.mti {
+		return nil
+	}
+	if r.Kind == txn.Management {
+		return r
+	}
+	if a.localTime != r.LocalTime || (a.msg.Has(32) && a.acquirer != r.Acquirer) {
+		return nil
+	}
+	return r
+}
+
+// answered closes a forwarded request with what the issuer said.
+func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arrival) {
+	from := s.centers[r.Source]
+	asked := &s.askedAs
+	if r.State != txn.Closed && !from.dialect.Index(asked, r.Raw).OK() {
+		return // can't be: it was indexed when it came
+	}
+	in := txn.Answer{Action: a.msg.ActionCode(), Closed: r.State == txn.Closed,
+		Cancelled: r.State == txn.Cancelled, Reachable: from.link.Best() != nil}
+	if !in.Closed {
+		a.fault = c.rules.CheckAnswer(asked, a.msg)
+		in.Valid = a.refused == txn.None && a.fault.OK()
+	}
+	d := authorization.Answer(in)
+	switch d.Act {
+	case txn.Note:
+		s.late(now, l, c, r, a, d)
+	case txn.Relay:
+		s.relay(now, l, c, from, r, a, d)
+	default:
+		s.close(now, from, c, r, d, a)
+	}
+}
+
+// relay gives the issuer's answer to the merchant, with the merchant's own trace number.
+func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *arrival,
+	d txn.Decision) {
+	at := len(s.pending.out)
+	s.edit.Reset()
+	s.edit.SetNumber(11, uint64(r.Key.STAN()))
+	if s.askedAs.Has(33) {
+		s.edit.Set(33, s.askedAs.Append(s.value[:0], 33))
+	} else {
+		s.edit.Remove(33)
+	}
+	var fault spec.Fault
+	s.pending.out, fault = from.dialect.Append(s.pending.out, a.msg, &s.edit)
+	if !fault.OK() {
+		s.pending.out = s.pending.out[:at]
+		a.fault = fault
+		s.close(now, from, c, r, authorization.Answer(txn.Answer{Action: int(d.Action),
+			Cancelled: r.State == txn.Cancelled}), a)
+		return
+	}
+	rec := s.closing(now, r, d)
+	s.addMessage(rec, journal.Answer, l.ID(), c, a.msg, &s.askedAs, journal.Request)
+	s.addImage(rec, journal.Reply, 0, from, s.pending.out[at:], &s.askedAs, journal.Request)
+	s.pending.batch.Append(rec)
+	s.answerTo(from, r, at)
+	s.end(now, from, c, r, d, true)
+	c.rows.Drop(r)
+}
+
+// close ends a forwarded request with an answer of the switch's own and owes the reversal that the
+// decision says. The row stays as the mark by which a late answer is known. a is the answer that
+// led to it, nil if there was none. askedAs must hold the request.
+func (s *Switch) close(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival) {
+	rec := s.closing(now, r, d)
+	if a != nil && a.refused == txn.None {
+		s.addMessage(rec, journal.Answer, 0, c, a.msg, &s.askedAs, journal.Request)
+	}
+	if a != nil && !a.fault.OK() {
+		rec.Text = a.fault.Err().Error()
+	}
+	at, ok := s.writeReply(from, &s.askedAs, r.Asked, d.Action)
+	if ok {
+		s.addImage(rec, journal.Reply, 0, from, s.pending.out[at:], &s.askedAs, journal.Request)
+		s.answerTo(from, r, at)
+	}
+	var item *saf.Item
+	if d.Owe != 0 {
+		item = s.writeReversal(now, c, r, d, rec)
+	}
+	id := s.pending.batch.Append(rec)
+	if item != nil {
+		item.ID, item.Txn = id, r.Txn
+		s.owe(c, item)
+		c.metrics.reversals.Inc()
+	}
+	s.end(now, from, c, r, d, false)
+	if d.Reason == txn.NeverLeft {
+		s.wheel.Lift(r)
+		c.rows.Drop(r)
+		return
+	}
+	s.wheel.Set(r, now+int64(lateKept))
+}
+
+// writeReversal builds the reversal that the switch owes for a request whose outcome it doesn't
+// know, and adds its image to the record.
+func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision,
+	rec *journal.Record) *saf.Item {
+	stan, ok := c.rows.Fresh()
+	if !ok {
+		stan = r.STAN // a million are waiting; the original's own number is still unmistakable
+	}
+	s.edit.Reset()
+	s.edit.SetMTI(0x1420)
+	s.edit.KeepOnly(reversalElements())
+	s.edit.SetNumber(11, uint64(stan))
+	s.edit.SetNumber(24, 400)
+	s.edit.SetNumber(25, uint64(d.Owe))
+	o := spec.Original{MTI: r.MTI, STAN: r.STAN, LocalTime: r.LocalTime,
+		Acquirer: r.Acquirer, AcquirerLen: r.Key.AcquirerLen()}
+	s.edit.Set(56, o.Append(s.value[:0]))
+	if c.config.ForwardingID {
+		s.edit.Set(33, s.institution)
+	}
+	var fault spec.Fault
+	s.scratch, fault = c.dialect.Append(s.scratch[:0], &s.askedAs, &s.edit)
+	if !fault.OK() {
+		s.log.Error("a reversal cannot be written", "txn", r.Txn, "center", c.name,
+			"error", fault.Err(), "hint", "compare the dialects; reverse it by hand")
+		return nil
+	}
+	s.addImage(rec, journal.Advice, 0, c, s.scratch, &s.askedAs, journal.Request)
+	return &saf.Item{Entry: queue.Entry{Card: r.Card, STAN: stan, MTI: 0x1420,
+		DE12: r.LocalTime, Reason: d.Owe, At: now}, Due: now}
+}
+
+// reversalElements are the elements of the original that its reversal carries
+// (reference iso8583-1993 section 4, column 1420).
+func reversalElements() spec.Bitmap {
+	return spec.Elements(2, 3, 4, 5, 7, 9, 12, 14, 16, 19, 22, 26, 28, 29, 32, 33, 34, 37, 41, 42,
+		43, 46, 49, 50, 59, 102, 103)
+}
+
+// closing starts the record of a forwarded request's end.
+func (s *Switch) closing(now int64, r *txn.Row, d txn.Decision) *journal.Record {
+	s.images = s.images[:0]
+	s.rec = journal.Record{At: now, Kind: journal.Closed, Txn: r.Txn, MTI: r.MTI,
+		Center: r.Source, Dest: r.Dest, STAN: r.STAN, Action: d.Action,
+		Reason: uint16(d.Reason), Amount: r.Amount, Key: r.Key}
+	return &s.rec
+}
+
+// answerTo releases what stands in pending.out from at on as the answer to a row's question.
+func (s *Switch) answerTo(from *center, r *txn.Row, at int) {
+	l, ok := r.From.(*link.Link)
+	if !ok {
+		return // asked before a restart: the merchant repeats its question
+	}
+	s.pending.effects = append(s.pending.effects, effect{kind: sendAnswer, link: l, to: from,
+		prefix: r.Prefix, from: at, end: len(s.pending.out)})
+}
+
+// end notes a transaction's outcome in the tables.
+func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, answered bool) {
+	event := txn.TimeIsUp
+	if answered {
+		event = txn.AnswerCame
+	}
+	cancelled := r.State == txn.Cancelled
+	r.State, _ = r.State.After(event)
+	s.wheel.Lift(r)
+	from.inFlight--
+	if r.Sent != nil {
+		r.Sent.Reported(answered, time.Duration(now-r.Arrived))
+		r.Sent.Release()
+	}
+	q, ok := s.questions.Find(r.Key)
+	if ok {
+		q.Flags |= txn.Ended
+		q.Action = d.Action
+		if d.Owe != 0 {
+			q.Flags |= txn.Reversing
+		}
+		s.questions.Update(r.Key, q)
+	}
+	if cancelled {
+		c.owed.Release(r.Txn)
+		s.owing.Store(true)
+	}
+	took := time.Duration(now - r.Arrived)
+	from.metrics.outcome(d.Action, took)
+	c.metrics.outcome(d.Action, took)
+	s.metrics.answered(d.Action, took)
+}
+
+// overdue closes a request that the issuer left unanswered.
+func (s *Switch) overdue(now int64, c *center, r *txn.Row, why txn.Reason) {
+	from := s.centers[r.Source]
+	if !from.dialect.Index(&s.askedAs, r.Raw).OK() {
+		return // can't be: it was indexed when it came
+	}
+	s.close(now, from, c, r, authorization.Deadline(why, r.State == txn.Cancelled), nil)
+	c.metrics.timeouts.Inc()
+}
+
+// late records an answer that came after its transaction had been closed. A late approval needs
+// nothing more: the reversal was owed when the transaction was closed.
+func (s *Switch) late(now int64, l *link.Link, c *center, r *txn.Row, a *arrival, d txn.Decision) {
+	s.images = s.images[:0]
+	s.rec = journal.Record{At: now, Kind: journal.Late, Txn: r.Txn, MTI: a.mti, Center: r.Source,
+		Dest: c.id, STAN: r.STAN, Action: uint16(max(a.msg.ActionCode(), 0)),
+		Reason: uint16(d.Reason)}
+	s.addMessage(&s.rec, journal.Answer, l.ID(), c, a.msg, nil, 0)
+	s.pending.batch.Append(&s.rec)
+	c.metrics.late.Inc()
+}
+
+// unasked counts an answer to nothing; a few a second are journaled, safe image and all.
+func (s *Switch) unasked(now int64, l *link.Link, c *center, a *arrival) {
+	c.metrics.unasked.Inc()
+	if now/1e9 != c.unaskedAt {
+		c.unaskedAt, c.unasked = now/1e9, 0
+	}
+	c.unasked++
+	if c.unasked > unaskedKept {
+		return
+	}
+	s.images = s.images[:0]
+	s.rec = journal.Record{At: now, Kind: journal.Late, MTI: a.mti, Dest: c.id, STAN: a.stan,
+		Action: uint16(max(a.msg.ActionCode(), 0)), Reason: uint16(txn.Unasked)}
+	if a.refused == txn.None {
+		s.addMessage(&s.rec, journal.Answer, l.ID(), c, a.msg, nil, 0)
+	} else {
+		s.rec.Text = a.fault.Err().Error()
+	}
+	s.pending.batch.Append(&s.rec)
+}

@@ -1,0 +1,166 @@
+package cardswitch
+
+import (
+	"cardswitch/routing"
+	"cardswitch/spec"
+	"cardswitch/store/journal"
+	"cardswitch/switch/link"
+	"cardswitch/switch/txn"
+)
+
+// arrival is one message that came, with everything that can be known of it without the tables.
+type arrival struct {
+	in      *link.Inbound
+	msg     *spec.Message
+	mti     spec.MTI
+	answer  bool
+	service *service
+	refused txn.Reason // found wrong before any table was asked
+	fault   spec.Fault
+
+	stan        uint32
+	localTime   uint64
+	acquirer    uint64
+	acquirerLen uint8
+	function    int
+	amount      uint64
+	pan         spec.PAN
+	card        [16]byte
+	key         journal.Key
+	fingerprint uint32
+	route       routing.Route
+	routed      bool
+	original    spec.Original
+	named       bool // DE 56 names an original
+	recalled    bool // the index has been asked
+
+	safe [2]int // where its safe image stands in arrivals.safe
+	all  *arrivals
+}
+
+// arrivals is a batch of them, reused.
+type arrivals struct {
+	list []arrival
+	safe []byte
+}
+
+// needsOriginal tells whether DE 56 decides what happens to the message.
+func (a *arrival) needsOriginal() bool {
+	return a.named && (a.mti.Class() == 4 || a.mti.Function() == 2)
+}
+
+func (a *arrival) image() []byte { return a.all.safe[a.safe[0]:a.safe[1]] }
+
+// read indexes, checks and prepares a batch; nil when the center is no longer configured.
+func (s *Switch) read(l *link.Link, in []link.Inbound, to *arrivals) *center {
+	t := s.tables.Load()
+	seat, ok := t.seats[l.Center().ID()]
+	if !ok {
+		return nil
+	}
+	to.safe = to.safe[:0]
+	if cap(to.list) < len(in) {
+		to.list = make([]arrival, len(in), 2*len(in))
+	}
+	to.list = to.list[:len(in)]
+	at := s.now() / 1e9
+	for i := range in {
+		a := &to.list[i]
+		*a = arrival{in: &in[i], msg: &in[i].Message, all: to}
+		s.prepare(t, seat.profile, l, a, at)
+	}
+	return seat.center
+}
+
+// prepare fills in one arrival. The order of the checks is the order of the answers: who asks,
+// whether it may ask this, whether the message is complete, where it goes.
+func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int64) {
+	m := a.msg
+	a.mti = m.MTI()
+	a.answer = a.mti.IsResponse()
+	a.fault = a.in.Fault
+	a.identify()
+	if a.answer {
+		a.prepareAnswer()
+		return
+	}
+	a.service = s.serviceOf(a.mti)
+	a.safe[0] = len(a.all.safe)
+	if a.fault.OK() {
+		a.all.safe = m.AppendSafe(a.all.safe)
+	}
+	a.safe[1] = len(a.all.safe)
+	a.refused = a.screen(p, l)
+	if a.refused != txn.None {
+		return
+	}
+	a.pan = m.PAN()
+	if !a.pan.IsZero() {
+		a.card = s.store.HashPAN(a.pan)
+	}
+	a.fingerprint = txn.Fingerprint(a.card, a.amount)
+	a.key = journal.KeyOf(p.id, a.mti, a.localTime, a.stan, a.acquirer, a.acquirerLen)
+	if a.mti.Class() == 8 {
+		a.key = journal.Key{} // a sign-on or echo is asked anew each time
+		return
+	}
+	if m.Has(56) {
+		a.readOriginal()
+	}
+	q := t.routes.Query(m, at)
+	q.Merchant = p.place
+	a.route, a.routed = t.routes.Choose(&q)
+}
+
+// identify reads what names the message, as far as the message could be read.
+func (a *arrival) identify() {
+	m := a.msg
+	stan, _ := m.Number(11)
+	a.stan = uint32(stan)
+	a.localTime, _ = m.Number(12)
+	a.acquirer, _ = m.Number(32)
+	a.acquirerLen = uint8(len(m.Data(32)))
+	a.function = -1
+	if n, ok := m.Number(24); ok {
+		a.function = int(n)
+	}
+	a.amount, _ = m.Number(4)
+}
+
+// screen finds what is wrong with a request before any table is asked.
+func (a *arrival) screen(p *profile, l *link.Link) txn.Reason {
+	if !a.fault.OK() {
+		return txn.Malformed
+	}
+	if a.service == nil || !p.allows(a.mti.Original()) {
+		return txn.NotAllowed
+	}
+	if a.fault = p.rules.Check(a.msg); !a.fault.OK() {
+		return txn.Malformed
+	}
+	if a.mti.Class() == 8 {
+		return txn.None
+	}
+	switch l.State() {
+	case link.SignedOn:
+	case link.Draining:
+		return txn.ShuttingDown
+	default:
+		return txn.NotSignedOn
+	}
+	if !p.knows(a.acquirer) {
+		return txn.UnknownAcquirer
+	}
+	return txn.None
+}
+
+func (a *arrival) prepareAnswer() {
+	if !a.fault.OK() {
+		a.refused = txn.Malformed
+	}
+}
+
+func (a *arrival) readOriginal() {
+	var value [40]byte
+	a.original, a.named = spec.ParseOriginal(a.msg.Append(value[:0], 56))
+}

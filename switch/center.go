@@ -1,0 +1,70 @@
+package cardswitch
+
+import (
+	"time"
+
+	"cardswitch/spec"
+	"cardswitch/spec/rule"
+	"cardswitch/switch/link"
+	"cardswitch/switch/saf"
+	"cardswitch/switch/txn"
+)
+
+// center is what the switch keeps for one institution. What the configuration says of it is in a
+// profile that a reload replaces; what happened with it stays.
+type center struct {
+	name string
+	link *link.Center
+
+	// The rest is guarded by Switch.mu.
+	*profile
+	rows      *txn.Table // what we asked it
+	owed      *saf.Queue // what it must still get
+	shelved   int        // length of its work list
+	forgotten uint64     // newest DE 12 of its questions that only the index knows
+	inFlight  int        // its requests that wait for an issuer
+	unasked   int        // answers to nothing in this second
+	unaskedAt int64
+	metrics   *centerMetrics
+	taken     map[uint64]bool // entries of its work list that were just decided
+}
+
+// profile is a center's configuration, ready for use.
+type profile struct {
+	id        uint16
+	place     uint16 // among the merchants, as the routing table counts them
+	config    CenterConfig
+	dialect   *spec.Dialect
+	dialectID uint16
+	rules     *rule.Rules
+	zone      *time.Location
+	acquirers map[uint64]bool
+	messages  map[spec.MTI]bool
+	retry     map[int]bool
+
+	institution []byte // DE 93 of network management
+}
+
+// allows tells whether the center may send the message.
+func (p *profile) allows(m spec.MTI) bool {
+	if p.config.Role == RoleIssuer {
+		return m == 0x1804
+	}
+	return p.messages[m]
+}
+
+// knows tells whether the acquirer id (DE 32) is one of the center's.
+func (p *profile) knows(acquirer uint64) bool { return p.acquirers[acquirer] }
+
+// path tells whether the center can take a request now.
+func (c *center) path() txn.Path {
+	switch {
+	case c.link.Best() != nil && c.link.InFlight() < c.link.Window():
+		return txn.Clear
+	case c.link.Best() != nil:
+		return txn.Full
+	case len(c.link.Links()) > 0:
+		return txn.SignedOff
+	}
+	return txn.Down
+}

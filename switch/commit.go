@@ -1,0 +1,159 @@
+package cardswitch
+
+import (
+	"cardswitch/store"
+	"cardswitch/switch/link"
+	"cardswitch/switch/txn"
+)
+
+// effect is something that may happen only once the decision behind it is durable.
+type effect struct {
+	kind effectKind
+	to   *center
+	link *link.Link // the connection that asked, for answers and sessions
+	tag  uint64
+	// where the message stands in pending.out, and the TPDU of the message that it answers
+	from, end int
+	prefix    link.Prefix
+	next      txn.Session
+}
+
+type effectKind uint8
+
+const (
+	sendRequest effectKind = iota + 1 // to the issuer's link; must be told if it never left
+	sendAnswer                        // to the connection that asked, else another of its center
+	sendHere                          // to this connection or not at all
+	changeSession
+)
+
+// pending is what waits for the next durable write: records, and the effects they release.
+type pending struct {
+	batch   *store.Batch
+	out     []byte
+	effects []effect
+}
+
+func (p *pending) empty() bool { return len(p.effects) == 0 && p.batch.Len() == 0 }
+
+func (p *pending) full() bool { return p.batch.Size()+len(p.out) > pendingBytes }
+
+// kick wakes the committer.
+func (s *Switch) kick() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// commits is the committer: the only goroutine that writes the journal while the switch runs, and
+// the only one that lets a message go. Whatever waits becomes one durable write.
+func (s *Switch) commits() {
+	spare := &pending{batch: s.store.NewBatch()}
+	touched := make([]*link.Link, 0, 64)
+	for {
+		select {
+		case <-s.wake:
+		case <-s.stopped:
+			return
+		}
+		s.mu.Lock()
+		taken := s.pending
+		if taken.empty() {
+			s.mu.Unlock()
+			continue
+		}
+		s.pending = spare
+		s.room.Broadcast()
+		s.mu.Unlock()
+
+		if taken.batch.Len() > 0 {
+			records := taken.batch.Len()
+			began := s.now()
+			if err := s.store.Commit(taken.batch); err != nil {
+				s.fail(err)
+				return
+			}
+			s.metrics.committed(records, s.now()-began)
+		}
+		touched = s.release(taken, touched[:0])
+		taken.out = taken.out[:0]
+		taken.effects = taken.effects[:0]
+		spare = taken
+	}
+}
+
+// release lets go what the commit has made durable: queue by queue, then one flush a link.
+func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
+	if s.fenced.Load() {
+		return touched
+	}
+	var lost []effect
+	for i := range p.effects {
+		e := &p.effects[i]
+		if e.kind == changeSession {
+			e.link.SetSignedOn(e.next == txn.SignOn)
+			continue
+		}
+		l := e.link
+		ok := l.Queue(e.tag, p.out[e.from:e.end], e.prefix)
+		if !ok && e.kind == sendAnswer { // any other connection of the center will do
+			l = e.to.link.Best()
+			ok = l != nil && l.Queue(e.tag, p.out[e.from:e.end], e.prefix)
+		}
+		if !ok {
+			lost = append(lost, *e)
+			continue
+		}
+		touched = touch(touched, l)
+	}
+	for _, l := range touched {
+		l.Flush()
+	}
+	if len(lost) > 0 {
+		s.neverLeft(lost)
+	}
+	return touched
+}
+
+// touch adds a link to those that need a flush. Runs of effects go to few links, so a look at the
+// last ones is enough; a second flush of a link costs little.
+func touch(touched []*link.Link, l *link.Link) []*link.Link {
+	for i := len(touched) - 1; i >= max(0, len(touched)-8); i-- {
+		if touched[i] == l {
+			return touched
+		}
+	}
+	return append(touched, l)
+}
+
+// neverLeft takes back requests that no link would carry: nothing went out, so there is nothing to
+// reverse. An answer that no link would carry stays as the kept answer for the merchant's repeat.
+func (s *Switch) neverLeft(lost []effect) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for i := range lost {
+		if lost[i].kind == sendRequest {
+			s.takeBack(now, lost[i].to, lost[i].tag)
+			continue
+		}
+		s.metrics.undeliver.Inc()
+	}
+	s.kick()
+}
+
+// fail takes the node out of service: nothing is answered that isn't durable. It doesn't hang and
+// it doesn't go on.
+func (s *Switch) fail(err error) {
+	s.failOnce.Do(func() {
+		s.fenced.Store(true)
+		s.failure = err
+		s.log.Error("out of service: the journal cannot be written", "error", err,
+			"hint", "see the disk, then start again; open transactions are reversed at start")
+		close(s.failed)
+	})
+	s.mu.Lock()
+	s.room.Broadcast()
+	s.mu.Unlock()
+}

@@ -1,0 +1,137 @@
+package cardswitch
+
+import (
+	"cardswitch/store/journal"
+	"cardswitch/switch/link"
+	"cardswitch/switch/txn"
+)
+
+// Received takes what one read of a link's socket brought: requests and answers, in order. The
+// checks that need no table are done before the lock is taken, the decisions and their records
+// under it, and nothing leaves before the committer has made them durable.
+func (s *Switch) Received(l *link.Link, in []link.Inbound) {
+	arrived := s.arrivals.Get().(*arrivals)
+	c := s.read(l, in, arrived)
+	if c == nil {
+		s.arrivals.Put(arrived)
+		return
+	}
+	s.mu.Lock()
+	for s.pending.full() && !s.fenced.Load() {
+		s.room.Wait()
+	}
+	now := s.now()
+	for i := range arrived.list {
+		a := &arrived.list[i]
+		if a.answer {
+			s.answer(now, l, c, a)
+		} else {
+			s.request(now, l, c, a)
+		}
+	}
+	s.mu.Unlock()
+	s.kick()
+	s.arrivals.Put(arrived)
+}
+
+// request is the first door: a message that asks or tells something. Who asks → was it asked
+// before → its service decides from values alone → record and effects.
+func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
+	if a.refused != txn.None {
+		s.refuse(now, l, c, a, a.refused)
+		return
+	}
+	known, asked, recall := s.asked(c, a)
+	if recall {
+		s.recallLater(l, c, a)
+		return
+	}
+	q := txn.Request{MTI: a.mti, Function: a.function, Asked: asked,
+		TolerateUnknown: c.config.UnknownOriginal == 400}
+	var dest *center
+	var original found
+	if asked == txn.New {
+		if a.needsOriginal() {
+			if original, recall = s.original(c, a); recall {
+				s.recallLater(l, c, a)
+				return
+			}
+			q.Original = original.standing()
+		}
+		dest, q.Path = s.destination(now, a, original)
+	}
+	d := a.service.Request(q)
+	switch d.Act {
+	case txn.Forward:
+		s.forward(now, l, c, dest, a)
+	case txn.Keep:
+		s.keep(now, l, c, dest, a, original, d)
+	case txn.Acknowledge:
+		s.settle(now, l, c, a, d)
+	case txn.Wait:
+		s.wait(now, l, c, a, known)
+	case txn.Repeat:
+		s.repeatLater(l, c, a, known)
+	default:
+		s.refuse(now, l, c, a, d.Reason)
+	}
+}
+
+// answer is the second door: a message that answers one of ours. Match it to its row → the service
+// decides the outcome and the reversal it owes → record and effects.
+func (s *Switch) answer(now int64, l *link.Link, c *center, a *arrival) {
+	r := s.match(c, a)
+	if r == nil {
+		s.unasked(now, l, c, a)
+		return
+	}
+	switch r.Kind {
+	case txn.Forwarded:
+		s.answered(now, l, c, r, a)
+	case txn.Delivery:
+		s.delivered(now, l, c, r, a)
+	case txn.Management:
+		s.managed(now, l, c, r, a)
+	}
+}
+
+// Deadlines is the third door: what was asked and not answered in time.
+func (s *Switch) deadlines() {
+	s.mu.Lock()
+	now := s.now()
+	s.due = s.wheel.Turn(s.due[:0], now, dueAtOnce)
+	for _, r := range s.due {
+		c := s.centers[r.Dest]
+		switch {
+		case r.State == txn.Closed:
+			c.rows.Drop(r) // the mark has stood long enough
+		case r.Kind == txn.Forwarded:
+			s.overdue(now, c, r, txn.IssuerTimedOut)
+		case r.Kind == txn.Delivery:
+			s.undelivered(now, c, r)
+		case r.Kind == txn.Management:
+			s.unmanaged(now, c, r)
+		}
+	}
+	s.mu.Unlock()
+	s.kick()
+}
+
+// asked tells what is known of a question. recall: only the index can tell, because the question
+// is older than what is remembered of this center.
+func (s *Switch) asked(c *center, a *arrival) (q txn.Question, asked txn.Asked, recall bool) {
+	q, ok := s.questions.Find(a.key)
+	switch {
+	case a.key == (journal.Key{}):
+		return q, txn.New, false
+	case !ok && !a.recalled && a.key.LocalTime() <= c.forgotten:
+		return q, txn.New, true
+	case !ok:
+		return q, txn.New, false
+	case q.Fingerprint != a.fingerprint:
+		return q, txn.Differs, false
+	case q.Flags.Has(txn.Ended):
+		return q, txn.Answered, false
+	}
+	return q, txn.Pending, false
+}

@@ -1,0 +1,43 @@
+package cardswitch
+
+import "time"
+
+// Every bound of the switch's core, with its reason. What an operator may set is in Config.
+const (
+	// pendingBytes is how much may wait for one durable write before the doors close for a
+	// moment: enough to keep the disk busy, little enough to bound memory and the wait.
+	pendingBytes = 8 << 20
+
+	// questionsKept is how many questions are remembered in memory to answer repeats without a
+	// look into the index: 10 s at 100,000 TPS, a quarter of an hour at 1,000 TPS.
+	questionsKept = 1 << 20
+
+	// tick is how late a deadline may fall due.
+	tick = 20 * time.Millisecond
+	// wheelBuckets times tick is the longest deadline that needs no second turn: 41 s.
+	wheelBuckets = 2048
+	// drainTick is how often is looked whether something owed is due; it bounds how long an advice
+	// waits on a quiet switch.
+	drainTick = 10 * time.Millisecond
+	// dutyTicks is how many ticks lie between two looks at the network management that is owed.
+	dutyTicks = 10
+	// dueAtOnce bounds how many deadlines one turn handles, so that the doors stay open.
+	dueAtOnce = 4096
+
+	// lateKept is how long the mark of a closed request stays, so that a late answer is known
+	// for what it is; longer than any issuer's delay.
+	lateKept = 2 * time.Minute
+
+	// recallsWaiting bounds the questions that wait for a look into the index.
+	recallsWaiting = 4096
+
+	// unaskedKept is how many answers to nothing are journaled a second and center; the rest is
+	// counted only, so that a lying peer can't fill the disk.
+	unaskedKept = 20
+
+	// drainWait is how long a stop waits for what is in flight.
+	drainWait = 30 * time.Second
+
+	// rowBytes is the room a new row has for its request.
+	rowBytes = 512
+)

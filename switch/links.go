@@ -1,0 +1,218 @@
+package cardswitch
+
+import (
+	"time"
+
+	"cardswitch/spec"
+	"cardswitch/store/journal"
+	"cardswitch/switch/link"
+	"cardswitch/switch/service/authorization"
+	"cardswitch/switch/service/network"
+	"cardswitch/switch/txn"
+)
+
+// Up notes a fresh connection.
+func (s *Switch) Up(l *link.Link) { s.event(l, "connected") }
+
+// Down handles the end of a connection: what provably never left goes over another link or is
+// answered without a reversal; the outcome of everything else that waited is unknown, so it is
+// answered and reversed at once.
+func (s *Switch) Down(l *link.Link, unsent []link.Unsent, cause error) {
+	text := "closed"
+	if cause != nil {
+		text = "closed: " + cause.Error()
+	}
+	s.event(l, text)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.centers[l.Center().ID()]
+	if c == nil || s.fenced.Load() {
+		return
+	}
+	now := s.now()
+	for _, u := range unsent {
+		if u.Tag != 0 {
+			s.takeBack(now, c, u.Tag, u.Frame)
+		} else if out := c.link.Best(); out != nil && out != l {
+			from := len(s.pending.out)
+			s.pending.out = append(s.pending.out, u.Frame...)
+			s.pending.effects = append(s.pending.effects, effect{kind: sendHere, link: out, to: c,
+				from: from, end: len(s.pending.out)})
+		}
+	}
+	s.due = s.due[:0]
+	c.rows.Each(func(r *txn.Row) {
+		if r.Sent == txn.Carrier(l) && r.State != txn.Closed {
+			s.due = append(s.due, r)
+		}
+	})
+	for _, r := range s.due {
+		switch r.Kind {
+		case txn.Forwarded:
+			s.overdue(now, c, r, txn.LinkLost)
+		case txn.Delivery:
+			s.undelivered(now, c, r)
+		case txn.Management:
+			s.wheel.Lift(r)
+			c.rows.Drop(r)
+		}
+	}
+	s.kick()
+}
+
+// takeBack handles a message to an issuer of which not one byte left its link: over another link,
+// or back to who asked. There is nothing to reverse.
+func (s *Switch) takeBack(now int64, c *center, tag uint64, frame []byte) {
+	r := c.rows.Find(uint32(tag & (1<<20 - 1)))
+	if r == nil || r.Txn<<20 != tag&^(1<<20-1) || r.State == txn.Closed {
+		return
+	}
+	if s.moveOn(now, c, r, frame) {
+		return
+	}
+	switch r.Kind {
+	case txn.Forwarded:
+		from := s.centers[r.Source]
+		if from.dialect.Index(&s.askedAs, r.Raw).OK() {
+			s.close(now, from, c, r, authorization.NeverSent(), nil)
+		}
+	case txn.Delivery:
+		item := c.owed.Item(r.Item)
+		s.landed(now, c, r, false)
+		if item != nil {
+			item.Attempts--
+			c.owed.Retry(item, now)
+		}
+	}
+}
+
+// moveOn gives a message that never left to another link of its center.
+func (s *Switch) moveOn(now int64, c *center, r *txn.Row, frame []byte) bool {
+	out := c.link.Best()
+	if out == nil || r.Kind == txn.Management || r.Sent == txn.Carrier(out) || !out.Acquire() {
+		return false
+	}
+	r.Sent.Release()
+	r.Sent = out
+	from := len(s.pending.out)
+	s.pending.out = append(s.pending.out, frame...)
+	s.pending.effects = append(s.pending.effects, effect{kind: sendRequest, to: c, link: out,
+		tag: tagOf(r), from: from, end: len(s.pending.out)})
+	s.rec = journal.Record{At: now, Kind: journal.Moved, Txn: r.Txn, Dest: c.id, STAN: r.STAN,
+		Text: out.Name()}
+	s.pending.batch.Append(&s.rec)
+	c.metrics.moved.Inc()
+	return true
+}
+
+// duties sends the network management that is owed on each link.
+func (s *Switch) duties() {
+	now := time.Now()
+	for _, l := range s.network.Links() {
+		if duty := l.Due(now); duty != link.Nothing {
+			s.originate(l, duty)
+		}
+	}
+}
+
+// originate sends a network management request of our own.
+func (s *Switch) originate(l *link.Link, duty link.Duty) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.centers[l.Center().ID()]
+	if c == nil {
+		return
+	}
+	stan, ok := c.rows.Fresh()
+	if !ok {
+		return
+	}
+	now := s.now()
+	local := time.Unix(0, now).In(c.zone).AppendFormat(s.value[:0], "060102150405")
+	function := functionOf(duty)
+	s.edit.Reset()
+	s.edit.SetMTI(0x1804)
+	s.edit.SetNumber(11, uint64(stan))
+	s.edit.Set(12, local)
+	s.edit.SetNumber(24, uint64(function))
+	s.edit.Set(93, c.institution)
+	s.edit.Set(94, s.institution)
+	from := len(s.pending.out)
+	var fault spec.Fault
+	if s.pending.out, fault = c.dialect.Append(s.pending.out, nil, &s.edit); !fault.OK() {
+		s.pending.out = s.pending.out[:from]
+		s.log.Error("network management cannot be written", "center", c.name,
+			"error", fault.Err(), "hint", "check `institution` and the dialect")
+		return
+	}
+	s.images = s.images[:0]
+	s.rec = journal.Record{At: now, Kind: journal.Originated, MTI: 0x1804, Dest: c.id, STAN: stan,
+		Function: function}
+	s.addImage(&s.rec, journal.Request, l.ID(), c, s.pending.out[from:], nil, 0)
+	r := c.rows.Take()
+	r.Kind, r.State, r.Dest, r.MTI, r.STAN = txn.Management, txn.Open, c.id, 0x1804, stan
+	r.Function, r.From, r.Arrived = int(function), l, now
+	r.Txn = s.pending.batch.Append(&s.rec)
+	c.rows.Put(r)
+	s.wheel.Set(r, now+int64(c.config.Echo.Wait))
+	s.pending.effects = append(s.pending.effects, effect{kind: sendHere, to: c, link: l,
+		from: from, end: len(s.pending.out)})
+	s.kick()
+}
+
+// managed handles the answer to a network management request of our own.
+func (s *Switch) managed(now int64, l *link.Link, c *center, r *txn.Row, a *arrival) {
+	d := network.Answer(r.Function, a.msg.ActionCode())
+	asked, ok := r.From.(*link.Link)
+	if !ok || a.refused != txn.None {
+		s.unasked(now, l, c, a)
+		return
+	}
+	asked.NetworkAnswered(dutyOf(r.Function), d.Reason == txn.NetworkDone)
+	s.images = s.images[:0]
+	s.rec = journal.Record{At: now, Kind: journal.Closed, Txn: r.Txn, MTI: a.mti, Dest: c.id,
+		STAN: r.STAN, Action: d.Action, Reason: uint16(d.Reason)}
+	s.addMessage(&s.rec, journal.Answer, l.ID(), c, a.msg, nil, 0)
+	s.pending.batch.Append(&s.rec)
+	s.wheel.Lift(r)
+	c.rows.Drop(r)
+}
+
+// unmanaged records that network management stayed unanswered; the link counts the misses.
+func (s *Switch) unmanaged(now int64, c *center, r *txn.Row) {
+	s.rec = journal.Record{At: now, Kind: journal.Closed, Txn: r.Txn, MTI: r.MTI, Dest: c.id,
+		STAN: r.STAN, Reason: uint16(txn.NetworkTimeout)}
+	s.pending.batch.Append(&s.rec)
+	c.rows.Drop(r)
+}
+
+func functionOf(d link.Duty) uint16 {
+	switch d {
+	case link.SendSignOn:
+		return network.SignOn
+	case link.SendSignOff:
+		return network.SignOff
+	}
+	return network.Echo
+}
+
+func dutyOf(function int) link.Duty {
+	switch function {
+	case network.SignOn:
+		return link.SendSignOn
+	case network.SignOff:
+		return link.SendSignOff
+	}
+	return link.SendEcho
+}
+
+// event records what happened to a link.
+func (s *Switch) event(l *link.Link, text string) {
+	s.log.Info("link "+text, "center", l.Center().Name(), "link", l.Name(), "number", l.Number())
+	s.mu.Lock()
+	s.rec = journal.Record{At: s.now(), Kind: journal.Event, Center: l.Center().ID(),
+		Text: l.Name() + " " + text}
+	s.pending.batch.Append(&s.rec)
+	s.mu.Unlock()
+	s.kick()
+}

@@ -1,0 +1,218 @@
+package cardswitch
+
+import (
+	"time"
+
+	"cardswitch/spec"
+	"cardswitch/store/journal"
+	"cardswitch/store/queue"
+	"cardswitch/switch/link"
+	"cardswitch/switch/saf"
+	"cardswitch/switch/service/advice"
+	"cardswitch/switch/txn"
+)
+
+// delivery is an owed advice on its way from the journal to a link.
+type delivery struct {
+	center *center
+	item   *saf.Item
+	frame  []byte
+	err    error
+}
+
+// drains delivers what centers must still get: it takes what is due, reads the messages back from
+// the journal without a lock, and sends them through the same release as everything else.
+func (s *Switch) drains() {
+	ticker := time.NewTicker(drainTick)
+	defer ticker.Stop()
+	var list []delivery
+	for {
+		select {
+		case <-ticker.C:
+		case <-s.stopped:
+			return
+		}
+		list = s.takeOwed(list[:0])
+		for i := range list {
+			list[i].frame, list[i].err = s.owedMessage(list[i].center, list[i].item)
+		}
+		if len(list) > 0 {
+			s.sendOwed(list)
+		}
+	}
+}
+
+// takeOwed takes what is due for every center that can be reached.
+func (s *Switch) takeOwed(list []delivery) []delivery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for _, c := range s.issuers {
+		room := c.config.SAF.InFlight - c.owed.InFlight()
+		if room <= 0 || c.path() != txn.Clear {
+			continue
+		}
+		s.items = c.owed.Take(s.items[:0], now, room)
+		for _, item := range s.items {
+			list = append(list, delivery{center: c, item: item})
+		}
+	}
+	return list
+}
+
+// owedMessage reads an owed message back from the journal and puts the card number back in.
+func (s *Switch) owedMessage(c *center, item *saf.Item) ([]byte, error) {
+	records, err := s.store.Transaction(item.Txn)
+	if err != nil {
+		return nil, err
+	}
+	images, err := s.Images(records)
+	if err != nil {
+		return nil, err
+	}
+	return images.Restore(journal.Advice, c.dialect, records[0].PAN)
+}
+
+// sendOwed gives what could be read to the links. What could not stays owed.
+func (s *Switch) sendOwed(list []delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for i := range list {
+		d := &list[i]
+		if d.err != nil {
+			s.unreadable(now, d)
+			continue
+		}
+		if !s.launch(now, d.center, d.item, d.frame) {
+			d.center.owed.Retry(d.item, now+int64(drainTick))
+		}
+	}
+	s.kick()
+}
+
+// unreadable keeps an advice owed whose message could not be read. It is quite usual for the one
+// that is still being committed, and reported for others.
+func (s *Switch) unreadable(now int64, d *delivery) {
+	wait := drainTick
+	if now-d.item.At > int64(10*time.Second) {
+		s.log.Error("an owed advice cannot be read", "advice", d.item.ID, "center", d.center.name,
+			"error", d.err, "hint", "run `cardswitch journal verify`")
+		wait = d.center.config.SAF.BackoffMax
+	}
+	d.center.owed.Retry(d.item, now+int64(wait))
+}
+
+// launch enters a row for an owed advice and releases it; false when it can't be sent now.
+func (s *Switch) launch(now int64, c *center, item *saf.Item, frame []byte) bool {
+	out := c.link.Best()
+	if out == nil || c.rows.Taken(item.STAN) || !c.dialect.Index(&s.made, frame).OK() {
+		return false
+	}
+	if !out.Acquire() {
+		return false
+	}
+	mti := item.MTI
+	if item.Repeat || item.Attempts > 0 {
+		mti = mti.Repeat()
+	}
+	s.edit.Reset()
+	s.edit.SetMTI(mti)
+	from := len(s.pending.out)
+	var fault spec.Fault
+	if s.pending.out, fault = c.dialect.Append(s.pending.out, &s.made, &s.edit); !fault.OK() {
+		s.pending.out = s.pending.out[:from]
+		out.Release()
+		return false
+	}
+	r := c.rows.Take()
+	r.Kind, r.State, r.Txn, r.Dest = txn.Delivery, txn.Open, item.Txn, c.id
+	r.Item, r.STAN, r.MTI, r.LocalTime = item.ID, item.STAN, mti, item.DE12
+	r.Acquirer, _ = s.made.Number(32)
+	r.Sent, r.Arrived = out, now
+	c.rows.Put(r)
+	s.wheel.Set(r, now+int64(c.config.SAF.Wait))
+	item.Attempts++
+	s.pending.effects = append(s.pending.effects, effect{kind: sendRequest, to: c, link: out,
+		tag: tagOf(r), from: from, end: len(s.pending.out)})
+	c.metrics.sent.Inc()
+	return true
+}
+
+// delivered handles the answer to an owed advice.
+func (s *Switch) delivered(now int64, l *link.Link, c *center, r *txn.Row, a *arrival) {
+	item := c.owed.Item(r.Item)
+	if item == nil || r.State == txn.Closed {
+		s.unasked(now, l, c, a)
+		return
+	}
+	action := a.msg.ActionCode()
+	d := advice.Answer(txn.Answer{Action: action, Attempts: item.Attempts,
+		Accepted: advice.Accepts(action), Retry: c.retry[action],
+		MayBeUnknown: mayBeUnknown(item.Entry)})
+	s.landed(now, c, r, true)
+	switch d.Act {
+	case txn.Done:
+		s.recordDelivery(now, journal.Delivered, l, c, item, a, d)
+		c.owed.Remove(item)
+		c.metrics.delivered.Inc()
+	case txn.Shelve:
+		s.recordDelivery(now, journal.Shelved, l, c, item, a, d)
+		s.pending.batch.Shelve(c.id, item.Entry)
+		c.owed.Remove(item)
+		c.shelved++
+		s.log.Warn("an advice was refused and is on the work list", "advice", item.ID,
+			"center", c.name, "action", action, "hint", "`cardswitch worklist list`")
+	default:
+		s.again(now, c, item)
+	}
+}
+
+// mayBeUnknown tells whether the issuer may never have got the original of this reversal: the
+// switch reversed for silence, or the merchant did before there was an answer.
+func mayBeUnknown(e queue.Entry) bool {
+	return e.Reason >= 4000 || e.Reason == uint16(txn.ReversalAhead)
+}
+
+// recordDelivery records how an owed advice ended and takes it off the durable queue.
+func (s *Switch) recordDelivery(now int64, kind journal.Kind, l *link.Link, c *center,
+	item *saf.Item, a *arrival, d txn.Decision) {
+	s.images = s.images[:0]
+	s.rec = journal.Record{At: now, Kind: kind, Txn: item.Txn, Advice: item.ID, MTI: a.mti,
+		Dest: c.id, STAN: item.STAN, Action: d.Action, Reason: uint16(d.Reason)}
+	s.addMessage(&s.rec, journal.AdviceAnswer, l.ID(), c, a.msg, nil, 0)
+	s.pending.batch.Append(&s.rec)
+	s.pending.batch.Dequeue(c.id, item.ID)
+}
+
+// undelivered handles an owed advice that was not answered in time.
+func (s *Switch) undelivered(now int64, c *center, r *txn.Row) {
+	item := c.owed.Item(r.Item)
+	s.landed(now, c, r, false)
+	if item != nil && advice.Deadline().Act == txn.Retry {
+		s.again(now, c, item)
+	}
+}
+
+// landed takes a delivery's row out.
+func (s *Switch) landed(now int64, c *center, r *txn.Row, answered bool) {
+	s.wheel.Lift(r)
+	if r.Sent != nil {
+		r.Sent.Reported(answered, time.Duration(now-r.Arrived))
+		r.Sent.Release()
+	}
+	c.rows.Drop(r)
+}
+
+// again puts an advice back for a later repeat, without an end, and raises the alarm in time.
+func (s *Switch) again(now int64, c *center, item *saf.Item) {
+	item.Repeat = true
+	cfg := c.config.SAF
+	c.owed.Retry(item, now+int64(saf.Backoff(cfg.First, cfg.BackoffMax, item.Attempts-1)))
+	c.metrics.deliveryRetries.Inc()
+	if item.Attempts == cfg.AlarmAfter {
+		c.metrics.deliveryAlarms.Inc()
+		s.log.Warn("an advice is not being accepted", "advice", item.ID, "center", c.name,
+			"attempts", item.Attempts, "hint", "see `cardswitch saf list` and call the issuer")
+	}
+}

@@ -1,0 +1,227 @@
+package cardswitch
+
+import (
+	"errors"
+	"time"
+
+	"cardswitch/store"
+	"cardswitch/store/journal"
+	"cardswitch/switch/link"
+	"cardswitch/switch/txn"
+)
+
+// recall is a question that needs a look into the journal: a repeat of an answered one, or one so
+// old that only the index can tell whether it was asked before.
+type recall struct {
+	link   *link.Link
+	center *center
+	in     link.Inbound
+	answer uint64 // transaction whose kept answer is wanted; zero: find out about the question
+	key    journal.Key
+	named  journal.Key // of the original that DE 56 names
+	since  time.Time
+}
+
+// found is what is known of the original that a message names.
+type found struct {
+	known    bool
+	named    bool
+	key      journal.Key
+	question txn.Question
+}
+
+func (f found) standing() txn.Original {
+	switch {
+	case f.known:
+		return f.question.Standing()
+	case f.named:
+		return txn.NotFound
+	}
+	return txn.NotNamed
+}
+
+// onIssuerLeg writes the DE 56 that names the original with the values of the issuer's leg.
+func (f found) onIssuerLeg(dst []byte, a *arrival) []byte {
+	o := a.original
+	o.MTI = f.question.MTI
+	o.STAN = f.question.STAN
+	return o.Append(dst)
+}
+
+// original finds the transaction that DE 56 names, among the questions of the same center.
+func (s *Switch) original(c *center, a *arrival) (f found, recall bool) {
+	o := a.original
+	f.named = true
+	f.key = journal.KeyOf(c.id, o.MTI, o.LocalTime, o.STAN, o.Acquirer, o.AcquirerLen)
+	f.question, f.known = s.questions.Find(f.key)
+	return f, !f.known && !a.recalled && o.LocalTime <= c.forgotten
+}
+
+// recallLater hands a question to the goroutine that asks the index.
+func (s *Switch) recallLater(l *link.Link, c *center, a *arrival) {
+	r := recall{key: a.key}
+	if a.named {
+		o := a.original
+		r.named = journal.KeyOf(c.id, o.MTI, o.LocalTime, o.STAN, o.Acquirer, o.AcquirerLen)
+	}
+	s.later(l, c, a, r)
+}
+
+// repeatLater hands a repeat to the goroutine that reads the kept answer.
+func (s *Switch) repeatLater(l *link.Link, c *center, a *arrival, q txn.Question) {
+	s.later(l, c, a, recall{answer: q.Txn, key: a.key})
+	c.metrics.repeats.Inc()
+}
+
+func (s *Switch) later(l *link.Link, c *center, a *arrival, r recall) {
+	r.link, r.center, r.since = l, c, time.Now()
+	r.in.Frame = append([]byte(nil), a.in.Frame...)
+	r.in.Prefix = a.in.Prefix
+	select {
+	case s.recalls <- r:
+	default:
+		s.refuse(s.now(), l, c, a, txn.InProgress)
+	}
+}
+
+// recallsOf is the goroutine that reads the index and the journal for the doors.
+func (s *Switch) recallsOf() {
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case r := <-s.recalls:
+			var err error
+			if r.answer != 0 {
+				err = s.answerAgain(&r)
+			} else {
+				err = s.askAgain(&r)
+			}
+			if err != nil {
+				s.log.Error("the journal could not be asked", "center", r.center.name,
+					"error", err, "hint", "run `cardswitch journal verify`")
+			}
+		}
+	}
+}
+
+// askAgain looks the question and its original up and sends the message through the door again.
+func (s *Switch) askAgain(r *recall) error {
+	for _, k := range [...]journal.Key{r.key, r.named} {
+		if k == (journal.Key{}) {
+			continue
+		}
+		if err := s.bringBack(r.center, k); err != nil {
+			return err
+		}
+	}
+	t := s.tables.Load()
+	seat, ok := t.seats[r.center.id]
+	if !ok {
+		return nil
+	}
+	r.in.Fault = seat.profile.dialect.Index(&r.in.Message, r.in.Frame)
+	arrived := s.arrivals.Get().(*arrivals)
+	defer s.arrivals.Put(arrived)
+	s.read(r.link, []link.Inbound{r.in}, arrived)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	arrived.list[0].recalled = true
+	s.request(s.now(), r.link, r.center, &arrived.list[0])
+	s.kick()
+	return nil
+}
+
+// bringBack remembers a question again that only the journal knew.
+func (s *Switch) bringBack(c *center, k journal.Key) error {
+	seq, ok, err := s.store.Find(k)
+	if err != nil || !ok {
+		return err
+	}
+	records, err := s.store.Transaction(seq)
+	if err != nil {
+		return err
+	}
+	q := questionOf(records)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, again := s.questions.Find(k); !again {
+		s.remember(c, k, q)
+	}
+	return nil
+}
+
+// answerAgain gives the kept answer to a repeat, byte for byte.
+func (s *Switch) answerAgain(r *recall) error {
+	records, err := s.store.Transaction(r.answer)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	var reply []byte
+	if len(records) > 0 {
+		images, err := s.Images(records)
+		if err != nil {
+			return err
+		}
+		if images.Has(journal.Reply) {
+			reply, err = images.Restore(journal.Reply, nil, records[0].PAN)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if reply == nil {
+		// Decided, but its commit has not come through yet; or never answerable.
+		if time.Since(r.since) < 5*time.Second {
+			time.AfterFunc(drainTick, func() {
+				select {
+				case s.recalls <- *r:
+				case <-s.stopped:
+				}
+			})
+		}
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rec = journal.Record{At: s.now(), Kind: journal.Repeated, Txn: r.answer,
+		Center: r.center.id, Text: "kept answer"}
+	s.pending.batch.Append(&s.rec)
+	from := len(s.pending.out)
+	s.pending.out = append(s.pending.out, reply...)
+	s.pending.effects = append(s.pending.effects, effect{kind: sendAnswer, link: r.link,
+		to: r.center, prefix: r.in.Prefix, from: from, end: len(s.pending.out)})
+	s.kick()
+	return nil
+}
+
+// questionOf folds the records of one transaction into what is remembered of its question. It is
+// the same fold that a restart does over the whole journal.
+func questionOf(records []journal.Record) txn.Question {
+	var q txn.Question
+	for i := range records {
+		q = fold(q, &records[i])
+	}
+	return q
+}
+
+// fold applies one record to the question of its transaction.
+func fold(q txn.Question, r *journal.Record) txn.Question {
+	switch r.Kind {
+	case journal.Opened, journal.Settled:
+		q = txn.Question{Txn: r.Seq, Fingerprint: txn.Fingerprint(r.Card, r.Amount),
+			STAN: r.STAN, Dest: r.Dest, Action: r.Action, MTI: r.MTI.Original()}
+		if r.Kind == journal.Settled {
+			q.Flags |= txn.Ended
+		}
+	case journal.Closed:
+		q.Action = r.Action
+		q.Flags |= txn.Ended
+		if r.Image(journal.Advice) != nil {
+			q.Flags |= txn.Reversing
+		}
+	case journal.Reversed:
+		q.Flags |= txn.Reversing
+	}
+	return q
+}

@@ -1,0 +1,109 @@
+package cardswitch
+
+import (
+	"cardswitch/spec"
+	"cardswitch/store/journal"
+	"cardswitch/switch/link"
+	"cardswitch/switch/txn"
+)
+
+// record starts a journal record about an arrival, with the arrival's safe image if it has one.
+func (s *Switch) record(now int64, kind journal.Kind, l *link.Link, a *arrival) *journal.Record {
+	s.images = s.images[:0]
+	s.rec = journal.Record{At: now, Kind: kind, MTI: a.mti, Amount: a.amount,
+		Center: l.Center().ID()}
+	rec := &s.rec
+	if a.msg.Has(37) {
+		a.msg.Append(rec.Reference[:0], 37)
+	}
+	if image := a.image(); len(image) > 0 {
+		rec.Images[0] = journal.Image{Role: journal.Request, Link: l.ID(),
+			Dialect: s.centers[rec.Center].dialectID, Data: image}
+		rec.ImageCount = 1
+	}
+	return rec
+}
+
+// addImage adds a message that the switch made to a record: as the difference to the base message
+// where both are of one dialect, whole otherwise. Both are made safe first.
+func (s *Switch) addImage(rec *journal.Record, role journal.Role, on uint16, to *center,
+	raw []byte, base *spec.Message, baseRole journal.Role) {
+	if !to.dialect.Index(&s.made, raw).OK() {
+		return // can't be: the switch wrote it
+	}
+	s.addMessage(rec, role, on, to, &s.made, base, baseRole)
+}
+
+func (s *Switch) addMessage(rec *journal.Record, role journal.Role, on uint16, c *center,
+	m, base *spec.Message, baseRole journal.Role) {
+	from := len(s.images)
+	if base != nil && base.Dialect().Same(c.dialect) {
+		s.images = spec.AppendDelta(s.images, base, m)
+	} else {
+		s.images = m.AppendSafe(s.images)
+		baseRole = 0
+	}
+	rec.Images[rec.ImageCount] = journal.Image{Role: role, Base: baseRole, Link: on,
+		Dialect: c.dialectID, Data: s.images[from:len(s.images):len(s.images)]}
+	rec.ImageCount++
+}
+
+// reply builds the switch's own answer to a request, adds its image to the record and releases
+// it to the connection that asked. false when no answer can be made of what was readable.
+func (s *Switch) reply(l *link.Link, c *center, m *spec.Message, a *arrival, action uint16,
+	rec *journal.Record) bool {
+	from, ok := s.writeReply(c, m, a.mti, action)
+	if !ok {
+		return false
+	}
+	var base *spec.Message
+	if len(a.image()) > 0 {
+		base = m
+	}
+	s.addImage(rec, journal.Reply, l.ID(), c, s.pending.out[from:], base, journal.Request)
+	s.pending.effects = append(s.pending.effects, effect{kind: sendAnswer, link: l, to: c,
+		prefix: a.in.Prefix, from: from, end: len(s.pending.out)})
+	return true
+}
+
+// writeReply appends the switch's own answer to a request to pending.out.
+func (s *Switch) writeReply(c *center, m *spec.Message, mti spec.MTI,
+	action uint16) (from int, ok bool) {
+	from = len(s.pending.out)
+	s.edit.Reset()
+	s.edit.SetMTI(mti.Response())
+	s.edit.KeepOnly(c.rules.Echo(mti.Response()))
+	s.edit.SetNumber(39, uint64(action))
+	var fault spec.Fault
+	s.pending.out, fault = c.dialect.Append(s.pending.out, m, &s.edit)
+	if !fault.OK() {
+		s.pending.out = s.pending.out[:from]
+		return from, false
+	}
+	return from, true
+}
+
+// answerable tells whether enough of a message could be read to answer it: what the answer must
+// echo for the sender to match it.
+func (a *arrival) answerable() bool {
+	return a.mti.Response() != 0 && a.msg.Has(11) && a.msg.Has(12)
+}
+
+// remember notes a question; the oldest are forgotten, the store still finds them.
+func (s *Switch) remember(c *center, k journal.Key, q txn.Question) {
+	if k == (journal.Key{}) {
+		return
+	}
+	for s.questions.Full() {
+		oldest, known := s.questions.Oldest()
+		if !known.Flags.Has(txn.Ended) {
+			s.questions.Defer() // open ones are few: the windows bound them
+			continue
+		}
+		s.questions.Forget()
+		if from := s.centers[oldest.Center()]; from != nil {
+			from.forgotten = max(from.forgotten, oldest.LocalTime())
+		}
+	}
+	s.questions.Add(k, q)
+}

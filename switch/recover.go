@@ -1,0 +1,149 @@
+package cardswitch
+
+import (
+	"fmt"
+
+	"cardswitch/store/journal"
+	"cardswitch/switch/saf"
+	"cardswitch/switch/service/authorization"
+	"cardswitch/switch/txn"
+)
+
+// Recovered says what a start found in the journal.
+type Recovered struct {
+	Records  int // replayed
+	Reversed int // open requests that were answered and reversed
+	Owed     int // advices still to be delivered
+	Shelved  int // on the work lists
+}
+
+// recover rebuilds the tables from the journal and finishes what was open: whether an open request
+// was sent, and what the issuer made of it, nobody knows, so it is answered 911 (the kept answer
+// for the merchant's repeat) and its reversal is owed. It runs before any link is opened.
+func (s *Switch) recover() (Recovered, error) {
+	var found Recovered
+	open := make(map[uint64]*journal.Record)
+	err := s.store.Replay(s.store.Floor(), func(r *journal.Record) error {
+		found.Records++
+		s.replay(open, r)
+		return nil
+	})
+	if err != nil {
+		return found, fmt.Errorf("replay the journal: %w", err)
+	}
+	if err := s.refill(&found); err != nil {
+		return found, err
+	}
+	for _, r := range open {
+		if err := s.abandon(r); err != nil {
+			return found, fmt.Errorf("finish transaction %d: %w", r.Seq, err)
+		}
+		found.Reversed++
+		if s.pending.full() {
+			if err := s.commitNow(); err != nil {
+				return found, err
+			}
+		}
+	}
+	for _, c := range s.centers {
+		c.forgotten = max(c.forgotten, s.store.NewestIndexed(c.id))
+	}
+	return found, s.commitNow()
+}
+
+// replay folds one record into the tables.
+func (s *Switch) replay(open map[uint64]*journal.Record, r *journal.Record) {
+	switch r.Kind {
+	case journal.Opened:
+		kept := r.Clone()
+		open[r.Seq] = &kept
+	case journal.Closed:
+		delete(open, r.Txn)
+	}
+	if c := s.centers[r.Dest]; c != nil && r.STAN != 0 {
+		c.rows.Used(r.STAN)
+	}
+	c := s.centers[r.Key.Center()]
+	if c == nil || r.Key.IsZero() {
+		return
+	}
+	known, ok := s.questions.Find(r.Key)
+	if ok && r.Kind != journal.Opened && r.Kind != journal.Settled {
+		s.questions.Update(r.Key, fold(known, r))
+		return
+	}
+	if !ok && (r.Kind == journal.Opened || r.Kind == journal.Settled) {
+		s.remember(c, r.Key, fold(txn.Question{}, r))
+	}
+}
+
+// refill reads what centers must still get, and the work lists.
+func (s *Switch) refill(found *Recovered) error {
+	now := s.now()
+	for _, c := range s.centers {
+		for e, err := range s.store.Queue(c.id) {
+			if err != nil {
+				return fmt.Errorf("read what %s must still get: %w", c.name, err)
+			}
+			c.owed.Add(&saf.Item{Entry: e, Due: now, Repeat: true})
+			found.Owed++
+		}
+	}
+	for e, err := range s.store.WorkList() {
+		if err != nil {
+			return fmt.Errorf("read the work list: %w", err)
+		}
+		if c := s.centers[e.Center]; c != nil {
+			c.shelved++
+		}
+		found.Shelved++
+	}
+	return nil
+}
+
+// abandon closes one request that was open when the process ended.
+func (s *Switch) abandon(r *journal.Record) error {
+	from, c := s.centers[r.Center], s.centers[r.Dest]
+	if from == nil || c == nil {
+		return fmt.Errorf("center %d or %d is no longer configured; put it back, or add it without links",
+			r.Center, r.Dest)
+	}
+	images, err := s.Images([]journal.Record{*r})
+	if err != nil {
+		return err
+	}
+	raw, err := images.Restore(journal.Request, from.dialect, r.PAN)
+	if err != nil {
+		return err
+	}
+	if f := from.dialect.Index(&s.askedAs, raw); !f.OK() {
+		return f.Err()
+	}
+	row := c.rows.Take()
+	row.Kind, row.State, row.Txn = txn.Forwarded, txn.Open, r.Seq
+	row.Source, row.Dest, row.STAN = from.id, c.id, r.STAN
+	row.Asked, row.MTI, row.Key = r.MTI, r.MTI.Original(), r.Key
+	row.LocalTime = r.Key.LocalTime()
+	row.Acquirer = r.Key.Acquirer()
+	row.Card, row.Amount, row.Arrived = r.Card, r.Amount, r.At
+	row.Raw = append(row.Raw, raw...)
+	c.rows.Put(row)
+	from.inFlight++
+	known, _ := s.questions.Find(r.Key)
+	if known.Flags.Has(txn.Reversing) {
+		row.State = txn.Cancelled // the merchant has reversed it already
+	}
+	d := authorization.Deadline(txn.Restarted, row.State == txn.Cancelled)
+	s.close(s.now(), from, c, row, d, nil)
+	return nil
+}
+
+// commitNow writes what is pending. Only for the start, when no committer runs.
+func (s *Switch) commitNow() error {
+	if s.pending.batch.Len() == 0 {
+		return nil
+	}
+	err := s.store.Commit(s.pending.batch)
+	s.pending.out, s.pending.effects = s.pending.out[:0], s.pending.effects[:0]
+	return err
+}

@@ -1,0 +1,221 @@
+package cardswitch
+
+import (
+	"cardswitch/spec"
+	"cardswitch/store/journal"
+	"cardswitch/store/queue"
+	"cardswitch/switch/link"
+	"cardswitch/switch/saf"
+	"cardswitch/switch/txn"
+)
+
+// destination gives the first center of the route that can take the message, or the first of all
+// with the reason why not. What refers to an original goes where the original went.
+func (s *Switch) destination(now int64, a *arrival, o found) (*center, txn.Path) {
+	if o.known && o.question.Dest != 0 {
+		c := s.centers[o.question.Dest]
+		return c, c.path()
+	}
+	if !a.routed || len(a.route.To) == 0 {
+		return nil, txn.NoDestination
+	}
+	routes := s.tables.Load().destinations
+	first := routes[a.route.To[0]]
+	for _, i := range a.route.To {
+		if c := routes[i]; c.path() == txn.Clear {
+			return c, txn.Clear
+		}
+	}
+	return first, first.path()
+}
+
+// forward journals a request as sent to dest and releases it there.
+func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
+	out := dest.link.Best()
+	stan, ok := dest.rows.Fresh()
+	if !ok || out == nil || c.inFlight >= c.config.Window || !out.Acquire() {
+		s.refuse(now, l, c, a, txn.WindowFull)
+		return
+	}
+	from := len(s.pending.out)
+	s.edit.Reset()
+	s.edit.SetNumber(11, uint64(stan))
+	if a.mti.IsRepeat() {
+		s.edit.SetMTI(a.mti.Original()) // for the issuer it is asked for the first time
+	}
+	if dest.config.ForwardingID {
+		s.edit.Set(33, s.institution)
+	}
+	var fault spec.Fault
+	s.pending.out, fault = dest.dialect.Append(s.pending.out, a.msg, &s.edit)
+	if !fault.OK() {
+		s.pending.out = s.pending.out[:from]
+		out.Release()
+		a.fault = fault
+		s.refuse(now, l, c, a, txn.Untranslatable)
+		return
+	}
+	sent := s.pending.out[from:]
+	r := dest.rows.Take()
+	s.fill(r, now, l, c, dest, a, stan)
+	r.Sent = out
+	rec := s.record(now, journal.Opened, l, a)
+	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
+	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
+	s.addImage(rec, journal.Forward, out.ID(), dest, sent, a.msg, journal.Request)
+	r.Txn = s.pending.batch.Append(rec)
+	dest.rows.Put(r)
+	s.wheel.Set(r, r.Deadline)
+	c.inFlight++
+	s.remember(c, a.key, txn.Question{Txn: r.Txn, Fingerprint: a.fingerprint, STAN: stan,
+		Dest: dest.id, MTI: a.mti.Original()})
+	s.pending.effects = append(s.pending.effects, effect{kind: sendRequest, to: dest, link: out,
+		tag: tagOf(r), from: from, end: len(s.pending.out)})
+	c.metrics.request(a.mti)
+	dest.metrics.sent.Inc()
+}
+
+func (s *Switch) fill(r *txn.Row, now int64, l *link.Link, c, dest *center, a *arrival, stan uint32) {
+	r.Kind, r.State = txn.Forwarded, txn.Open
+	r.Source, r.From, r.Dest = c.id, l, dest.id
+	r.Asked, r.MTI = a.mti, a.mti.Original()
+	r.STAN, r.LocalTime, r.Acquirer = stan, a.localTime, a.acquirer
+	r.Key, r.Card, r.Amount, r.Arrived = a.key, a.card, a.amount, now
+	// The inner timer must run out before the outer one (reference iso8583-1993 section 5.2).
+	wait := min(dest.config.AnswerTime, c.config.AnswerTime)
+	r.Deadline = now + int64(wait)
+	r.Raw = append(r.Raw, a.in.Frame...)
+	r.Prefix = a.in.Prefix
+}
+
+// tagOf names a row to the link that carries its message: the trace number finds the row, the
+// transaction's number tells whether it is still the same one.
+func tagOf(r *txn.Row) uint64 { return r.Txn<<20 | uint64(r.STAN) }
+
+// keep acknowledges an advice or a reversal and owes it to dest.
+func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o found, d txn.Decision) {
+	stan, ok := dest.rows.Fresh()
+	if !ok {
+		s.refuse(now, l, c, a, txn.WindowFull)
+		return
+	}
+	s.edit.Reset()
+	s.edit.SetMTI(a.mti.Original())
+	s.edit.SetNumber(11, uint64(stan))
+	for _, n := range [...]int{35, 36, 45, 52} {
+		s.edit.Remove(n) // what may not be kept can't be delivered later
+	}
+	if dest.config.ForwardingID {
+		s.edit.Set(33, s.institution)
+	}
+	if o.known {
+		s.edit.Set(56, o.onIssuerLeg(s.value[:0], a))
+	}
+	var fault spec.Fault
+	s.scratch, fault = dest.dialect.Append(s.scratch[:0], a.msg, &s.edit)
+	if !fault.OK() {
+		a.fault = fault
+		s.refuse(now, l, c, a, txn.Untranslatable)
+		return
+	}
+	rec := s.record(now, journal.Settled, l, a)
+	rec.Dest, rec.STAN, rec.Action, rec.Reason = dest.id, stan, d.Action, uint16(d.Reason)
+	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
+	owed := s.scratch
+	s.reply(l, c, a.msg, a, d.Action, rec)
+	s.addImage(rec, journal.Advice, 0, dest, owed, a.msg, journal.Request)
+	id := s.pending.batch.Append(rec)
+	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, STAN: stan,
+		Dest: dest.id, Action: d.Action, MTI: a.mti.Original(), Flags: txn.Ended})
+	item := &saf.Item{Entry: queue.Entry{ID: id, Txn: id, Card: a.card, STAN: stan,
+		MTI: a.mti.Original(), DE12: a.localTime, Reason: uint16(d.Reason), At: now}, Due: now}
+	if a.mti.Class() == 4 && o.known {
+		s.reverseOriginal(now, o, item, d)
+	}
+	s.owe(dest, item)
+	c.metrics.request(a.mti)
+}
+
+// reverseOriginal marks the original as reversed; a reversal that came before the original's
+// answer waits for it, so that the issuer gets both in order.
+func (s *Switch) reverseOriginal(now int64, o found, item *saf.Item, d txn.Decision) {
+	q := o.question
+	q.Flags |= txn.Reversing
+	s.questions.Update(o.key, q)
+	s.rec = journal.Record{At: now, Kind: journal.Reversed, Txn: q.Txn, Key: o.key,
+		Advice: item.ID, Reason: uint16(d.Reason)}
+	s.pending.batch.Append(&s.rec)
+	if d.Reason != txn.ReversalAhead {
+		return
+	}
+	if r := s.centers[q.Dest].rows.Find(q.STAN); r != nil && r.Txn == q.Txn {
+		r.State, _ = r.State.After(txn.MerchantReversed)
+		item.After = q.Txn
+	}
+}
+
+// owe puts an advice on its center's queue, in the batch and in memory.
+func (s *Switch) owe(dest *center, item *saf.Item) {
+	s.pending.batch.Enqueue(dest.id, item.Entry)
+	dest.owed.Add(item)
+	s.owing.Store(true)
+}
+
+// settle answers at once and owes nothing.
+func (s *Switch) settle(now int64, l *link.Link, c *center, a *arrival, d txn.Decision) {
+	rec := s.record(now, journal.Settled, l, a)
+	rec.Action, rec.Reason = d.Action, uint16(d.Reason)
+	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
+	s.reply(l, c, a.msg, a, d.Action, rec)
+	id := s.pending.batch.Append(rec)
+	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, Action: d.Action,
+		MTI: a.mti.Original(), Flags: txn.Ended})
+	if d.Next != txn.Stay {
+		s.pending.effects = append(s.pending.effects,
+			effect{kind: changeSession, link: l, to: c, next: d.Next})
+	}
+	c.metrics.request(a.mti)
+	c.metrics.outcome(d.Action, 0)
+}
+
+// refuse answers at once with the reason's action code; where the message can't be answered it is
+// only recorded, or told about by a 1644 where the profile wants that.
+func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.Reason) {
+	rec := s.record(now, journal.Settled, l, a)
+	rec.Action, rec.Reason = why.Action(), uint16(why)
+	if !a.fault.OK() {
+		rec.Text = a.fault.Err().Error()
+	}
+	// A refusal for what the message is stands for every repeat of it; one for the moment, or for
+	// a trace number used twice, doesn't.
+	if why == txn.OriginalUnknown || why == txn.NoRoute {
+		rec.Key = a.key
+	}
+	rec.PAN, rec.Card = a.pan, a.card
+	answered := a.answerable() && s.reply(l, c, a.msg, a, why.Action(), rec)
+	if !answered && c.config.FormatNotification {
+		s.notifyFormat(now, l, c, a, rec)
+	}
+	id := s.pending.batch.Append(rec)
+	if rec.Key != (journal.Key{}) {
+		s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint,
+			Action: why.Action(), MTI: a.mti.Original(), Flags: txn.Ended})
+	}
+	c.metrics.request(a.mti)
+	c.metrics.outcome(why.Action(), 0)
+	s.metrics.counts.refused.Add(1)
+}
+
+// wait leaves a repeat with the open transaction: its answer goes to the connection that asked
+// last, once.
+func (s *Switch) wait(now int64, l *link.Link, c *center, a *arrival, q txn.Question) {
+	if dest := s.centers[q.Dest]; dest != nil {
+		if r := dest.rows.Find(q.STAN); r != nil && r.Txn == q.Txn {
+			r.From, r.Prefix = l, a.in.Prefix
+		}
+	}
+	rec := s.record(now, journal.Repeated, l, a)
+	rec.Txn, rec.ImageCount = q.Txn, 0
+	s.pending.batch.Append(rec)
+	c.metrics.repeats.Inc()
+}

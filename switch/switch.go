@@ -1,0 +1,230 @@
+// Package cardswitch is the switch itself: it takes requests from merchant centers, gives them to issuer centers and brings the answers back.
+//
+// Read it in this order: doors.go (the three ways in), services.go (what it can do), requests.go,
+// answers.go and owed.go (what each decision does), commit.go (nothing leaves before it is
+// durable), recover.go (what a restart does), limits.go (every bound).
+//
+// Its goroutines: one reader and one writer a link (package link), which come in by Received;
+// commits, the committer; drains, which delivers what is owed; recallsOf, which reads the journal
+// for the doors; ticks, the clock. One lock guards the tables and is never held over I/O.
+package cardswitch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"cardswitch/spec"
+	"cardswitch/store"
+	"cardswitch/store/journal"
+	"cardswitch/switch/link"
+	"cardswitch/switch/saf"
+	"cardswitch/switch/txn"
+)
+
+// Deps are what the switch takes from its surroundings. Zero values stand for the real machine.
+type Deps struct {
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Disk    store.FS
+	Listen  func(address string) (net.Listener, error)
+	Dial    func(ctx context.Context, address string) (net.Conn, error)
+}
+
+// Switch is one running node.
+type Switch struct {
+	log     *slog.Logger
+	deps    Deps
+	started time.Time
+	store   *store.Store
+	network *link.Network
+	archive *archive
+	metrics *metrics
+
+	services    []service
+	institution []byte
+	tables      atomic.Pointer[tables]
+	arrivals    sync.Pool
+	recalls     chan recall
+	found       Recovered
+
+	mu        sync.Mutex
+	room      *sync.Cond // pending has room again
+	centers   map[uint16]*center
+	issuers   []*center
+	questions *txn.Questions
+	wheel     *txn.Wheel
+	pending   *pending
+
+	// Scratch of the goroutine that holds mu.
+	edit    spec.Edit
+	made    spec.Message
+	askedAs spec.Message
+	rec     journal.Record
+	images  []byte
+	scratch []byte
+	value   [64]byte
+	due     []*txn.Row
+	items   []*saf.Item
+
+	owing    atomic.Bool
+	draining atomic.Bool
+	fenced   atomic.Bool // nothing may leave any more
+	wake     chan struct{}
+	stopped  chan struct{}
+	failed   chan struct{}
+	failOnce sync.Once
+	failure  error
+	joined   sync.WaitGroup
+}
+
+// New opens the store, finishes what was open when the last process ended, and makes the links
+// ready. Nothing is connected before Run.
+func New(config Config, deps Deps) (*Switch, error) {
+	if deps.Log == nil {
+		deps.Log = slog.Default()
+	}
+	if deps.Metrics == nil {
+		deps.Metrics = prometheus.NewRegistry()
+	}
+	s := &Switch{log: deps.Log, deps: deps, started: time.Now(), services: services(),
+		institution: []byte(config.Institution), centers: make(map[uint16]*center),
+		questions: txn.NewQuestions(questionsKept), recalls: make(chan recall, recallsWaiting),
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}), failed: make(chan struct{})}
+	s.room = sync.NewCond(&s.mu)
+	s.arrivals.New = func() any { return new(arrivals) }
+	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())
+	s.metrics = newMetrics(deps.Metrics)
+	if err := s.open(config); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.found, err = s.recover(); err != nil {
+		return nil, errors.Join(err, s.store.Close())
+	}
+	s.log.Info("journal read", "records", s.found.Records, "reversed", s.found.Reversed,
+		"owed", s.found.Owed, "shelved", s.found.Shelved)
+	return s, nil
+}
+
+// open opens the store and builds the tables of the configuration.
+func (s *Switch) open(config Config) error {
+	opened, err := store.Open(store.Options{Dir: config.Data.Dir, FS: s.deps.Disk,
+		KeyFile: config.Data.KeyFile, CreateKey: config.Data.CreateKey,
+		RetentionDays: config.Data.RetentionDays,
+		MinFreeBytes:  uint64(config.Data.MinFreeMB) << 20, Logger: s.log, OnFailure: s.fail})
+	if err != nil {
+		return err
+	}
+	s.store = opened
+	s.pending = &pending{batch: opened.NewBatch()}
+	s.archive = newArchive(opened.Registry())
+	s.metrics.countSynced(func() float64 { return float64(opened.Health().BytesSynced) })
+	t, links, err := s.build(config)
+	if err == nil {
+		s.network, err = link.New(link.Config{Centers: links, Logger: s.log,
+			Listen: s.deps.Listen, Dial: s.deps.Dial}, s)
+	}
+	if err != nil {
+		return errors.Join(err, opened.Close())
+	}
+	s.install(t)
+	return nil
+}
+
+// Run serves until ctx ends, then drains: takes nothing new, finishes what is in flight, signs off.
+// It returns an error if the switch had to go out of service.
+func (s *Switch) Run(ctx context.Context) error {
+	linksCtx, stopLinks := context.WithCancel(context.Background())
+	defer stopLinks()
+	for _, duty := range []func(){s.commits, s.drains, s.recallsOf, s.ticks} {
+		s.joined.Go(duty)
+	}
+	s.note("started " + s.found.String())
+	err := s.network.Start(linksCtx)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+			s.drain()
+		case <-s.failed:
+			err = fmt.Errorf("out of service: %w", s.failure)
+		}
+	}
+	stopLinks()
+	s.network.Wait()
+	s.note("stopped")
+	s.finish()
+	return errors.Join(err, s.store.Close())
+}
+
+// drain finishes what is in flight and signs off.
+func (s *Switch) drain() {
+	s.draining.Store(true)
+	s.note("draining")
+	ctx, cancel := context.WithTimeout(context.Background(), drainWait)
+	defer cancel()
+	if err := s.network.Drain(ctx); err != nil {
+		s.log.Warn("not everything could be finished", "error", err,
+			"hint", "what is open is answered and reversed at the next start")
+	}
+}
+
+// finish waits for the last commit and ends the goroutines.
+func (s *Switch) finish() {
+	for range 200 {
+		s.mu.Lock()
+		empty := s.pending.empty()
+		s.mu.Unlock()
+		if empty || s.fenced.Load() {
+			break
+		}
+		s.kick()
+		time.Sleep(5 * time.Millisecond)
+	}
+	close(s.stopped)
+	s.joined.Wait()
+}
+
+// ticks is the clock: deadlines, and the network management that is owed.
+func (s *Switch) ticks() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ticker.C:
+		case <-s.stopped:
+			return
+		}
+		s.deadlines()
+		if n%dutyTicks == 0 {
+			s.duties()
+			s.measure()
+		}
+	}
+}
+
+// now is the time in unix nanoseconds. It goes on evenly: a step of the machine's clock moves no
+// deadline.
+func (s *Switch) now() int64 { return s.started.UnixNano() + int64(time.Since(s.started)) }
+
+// note journals an event of the process.
+func (s *Switch) note(text string) {
+	s.mu.Lock()
+	s.rec = journal.Record{At: s.now(), Kind: journal.Event, Text: text}
+	s.pending.batch.Append(&s.rec)
+	s.mu.Unlock()
+	s.kick()
+}
+
+// String is the summary of a start for the journal.
+func (f Recovered) String() string {
+	return fmt.Sprintf("(replayed %d, reversed %d, owed %d, on the work list %d)",
+		f.Records, f.Reversed, f.Owed, f.Shelved)
+}

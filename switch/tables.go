@@ -1,0 +1,221 @@
+package cardswitch
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"cardswitch/routing"
+	"cardswitch/spec"
+	"cardswitch/spec/dialect"
+	"cardswitch/spec/rule"
+	"cardswitch/store/registry"
+	"cardswitch/switch/link"
+	"cardswitch/switch/saf"
+	"cardswitch/switch/txn"
+)
+
+// tables is what the configuration says, ready for use: immutable, swapped whole by a reload.
+type tables struct {
+	config       Config
+	seats        map[uint16]seat
+	issuers      []*center
+	destinations []*center // in the order that routes counts them
+	routes       *routing.Table
+}
+
+// seat is a center with its present profile.
+type seat struct {
+	center  *center
+	profile *profile
+}
+
+// build makes tables of a configuration without touching what is in use.
+func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
+	routes, err := config.Routes()
+	if err != nil {
+		return nil, nil, err
+	}
+	extra, err := loadDialects(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := &tables{config: config, seats: make(map[uint16]seat), routes: routes}
+	var links []link.CenterConfig
+	merchants := 0
+	for i := range config.Centers {
+		p, err := s.profileOf(config.Centers[i], extra)
+		if err != nil {
+			return nil, nil, fmt.Errorf("center %s: %w", config.Centers[i].Name, err)
+		}
+		c := s.centers[p.id]
+		if c == nil {
+			c = &center{name: p.config.Name, profile: p, rows: txn.NewTable(0), owed: saf.New(),
+				taken: make(map[uint64]bool), metrics: s.metrics.center(p.config.Name)}
+		}
+		t.seats[p.id] = seat{c, p}
+		if p.config.Role == RoleIssuer {
+			t.issuers = append(t.issuers, c)
+			t.destinations = append(t.destinations, c)
+		} else {
+			p.place = uint16(merchants)
+			merchants++
+		}
+		l, err := s.linkConfig(&config, p)
+		if err != nil {
+			return nil, nil, fmt.Errorf("center %s: %w", p.config.Name, err)
+		}
+		links = append(links, l)
+	}
+	return t, links, nil
+}
+
+// install puts tables to use.
+func (s *Switch) install(t *tables) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, seat := range t.seats {
+		seat.center.profile = seat.profile
+		seat.center.link = s.network.Center(seat.center.name)
+		s.centers[id] = seat.center
+	}
+	s.issuers = t.issuers
+	s.tables.Store(t)
+}
+
+// Reload takes a new configuration while the switch runs: centers, links, rules and routes. If
+// anything in it is wrong, nothing changes. The data folder, the admin doors and the node's own
+// name take effect at the next start.
+func (s *Switch) Reload(config Config) error {
+	t, links, err := s.build(config)
+	if err != nil {
+		return err
+	}
+	if err := s.network.Reconfigure(links); err != nil {
+		return err
+	}
+	s.install(t)
+	s.note("configuration reloaded")
+	s.metrics.reloaded(time.Now())
+	return nil
+}
+
+func loadDialects(config Config) (map[string]*spec.Dialect, error) {
+	extra := make(map[string]*spec.Dialect)
+	for _, name := range config.Dialects {
+		text, err := os.ReadFile(config.Path(name))
+		if err != nil {
+			return nil, fmt.Errorf("dialects: %w", err)
+		}
+		base := filepath.Base(name)
+		d, err := dialect.Parse(base[:len(base)-len(filepath.Ext(base))], text)
+		if err != nil {
+			return nil, fmt.Errorf("dialects: %s: %w", name, err)
+		}
+		extra[d.Name()] = d
+	}
+	return extra, nil
+}
+
+func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect) (*profile, error) {
+	p := &profile{config: c, acquirers: make(map[uint64]bool), messages: make(map[spec.MTI]bool),
+		retry: make(map[int]bool), institution: []byte(c.Institution)}
+	var err error
+	if p.dialect = extra[c.Dialect]; p.dialect == nil {
+		if p.dialect, err = dialect.Builtin(c.Dialect); err != nil {
+			return nil, err
+		}
+	}
+	if p.rules, err = rule.Standard().With(c.Rules.Require, c.Rules.Relax); err != nil {
+		return nil, err
+	}
+	if p.zone, err = time.LoadLocation(c.Timezone); err != nil {
+		return nil, err
+	}
+	reg := s.store.Registry()
+	if p.id, err = reg.ID(registry.Center, c.Name, nil); err != nil {
+		return nil, err
+	}
+	p.dialectID, err = reg.ID(registry.Dialect, p.dialect.Name(), p.dialect.Source())
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range c.Acquirers {
+		n, err := strconv.ParseUint(a, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("acquirers: %w", err)
+		}
+		p.acquirers[n] = true
+	}
+	for _, m := range c.Messages {
+		mti, err := spec.ParseMTI(m)
+		if err != nil {
+			return nil, fmt.Errorf("messages: %w", err)
+		}
+		p.messages[mti] = true
+	}
+	if c.SAF != nil {
+		for _, action := range c.SAF.Retry {
+			p.retry[action] = true
+		}
+	}
+	return p, nil
+}
+
+// linkConfig says the same to the links.
+func (s *Switch) linkConfig(config *Config, p *profile) (link.CenterConfig, error) {
+	c := &p.config
+	out := link.CenterConfig{ID: p.id, Name: c.Name, Role: link.Merchant, Dialect: p.dialect,
+		Identities: append(append([]string{}, c.Acquirers...), c.Forwarders...),
+		Window:     c.Window, SignOn: link.SignOnPeer,
+		Echo: link.Echo{After: c.Echo.After, Wait: c.Echo.Wait, Misses: c.Echo.Misses}}
+	if c.Institution != "" {
+		out.Identities = append(out.Identities, c.Institution)
+	}
+	switch c.SignOn {
+	case SignOnUs:
+		out.SignOn = link.SignOnUs
+	case SignOnNone:
+		out.SignOn = link.SignOnNone
+	}
+	if c.Role == RoleIssuer {
+		out.Role = link.Issuer
+		out.Failover = link.Failover{Errors: c.Failover.Errors, Within: c.Failover.Within,
+			Slow: c.Failover.Slow, Hold: c.Failover.Hold}
+	}
+	for i := range c.Links {
+		l, err := s.lineConfig(config, c.Name, &c.Links[i])
+		if err != nil {
+			return out, fmt.Errorf("link %s: %w", c.Links[i].Name, err)
+		}
+		out.Links = append(out.Links, l)
+	}
+	return out, nil
+}
+
+func (s *Switch) lineConfig(config *Config, center string, l *LinkConfig) (link.LinkConfig, error) {
+	id, err := s.store.Registry().ID(registry.Link, center+"/"+l.Name, nil)
+	if err != nil {
+		return link.LinkConfig{}, err
+	}
+	out := link.LinkConfig{ID: id, Name: l.Name, Order: l.Order, Listen: l.Listen, Dial: l.Dial,
+		MaxConnections: l.MaxConnections, MaxFrame: l.MaxFrame, QueueBytes: l.QueueMB << 20,
+		ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout,
+		Framing: link.Framing{Length: l.Framing.Length, Inclusive: l.Framing.Inclusive,
+			TPDU: l.Framing.TPDU, Header: l.Framing.Header}}
+	for _, from := range l.From {
+		p, err := netip.ParsePrefix(from)
+		if err != nil {
+			return out, err
+		}
+		out.From = append(out.From, p)
+	}
+	if l.TLS != nil {
+		out.TLS = &link.TLS{Cert: config.Path(l.TLS.Cert), Key: config.Path(l.TLS.Key),
+			CA: config.Path(l.TLS.CA), Names: l.TLS.Names}
+	}
+	return out, nil
+}

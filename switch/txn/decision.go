@@ -1,0 +1,141 @@
+package txn
+
+import "cardswitch/spec"
+
+// Act is what a service wants done with what came through a door.
+type Act uint8
+
+const (
+	// Refuse answers at once with the reason's action code; nothing is forwarded.
+	Refuse Act = iota + 1
+	// Forward journals the request and sends it to the destination.
+	Forward
+	// Keep answers at once and owes the destination an advice.
+	Keep
+	// Acknowledge answers at once and owes nobody anything.
+	Acknowledge
+	// Wait leaves the question with its open transaction; the answer goes to who asked last.
+	Wait
+	// Repeat gives the kept answer again.
+	Repeat
+	// Relay closes the transaction with the issuer's own answer.
+	Relay
+	// Close closes it with an answer of the switch's own.
+	Close
+	// Note records what came and does nothing else.
+	Note
+	// Done takes an owed advice off its queue.
+	Done
+	// Retry sends an owed advice again later, as a repeat.
+	Retry
+	// Shelve puts an owed advice on the work list: people decide.
+	Shelve
+)
+
+// Decision is what a service decides, from values alone.
+type Decision struct {
+	Act    Act
+	Reason Reason
+	Action uint16 // DE 39 of the answer, where the switch itself answers
+	// Owe is the message reason code (DE 25) of the reversal that the decision owes the issuer
+	// of this transaction; zero when it owes none.
+	Owe uint16
+	// Next is what a network management request asks of its link.
+	Next Session
+}
+
+// Session is a change of a link's session.
+type Session uint8
+
+// What a network management message does to the link that it came on.
+const (
+	Stay Session = iota
+	SignOn
+	SignOff
+)
+
+// Message reason codes of reversals (DE 25; reference iso8583-1993 section 3.3).
+const (
+	ReverseCancelled     = 4000
+	ReverseTooLate       = 4006
+	ReverseUndeliverable = 4013
+	ReverseInvalid       = 4020
+	ReverseTimeout       = 4021
+)
+
+// Asked is what the switch already knows of a question when it is asked.
+type Asked uint8
+
+const (
+	// New has never been asked.
+	New Asked = iota
+	// Pending was asked and waits for the issuer.
+	Pending
+	// Answered was asked and has its answer.
+	Answered
+	// Differs was asked with the same trace number but other content.
+	Differs
+)
+
+// Path says whether a destination can take a request now.
+type Path uint8
+
+const (
+	// Clear: a link is up, signed on and has room.
+	Clear Path = iota
+	// NoDestination: routing found nobody.
+	NoDestination
+	// SignedOff: the issuer's links are up but signed off.
+	SignedOff
+	// Down: no link of the issuer is connected.
+	Down
+	// Full: the issuer's window of requests in flight is used up.
+	Full
+)
+
+// Original is what the switch knows of the transaction that DE 56 names.
+type Original uint8
+
+const (
+	// NotNamed: the message names no original.
+	NotNamed Original = iota
+	// NotFound: it names one that the journal doesn't have.
+	NotFound
+	// Waiting: the issuer has not answered it yet.
+	Waiting
+	// Approved: it stands approved at the issuer.
+	Approved
+	// Declined: it never took effect.
+	Declined
+	// Reversed: a reversal of it is already owed or delivered.
+	Reversed
+)
+
+// Request is everything from which a service decides on a request.
+type Request struct {
+	MTI      spec.MTI
+	Function int // DE 24, or -1
+	Asked    Asked
+	Path     Path
+	Original Original
+	// TolerateUnknown accepts reversals of unknown originals with 400 instead of 914.
+	TolerateUnknown bool
+}
+
+// Answer is everything from which a service decides on an answer of an issuer.
+type Answer struct {
+	Action    int  // DE 39, or -1
+	Valid     bool // has what an answer must have and echoes what it must echo
+	Reachable bool // a link of the merchant is up
+	Cancelled bool // the merchant has reversed the transaction meanwhile
+	Closed    bool // the transaction was closed before this answer came
+	Attempts  int  // how often an advice has been sent
+	Retry     bool // the action code is one that the issuer's profile retries
+	Accepted  bool // the action code accepts an advice of this kind
+	// MayBeUnknown: the issuer may never have got the original, so that 914 is good news.
+	MayBeUnknown bool
+}
+
+// Approves tells whether an action code grants the request: 000 to 099
+// (reference iso8583-1993 section 3.5).
+func Approves(action int) bool { return action >= 0 && action < 100 }

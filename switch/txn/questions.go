@@ -1,0 +1,121 @@
+package txn
+
+import (
+	"cardswitch/spec"
+	"cardswitch/store/journal"
+)
+
+// Question is what is remembered of a question that was asked: enough to know it again, to find
+// its transaction, and to find what a reversal names by DE 56. It holds no pointer, so that a
+// million of them cost the garbage collector nothing.
+type Question struct {
+	Txn         uint64 // journal number of its first record
+	Fingerprint uint32 // of its content
+	STAN        uint32 // ours, where it was forwarded or is owed
+	Dest        uint16 // center it went to; zero for none
+	Action      uint16 // DE 39 of its answer
+	MTI         spec.MTI
+	Flags       Flags
+}
+
+// Flags of a question.
+type Flags uint8
+
+const (
+	// Ended: it has its answer.
+	Ended Flags = 1 << iota
+	// Reversing: a reversal of it is owed or delivered.
+	Reversing
+)
+
+// Has tells whether the flag is set.
+func (f Flags) Has(flag Flags) bool { return f&flag != 0 }
+
+// Standing tells what a reversal finds of it.
+func (q Question) Standing() Original {
+	switch {
+	case q.Flags.Has(Reversing):
+		return Reversed
+	case !q.Flags.Has(Ended):
+		return Waiting
+	case q.Dest != 0 && (Approves(int(q.Action)) || q.Action == 900):
+		return Approved
+	}
+	return Declined
+}
+
+// Questions remembers the newest questions, oldest forgotten first; what it forgets the journal's
+// index still knows.
+type Questions struct {
+	known map[journal.Key]Question
+	order []journal.Key // ring
+	head  int
+	count int
+}
+
+// NewQuestions remembers at least so many questions.
+func NewQuestions(limit int) *Questions {
+	return &Questions{
+		known: make(map[journal.Key]Question, min(limit, 1<<16)),
+		order: make([]journal.Key, limit),
+	}
+}
+
+// Len counts what is remembered.
+func (q *Questions) Len() int { return q.count }
+
+// Find gives what is known of a question.
+func (q *Questions) Find(k journal.Key) (Question, bool) {
+	known, ok := q.known[k]
+	return known, ok
+}
+
+// Update changes what is known of a question already remembered; others are left alone.
+func (q *Questions) Update(k journal.Key, to Question) {
+	if _, ok := q.known[k]; ok {
+		q.known[k] = to
+	}
+}
+
+// Full tells that a question must be forgotten before another can be added.
+func (q *Questions) Full() bool { return q.count == len(q.order) }
+
+// Oldest gives the question that would be forgotten first.
+func (q *Questions) Oldest() (journal.Key, Question) {
+	k := q.order[q.head]
+	return k, q.known[k]
+}
+
+// Forget drops the oldest.
+func (q *Questions) Forget() {
+	delete(q.known, q.order[q.head])
+	q.head = (q.head + 1) % len(q.order)
+	q.count--
+}
+
+// Defer moves the oldest behind all others: it is still needed.
+func (q *Questions) Defer() {
+	k := q.order[q.head]
+	q.head = (q.head + 1) % len(q.order)
+	q.order[(q.head+q.count-1)%len(q.order)] = k
+}
+
+// Add remembers a question; there must be room (see Full).
+func (q *Questions) Add(k journal.Key, known Question) {
+	if _, again := q.known[k]; !again {
+		q.order[(q.head+q.count)%len(q.order)] = k
+		q.count++
+	}
+	q.known[k] = known
+}
+
+// Fingerprint is a short digest of a question's content: the same trace number with another
+// fingerprint is another question (action code 913).
+func Fingerprint(card [16]byte, amount uint64) uint32 {
+	h := amount * 0x9E3779B97F4A7C15
+	for i := range 8 {
+		h = (h ^ uint64(card[i])) * 0x100000001B3
+	}
+	h ^= h >> 29
+	return uint32(h ^ h>>32)
+}

@@ -1,0 +1,162 @@
+package txn
+
+// Reason says why a transaction took the turn it took. Its number is kept in the journal and
+// shown to operators; it is never reused for something else.
+type Reason uint16
+
+// 1xx: refused at the door. 2xx: decided by time or by a fault after the request had been
+// forwarded. 3xx: advices and reversals. 4xx: answers that came too late or to nothing.
+// 5xx: network management.
+const (
+	None           Reason = 0
+	IssuerAnswered Reason = 1
+
+	Malformed       Reason = 101
+	UnknownAcquirer Reason = 102
+	NotAllowed      Reason = 103
+	NoRoute         Reason = 104
+	IssuerSignedOff Reason = 105
+	IssuerDown      Reason = 106
+	WindowFull      Reason = 107
+	ShuttingDown    Reason = 108
+	QuestionDiffers Reason = 109
+	OriginalUnknown Reason = 110
+	NotSignedOn     Reason = 112
+	Unsupported     Reason = 113
+	JournalNotReady Reason = 114
+	NeverLeft       Reason = 115
+	Untranslatable  Reason = 116
+	InProgress      Reason = 118
+
+	IssuerTimedOut Reason = 201
+	LinkLost       Reason = 202
+	Restarted      Reason = 203
+	Undeliverable  Reason = 204
+	InvalidAnswer  Reason = 205
+
+	AdviceKept          Reason = 301
+	ReversalKept        Reason = 302
+	ReversalNotNeeded   Reason = 303
+	ReversalAhead       Reason = 304
+	AdviceAccepted      Reason = 311
+	AdviceRefused       Reason = 312
+	AdviceUnanswered    Reason = 313
+	AdviceUndeliverable Reason = 314
+	OperatorRetried     Reason = 321
+	OperatorDropped     Reason = 322
+
+	LateApproval Reason = 401
+	LateDenial   Reason = 402
+	Unasked      Reason = 403
+
+	NetworkDone    Reason = 501
+	NetworkRefused Reason = 502
+	NetworkTimeout Reason = 503
+)
+
+type reasonText struct {
+	action uint16
+	name   string
+	hint   string
+}
+
+// about holds for every reason the action code that the switch answers with when it is the one
+// to answer (ISO 8583:1993 DE 39; reference iso8583-1993 section 3.5), a name and what to do.
+func about(r Reason) reasonText {
+	switch r {
+	case None:
+		return reasonText{0, "", ""}
+	case IssuerAnswered:
+		return reasonText{0, "issuer answered", ""}
+	case Malformed:
+		return reasonText{904, "format error", "decode the message with `cardswitch message decode`"}
+	case UnknownAcquirer:
+		return reasonText{905, "acquirer not known on this link", "add DE 32 to the center"}
+	case NotAllowed:
+		return reasonText{902, "message not allowed on this link", "see the center's `messages`"}
+	case NoRoute:
+		return reasonText{908, "no route", "ask `cardswitch route explain`"}
+	case IssuerSignedOff:
+		return reasonText{910, "issuer signed off", "`cardswitch link sign-on` or wait"}
+	case IssuerDown:
+		return reasonText{912, "no link to the issuer", "see `cardswitch link list`"}
+	case WindowFull:
+		return reasonText{907, "too many requests in flight", "raise `window` or find the slow issuer"}
+	case ShuttingDown:
+		return reasonText{907, "the switch is stopping", "use the other node"}
+	case QuestionDiffers:
+		return reasonText{913, "same trace number, other content", "the merchant reuses DE 11"}
+	case OriginalUnknown:
+		return reasonText{914, "original transaction not found", "check DE 56"}
+	case NotSignedOn:
+		return reasonText{910, "the center has not signed on", "the merchant sends 1804/801 first"}
+	case Unsupported:
+		return reasonText{902, "function not supported", ""}
+	case JournalNotReady:
+		return reasonText{907, "the journal takes no more", "look at the disk"}
+	case NeverLeft:
+		return reasonText{912, "the request never left", "see `cardswitch link list`"}
+	case InProgress:
+		return reasonText{923, "still in progress", "too many repeats at once"}
+	case Untranslatable:
+		return reasonText{904, "cannot be written in the issuer's dialect", "compare the dialects"}
+	}
+	return aboutLater(r)
+}
+
+func aboutLater(r Reason) reasonText {
+	switch r {
+	case IssuerTimedOut:
+		return reasonText{911, "issuer timed out", ""}
+	case LinkLost:
+		return reasonText{911, "link lost while waiting", ""}
+	case Restarted:
+		return reasonText{911, "the switch restarted while waiting", ""}
+	case Undeliverable:
+		return reasonText{907, "no link left to the merchant", ""}
+	case InvalidAnswer:
+		return reasonText{909, "the issuer's answer is invalid", "see the answer in `journal show`"}
+	case AdviceKept:
+		return reasonText{900, "advice kept for delivery", ""}
+	case ReversalKept:
+		return reasonText{400, "reversal kept for delivery", ""}
+	case ReversalNotNeeded:
+		return reasonText{400, "nothing left to reverse", ""}
+	case ReversalAhead:
+		return reasonText{400, "reversal kept until the original is known", ""}
+	case AdviceAccepted:
+		return reasonText{0, "delivered", ""}
+	case AdviceRefused:
+		return reasonText{0, "refused by the issuer", "`cardswitch worklist list`"}
+	case AdviceUnanswered:
+		return reasonText{0, "not answered yet", "`cardswitch saf list`"}
+	case AdviceUndeliverable:
+		return reasonText{0, "cannot be delivered", "`cardswitch worklist list`"}
+	case OperatorRetried:
+		return reasonText{0, "retried by an operator", ""}
+	case OperatorDropped:
+		return reasonText{0, "dropped by an operator", ""}
+	case LateApproval:
+		return reasonText{0, "late approval, reversed", ""}
+	case LateDenial:
+		return reasonText{0, "late answer, not an approval", ""}
+	case Unasked:
+		return reasonText{0, "answer to nothing that was asked", ""}
+	case NetworkDone:
+		return reasonText{800, "network management done", ""}
+	case NetworkRefused:
+		return reasonText{0, "network management refused", ""}
+	case NetworkTimeout:
+		return reasonText{0, "network management not answered", ""}
+	}
+	return reasonText{909, "unknown reason", ""}
+}
+
+// Action is the action code (DE 39) with which the switch itself answers for this reason.
+func (r Reason) Action() uint16 { return about(r).action }
+
+// String names the reason.
+func (r Reason) String() string { return about(r).name }
+
+// Hint says what an operator can do; empty where nothing needs doing.
+func (r Reason) Hint() string { return about(r).hint }
