@@ -1,0 +1,194 @@
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// sampleConfig is the whole configuration with comments: what `config sample`
+// prints, and the list of the keys that exist.
+//
+//go:embed sample.yaml
+var sampleConfig string
+
+// keys are the names that a configuration may have, as a tree. A nil entry holds
+// a value; open holds names that the operator chooses.
+type keys map[string]keys
+
+// open is the name that stands for any name, as the MTIs under rules.
+const open = "*"
+
+func knownKeys() keys {
+	var root yaml.Node
+	// The sample is part of the program; a test reads it.
+	if err := yaml.Unmarshal([]byte(sampleConfig), &root); err != nil {
+		panic(err)
+	}
+	known := keysOf(root.Content[0])
+	center := known["centers"]
+	center["rules"] = keys{"require": {open: nil}, "relax": {open: nil}}
+	// In the sample it is a comment, since it would need real files.
+	center["links"]["tls"] = keys{"cert": nil, "key": nil, "ca": nil, "names": nil}
+	return known
+}
+
+// keysOf joins the elements of a list: the sample shows one of each kind.
+func keysOf(node *yaml.Node) keys {
+	var known keys
+	switch node.Kind {
+	case yaml.MappingNode:
+		known = keys{}
+		for i := 0; i < len(node.Content); i += 2 {
+			known[node.Content[i].Value] = keysOf(node.Content[i+1])
+		}
+	case yaml.SequenceNode:
+		for _, item := range node.Content {
+			known = join(known, keysOf(item))
+		}
+	}
+	return known
+}
+
+func join(a, b keys) keys {
+	if a == nil {
+		return b
+	}
+	for name, below := range b {
+		a[name] = join(a[name], below)
+	}
+	return a
+}
+
+func parseYAML(file string, text []byte) (*yaml.Node, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, &failure{Code: exitUsage, What: fmt.Errorf("%s: %w", file, err),
+			Hint: "the file is YAML; mind the spaces at the beginnings of lines"}
+	}
+	if len(root.Content) == 0 {
+		return &yaml.Node{Kind: yaml.MappingNode}, nil
+	}
+	return root.Content[0], nil
+}
+
+// check names every key in the file that doesn't exist, with its line and the
+// key that may have been meant.
+func (k keys) check(file string, node *yaml.Node) error {
+	var unknown []error
+	k.walk(node, "", func(name *yaml.Node, path string, siblings keys) {
+		what := fmt.Errorf("%s:%d: unknown key %q", file, name.Line, path)
+		if near := nearest(name.Value, siblings); near != "" {
+			what = fmt.Errorf("%w; did you mean %q?", what, near)
+		}
+		unknown = append(unknown, what)
+	})
+	return errors.Join(unknown...)
+}
+
+func (k keys) walk(node *yaml.Node, path string, unknown func(*yaml.Node, string, keys)) {
+	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		name, value := node.Content[i], node.Content[i+1]
+		at := strings.TrimPrefix(path+"."+name.Value, ".")
+		below, ok := k[name.Value]
+		if _, any := k[open]; !ok && !any {
+			unknown(name, at, k)
+			continue
+		}
+		if below != nil {
+			below.walk(value, at, unknown)
+		}
+	}
+	for i := 0; node.Kind == yaml.SequenceNode && i < len(node.Content); i++ {
+		k.walk(node.Content[i], fmt.Sprintf("%s[%d]", path, i), unknown)
+	}
+}
+
+// otherEnv are names with our prefix that aren't keys of the configuration.
+var otherEnv = []string{envPrefix + "_CONFIG"}
+
+// checkEnv refuses what would otherwise be overlooked in silence. Centers have
+// no names in the environment: they are a list.
+func (k keys) checkEnv(environ []string) error {
+	known := map[string]bool{}
+	for _, path := range k.scalars("") {
+		known[envName(path)] = true
+	}
+	for _, name := range otherEnv {
+		known[name] = true
+	}
+	var unknown []error
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, envPrefix+"_") && !known[name] {
+			unknown = append(unknown, fmt.Errorf("environment: unknown name %s", name))
+		}
+	}
+	return errors.Join(unknown...)
+}
+
+func envName(path string) string {
+	return envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+}
+
+// scalars are the paths of all keys outside of centers, in order.
+func (k keys) scalars(path string) []string {
+	var paths []string
+	for name, below := range k {
+		at := strings.TrimPrefix(path+"."+name, ".")
+		switch {
+		case at == "centers":
+		case below == nil:
+			paths = append(paths, at)
+		default:
+			paths = append(paths, below.scalars(at)...)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// nearest is the known name with the fewest changes, if there are few enough.
+func nearest(name string, among keys) string {
+	best, least := "", 1+len(name)/2
+	for _, candidate := range sortedNames(among) {
+		if d := distance(strings.ToLower(name), candidate); d < least {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+func sortedNames(among keys) []string {
+	var names []string
+	for name := range among {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// distance counts the letters to change, add or take away to make b from a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			changed := before
+			if a[i] != b[j] {
+				changed++
+			}
+			before = row[j+1]
+			row[j+1] = min(changed, before+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,54 @@
+// Command cardswitch is an ISO 8583:1993 switch between the centers of merchants
+// and card issuers, and the operators' tool for it.
+//
+// One file a command. Results go to standard output, everything else to standard
+// error, so that a script may read the one and a person the other.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // a container has no zone files, and DE 12 is local time
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	// After the first Ctrl-C the next one kills, whatever a command is doing.
+	go func() { <-ctx.Done(); stop() }()
+	os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Run is the whole program: a test calls it as main does. It returns the exit code.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	began := startedRunning(root)
+	err := root.ExecuteContext(ctx)
+	// Whoever reads our output has seen enough: `journal tail | head`.
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return exitOK
+	}
+	var f *failure
+	if !errors.As(err, &f) {
+		f = &failure{Code: exitFailed, What: err}
+		// What fails before a command runs is a matter of how it was called.
+		if !*began {
+			f = &failure{Code: exitUsage, What: err, Hint: "see `cardswitch --help`"}
+		}
+	}
+	if f.What != nil {
+		fmt.Fprintln(stderr, "cardswitch:", f.What)
+	}
+	if f.Hint != "" {
+		fmt.Fprintln(stderr, "hint:", f.Hint)
+	}
+	return f.Code
+}

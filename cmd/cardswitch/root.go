@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newRootCommand() *cobra.Command {
+	root := group("cardswitch", "ISO 8583:1993 switch between merchants and card issuers",
+		newStartCommand(),
+		newConfigCommand(),
+		newJournalCommand(),
+		newLinkCommand(),
+		newRouteCommand(),
+		newSAFCommand(),
+		newWorklistCommand(),
+		newStatusCommand(),
+		newVersionCommand(),
+	)
+	root.Long = root.Short + ".\n\n" + exitCodes
+	root.SilenceErrors = true
+	root.SilenceUsage = true
+	flags := root.PersistentFlags()
+	flags.VarP(newChoice("table", "json"), "output", "o", "table or json")
+	flags.StringP("config", "c", "", "configuration file (default cardswitch.yaml, if there)")
+	flags.String("socket", "", "operators' socket (default: the configuration's)")
+	return root
+}
+
+// startedRunning tells whether Execute came as far as the command itself.
+func startedRunning(root *cobra.Command) *bool {
+	began := new(bool)
+	root.PersistentPreRun = func(*cobra.Command, []string) { *began = true }
+	return began
+}
+
+// group is a noun: it does nothing but hold its verbs.
+func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	command := &cobra.Command{Use: use, Short: short}
+	command.AddCommand(verbs...)
+	command.RunE = func(command *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return command.Help()
+		}
+		hint := fmt.Sprintf("see `%s --help`", command.CommandPath())
+		command.SuggestionsMinimumDistance = 2
+		if near := command.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return wrongUsage(fmt.Sprintf("%s has no %q", command.CommandPath(), args[0]), hint)
+	}
+	command.Args = cobra.ArbitraryArgs
+	return command
+}
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value   string
+	allowed []string
+}
+
+func newChoice(allowed ...string) *choice { return &choice{allowed[0], allowed} }
+
+func (c *choice) String() string { return c.value }
+func (c *choice) Type() string   { return strings.Join(c.allowed, "|") }
+
+// Set is the flag package's.
+func (c *choice) Set(value string) error {
+	if !slices.Contains(c.allowed, value) {
+		return fmt.Errorf("use %s", strings.Join(c.allowed, " or "))
+	}
+	c.value = value
+	return nil
+}

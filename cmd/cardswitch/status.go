@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	cardswitch "cardswitch/switch"
+)
+
+func newStatusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Say how the switch is; exit 3 if it isn't serving",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			var state string
+			err := show(command, "/v1/status", nil,
+				func(command *cobra.Command, s cardswitch.Status) error {
+					state = s.State
+					return printStatus(command, &s)
+				})
+			if err == nil && state != "" && state != "serving" {
+				return &failure{Code: exitUnhealthy}
+			}
+			return err
+		},
+	}
+}
+
+func printStatus(command *cobra.Command, s *cardswitch.Status) error {
+	t := newTable(command)
+	t.row("node", s.Node)
+	state := s.State
+	if s.Reason != "" {
+		state += ": " + s.Reason
+	}
+	t.row("state", state)
+	t.row("up for", ago(time.Now(), s.Started))
+	t.row("requests", s.Counts.Requests)
+	t.row("approved", s.Counts.Approved)
+	t.row("declined", s.Counts.Declined)
+	t.row("refused", s.Counts.Refused)
+	t.row("timed out", s.Counts.TimedOut)
+	t.row("reversals owed", s.Counts.Reversals)
+	t.row("open", s.Open)
+	t.row("to deliver", s.Owed)
+	t.row("on the work list", s.Shelved)
+	t.row("latency", fmt.Sprintf("p50 %s  p99 %s  p99.9 %s", micros(s.Latency.P50),
+		micros(s.Latency.P99), micros(s.Latency.P999)))
+	t.row("journal", fmt.Sprintf("record %d, last commit %s, %d MB free",
+		s.Journal.LastSeq, micros(s.Journal.CommitUS), s.Journal.FreeMB))
+	return t.flush()
+}
+
+func micros(us int64) string { return (time.Duration(us) * time.Microsecond).String() }
