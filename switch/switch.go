@@ -158,6 +158,9 @@ func (s *Switch) Run(ctx context.Context) error {
 		}
 	}
 	stopLinks()
+	if s.fenced.Load() {
+		return err // the disk may hang whoever asks it for more; the process is to end
+	}
 	s.network.Wait()
 	s.note("stopped")
 	s.finish()
