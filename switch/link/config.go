@@ -81,10 +81,10 @@ type Echo struct {
 
 // Failover is when a line that still stands counts as sick. Answers later than Slow count as errors.
 type Failover struct {
-	Errors    int           // so many errors ...
+	Errors    int           // so many errors (0: never) ...
 	Within    time.Duration // ... in this time ...
 	Share     int           // ... if they are at least this percentage of all outcomes
-	Slow      time.Duration
+	Slow      time.Duration // 0: however late
 	Hold      time.Duration // a sick or lost line isn't preferred again for so long
 	SlowStart time.Duration // then its window opens over this time
 }

@@ -1,6 +1,11 @@
 package link
 
-import "time"
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // State is how far a link's session is.
 type State uint32
@@ -31,66 +36,152 @@ type Link struct {
 	// Data is the handler's own. It may be set in Handler.Up and read in later calls.
 	Data any
 
-	line *Line
+	line   *Line
+	number uint64
+	conn   net.Conn // what is read and written: TLS or the socket
+	socket *socket  // what is closed
+	since  time.Time
+
+	// Of the reader.
+	stream    *stream
+	batch     []Inbound
+	readArmed time.Duration // when the read deadline was last moved
+
+	// Of the writer.
+	outbox     outbox
+	writeArmed time.Duration
+	written    chan struct{} // closed when the writer has ended
+
+	session  session
+	signedOn atomic.Bool
+	draining atomic.Bool
+	closing  atomic.Bool // nothing more is taken in or queued; what waits is still written
+	dead     atomic.Bool
+	end      sync.Once
+	cause    error // why it ended; set before dead
+
+	inFlight  atomic.Int64
+	congested atomic.Bool  // its queue was full and the writer has not caught up
+	misses    atomic.Int32 // echoes in a row without answer
+	received  atomic.Int64 // nanoseconds since the network's epoch
+	sent      atomic.Int64
+	counters  counters
 }
 
-// ID is the registry's number of the line, Number counts connections since the start.
-func (l *Link) ID() uint16      { return l.line.config.ID }
-func (l *Link) Number() uint64  { return 0 }
-func (l *Link) Name() string    { return l.line.config.Name }
-func (l *Link) Order() int      { return l.line.config.Order }
-func (l *Link) Line() *Line     { return l.line }
+func newLink(line *Line, socket *socket, conn net.Conn, stream *stream) *Link {
+	n := line.center.network
+	l := &Link{
+		line:    line,
+		number:  n.connections.Add(1),
+		conn:    conn,
+		socket:  socket,
+		since:   time.Now(),
+		stream:  stream,
+		written: make(chan struct{}),
+	}
+	stream.framing = &line.framing
+	l.outbox.wake = make(chan struct{}, 1)
+	l.outbox.limit = line.config.QueueBytes
+	l.signedOn.Store(line.center.config.Load().SignOn == SignOnNone)
+	now := n.now()
+	l.received.Store(int64(now))
+	l.sent.Store(int64(now))
+	l.armRead(now)
+	return l
+}
+
+// ID is the registry's number of the line.
+func (l *Link) ID() uint16 { return l.line.config.ID }
+
+// Number counts connections since the start: no two links have the same.
+func (l *Link) Number() uint64 { return l.number }
+
+// Name is the line's.
+func (l *Link) Name() string { return l.line.config.Name }
+
+// Order is the line's: 0 primary, 1 standby, 2 DR.
+func (l *Link) Order() int { return l.line.config.Order }
+
+// Line is the configured link that this is a connection of.
+func (l *Link) Line() *Line { return l.line }
+
+// Center is whose connection this is.
 func (l *Link) Center() *Center { return l.line.center }
-func (l *Link) State() State    { return Down }
 
-// SetSignedOn is told by the switch when sign-on or sign-off was agreed.
-func (l *Link) SetSignedOn(on bool) {}
+// State is how far its session is.
+func (l *Link) State() State {
+	switch {
+	case l.dead.Load():
+		return Down
+	case l.draining.Load(), l.closing.Load():
+		return Draining
+	case l.signedOn.Load():
+		return SignedOn
+	}
+	return Up
+}
 
-// Queue copies frame, with its length and prefix, to what waits to be written. Prefix is the one of
-// the message that frame answers, else zero. It is false, and nothing is queued, if the link is down
-// or too much waits already. It makes no system call: Flush does.
-func (l *Link) Queue(tag uint64, frame []byte, prefix Prefix) bool { return false }
+// InFlight is how many requests Acquire counted.
+func (l *Link) InFlight() int { return int(l.inFlight.Load()) }
 
-// Flush wakes the writer: all that waits leaves in one write.
-func (l *Link) Flush() {}
+// LastReceived is when bytes last came.
+func (l *Link) LastReceived() time.Time { return l.at(&l.received) }
+
+// LastSent is when bytes last went.
+func (l *Link) LastSent() time.Time { return l.at(&l.sent) }
+
+func (l *Link) at(of *atomic.Int64) time.Time {
+	return l.line.center.network.epoch.Add(time.Duration(of.Load()))
+}
 
 // Acquire counts a request in flight on this link and its center. It is false, and nothing is
 // counted, if the center's window, or the part of it that a slow start allows, is full.
-func (l *Link) Acquire() bool { return false }
+func (l *Link) Acquire() bool {
+	c := l.line.center
+	if c.inFlight.Add(1) > c.window.Load() {
+		c.inFlight.Add(-1)
+		return false
+	}
+	if l.inFlight.Add(1) > l.line.limit.Load() {
+		l.Release()
+		return false
+	}
+	return true
+}
 
 // Release is told once for each Acquire, whatever became of the request, on a dead link too.
-func (l *Link) Release()      {}
-func (l *Link) InFlight() int { return 0 }
+func (l *Link) Release() {
+	l.inFlight.Add(-1)
+	l.line.center.inFlight.Add(-1)
+}
 
-// Reported tells the outcome of a request on this link: answered in so much time, or timed out.
-func (l *Link) Reported(answered bool, latency time.Duration) {}
+// Drain lets no new requests in. When those in flight are answered, Due signs off and ends it.
+func (l *Link) Drain() {
+	if l.draining.Swap(true) {
+		return
+	}
+	l.line.center.rank()
+	limit := l.line.config.DrainTimeout
+	time.AfterFunc(limit, func() { l.Close(DrainTooLong) })
+}
 
-// Drain lets no new requests in; Due says when to sign off and the link ends.
-func (l *Link) Drain() {}
+// Close takes nothing more in, writes what waits, then ends the connection.
+func (l *Link) Close(cause error) {
+	if l.closing.Swap(true) {
+		return
+	}
+	l.end.Do(func() { l.cause = cause })
+	l.outbox.refuse()
+	l.line.center.rank()
+}
 
-// Close writes what waits, then ends the connection.
-func (l *Link) Close(cause error) {}
-
-// Duty is network management that is owed on a link.
-type Duty uint8
-
-// The duties.
-const (
-	Nothing     Duty = iota
-	SendSignOn       // 1804/801
-	SendEcho         // 1804/831
-	SendSignOff      // 1804/802
-)
-
-// Due says what the switch must send on this link now; the answer (or none) is waited for from then
-// on. It also ends the link if too many echoes stayed without answer, or if its drain is complete.
-// Call it for every link some times a second.
-func (l *Link) Due(now time.Time) Duty { return Nothing }
-
-// NetworkAnswered says that the answer to a Duty came. Accepted sign-ons and sign-offs change the
-// state.
-func (l *Link) NetworkAnswered(duty Duty, accepted bool) {}
-
-// LastReceived and LastSent are when bytes last came and went.
-func (l *Link) LastReceived() time.Time { return time.Time{} }
-func (l *Link) LastSent() time.Time     { return time.Time{} }
+// fail ends the connection at once.
+func (l *Link) fail(cause error) {
+	l.end.Do(func() { l.cause = cause })
+	if l.dead.Swap(true) {
+		return
+	}
+	l.outbox.refuse()
+	l.socket.Close()
+	l.line.center.rank()
+}

@@ -1,36 +1,199 @@
 package link
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // Network is all centers with their lines.
-type Network struct{}
+type Network struct {
+	handler Handler
+	logger  *slog.Logger
+	listen  func(address string) (net.Listener, error)
+	dial    func(ctx context.Context, address string) (net.Conn, error)
+	seed    uint64
+	epoch   time.Time // times are kept as time since then: wall clocks jump
+
+	connections atomic.Uint64
+	stopping    atomic.Bool // connects no more
+	left        chan struct{}
+	done        sync.WaitGroup
+
+	mu      sync.Mutex
+	ctx     context.Context // of Start; nil before
+	centers []*Center
+	leaving []*Center // removed, with links still draining
+	ports   map[string]*port
+}
 
 // New checks the configuration and reads the certificates. Centers and lines are there from now on,
 // connections from Start on.
-func New(config Config, handler Handler) (*Network, error) { return nil, nil }
+func New(config Config, handler Handler) (*Network, error) {
+	n := &Network{
+		handler: handler,
+		logger:  config.Logger,
+		listen:  config.Listen,
+		dial:    config.Dial,
+		seed:    config.Seed,
+		epoch:   time.Now(),
+		left:    make(chan struct{}, 1),
+		ports:   map[string]*port{},
+	}
+	if n.logger == nil {
+		n.logger = slog.Default()
+	}
+	// Both set TCP_NODELAY and TCP keep-alive by themselves.
+	if n.listen == nil {
+		n.listen = func(address string) (net.Listener, error) { return net.Listen("tcp", address) }
+	}
+	if n.dial == nil {
+		n.dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
+		}
+	}
+	if err := n.Reconfigure(config.Centers); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
 
 // Start listens and dials until ctx ends. An address that can't be listened on is an error.
-func (n *Network) Start(ctx context.Context) error { return nil }
+func (n *Network) Start(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	lines := linesOf(n.centers)
+	opened, err := n.open(lines)
+	if err != nil {
+		return err
+	}
+	n.ctx = ctx
+	n.assign(lines, opened)
+	for _, line := range lines {
+		n.begin(line)
+	}
+	n.done.Add(1)
+	context.AfterFunc(ctx, n.stop)
+	return nil
+}
+
+// stop ends everything at once.
+func (n *Network) stop() {
+	defer n.done.Done()
+	n.stopping.Store(true)
+	n.mu.Lock()
+	n.assign(nil, nil)
+	centers := slices.Concat(n.centers, n.leaving)
+	n.mu.Unlock()
+	for _, c := range centers {
+		c.stop()
+	}
+}
 
 // Wait returns when every goroutine has ended after the end of the context.
-func (n *Network) Wait() {}
+func (n *Network) Wait() {
+	n.mu.Lock()
+	ctx := n.ctx
+	n.mu.Unlock()
+	if ctx == nil {
+		return
+	}
+	<-ctx.Done()
+	n.done.Wait()
+}
 
-// Centers are those configured; Center is the one of that name, nil if there is none.
-func (n *Network) Centers() []*Center         { return nil }
-func (n *Network) Center(name string) *Center { return nil }
-
-// Links are all live connections, those of removed centers included.
-func (n *Network) Links() []*Link { return nil }
-
-// Reconfigure takes the new centers. Lines that are the same stay untouched, new ones start, those
-// gone are drained. On an error nothing has changed.
-func (n *Network) Reconfigure(centers []CenterConfig) error { return nil }
+// Run is Start and Wait.
+func (n *Network) Run(ctx context.Context) error {
+	if err := n.Start(ctx); err != nil {
+		return err
+	}
+	n.Wait()
+	return nil
+}
 
 // Drain drains every link, and closes those left when ctx ends. Nothing connects afterwards.
-func (n *Network) Drain(ctx context.Context) error { return nil }
+func (n *Network) Drain(ctx context.Context) error {
+	n.stopping.Store(true)
+	n.mu.Lock()
+	n.assign(nil, nil)
+	lines := linesOf(n.centers)
+	n.mu.Unlock()
+	for _, line := range lines {
+		line.retire()
+	}
+	for {
+		links := n.Links()
+		if len(links) == 0 {
+			return nil
+		}
+		select {
+		case <-n.left:
+		case <-ctx.Done():
+			for _, l := range links {
+				l.fail(Stopped)
+			}
+			return fmt.Errorf("drain: %d connections were cut: %w", len(links), ctx.Err())
+		}
+	}
+}
 
-// Status is for the operators.
-func (n *Network) Status() Status { return Status{} }
+// removed wakes Drain.
+func (n *Network) removed() {
+	select {
+	case n.left <- struct{}{}:
+	default:
+	}
+}
 
-// Validate checks the configuration without opening anything.
-func (c *Config) Validate() error { return nil }
+// Centers are those configured, in their order.
+func (n *Network) Centers() []*Center {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.centers)
+}
+
+// Center is the one of that name, nil if there is none.
+func (n *Network) Center(name string) *Center {
+	for _, c := range n.Centers() {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// Links are all live connections, those of removed centers included.
+func (n *Network) Links() []*Link {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.leaving = slices.DeleteFunc(n.leaving, func(c *Center) bool { return len(c.Links()) == 0 })
+	var out []*Link
+	for _, c := range slices.Concat(n.centers, n.leaving) {
+		out = append(out, c.Links()...)
+	}
+	return out
+}
+
+func (n *Network) now() time.Duration { return time.Since(n.epoch) }
+
+func (n *Network) stopped() bool { return n.stopping.Load() }
+
+// breaks closes the socket when the network stops, until it is called off.
+func (n *Network) breaks(s *socket) func() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return context.AfterFunc(n.ctx, func() { s.Close() })
+}
+
+func linesOf(centers []*Center) []*Line {
+	var out []*Line
+	for _, c := range centers {
+		out = append(out, c.Lines()...)
+	}
+	return out
+}

@@ -1,0 +1,170 @@
+package link
+
+import (
+	"sync"
+	"time"
+)
+
+// signOnRetry is how long we wait after the center refused our sign-on or signed off.
+const signOnRetry = 30 * time.Second
+
+// Duty is network management that is owed on a link.
+type Duty uint8
+
+// The duties.
+const (
+	Nothing     Duty = iota
+	SendSignOn       // 1804/801
+	SendEcho         // 1804/831
+	SendSignOff      // 1804/802
+)
+
+// String is the duty in words.
+func (d Duty) String() string {
+	switch d {
+	case SendSignOn:
+		return "sign-on"
+	case SendEcho:
+		return "echo"
+	case SendSignOff:
+		return "sign-off"
+	}
+	return "nothing"
+}
+
+// session is what network management a link waits for. Times are since the network's epoch.
+type session struct {
+	mu       sync.Mutex
+	waiting  Duty // sent, not answered
+	sentAt   time.Duration
+	asked    Duty // by an operator
+	signOnAt time.Duration
+}
+
+// SetSignedOn is told by the switch when sign-on or sign-off was agreed.
+func (l *Link) SetSignedOn(on bool) {
+	if l.signedOn.Swap(on) == on {
+		return
+	}
+	if !on {
+		l.session.mu.Lock()
+		l.session.signOnAt = l.line.center.network.now() + signOnRetry
+		l.session.mu.Unlock()
+	}
+	l.line.center.rank()
+}
+
+// Due says what the switch must send on this link now; the answer (or none) is waited for from then
+// on. It also ends the link if too many echoes stayed without answer, or if its drain is complete.
+// Call it for every link some times a second.
+func (l *Link) Due(now time.Time) Duty {
+	if l.closing.Load() || l.dead.Load() {
+		return Nothing
+	}
+	at := now.Sub(l.line.center.network.epoch)
+	l.session.mu.Lock()
+	given := l.expire(at)
+	heard := l.received.Load() > int64(l.session.sentAt)
+	duty, drained := l.owed(at)
+	if duty != Nothing {
+		l.session.waiting, l.session.sentAt = duty, at
+	}
+	l.session.mu.Unlock()
+	if given == SendSignOff {
+		l.SetSignedOn(false)
+	}
+	switch {
+	case heard:
+		l.hear()
+	case given != Nothing && l.miss():
+		return Nothing
+	}
+	if drained {
+		l.Close(Drained)
+	}
+	return duty
+}
+
+// expire gives up waiting for the answer to a duty, and says which.
+func (l *Link) expire(at time.Duration) Duty {
+	s := &l.session
+	if s.waiting == Nothing || at < s.sentAt+l.line.center.config.Load().Echo.Wait {
+		return Nothing
+	}
+	given := s.waiting
+	s.waiting = Nothing
+	return given
+}
+
+// miss counts an echo without answer, and whether that was one too many.
+func (l *Link) miss() bool {
+	if int(l.misses.Add(1)) >= l.line.center.config.Load().Echo.Misses {
+		l.fail(EchoMissed)
+		return true
+	}
+	l.line.center.rank()
+	return false
+}
+
+// hear forgets the misses: the center speaks.
+func (l *Link) hear() {
+	if l.misses.Swap(0) != 0 {
+		l.line.center.rank()
+	}
+}
+
+func (l *Link) owed(at time.Duration) (duty Duty, drained bool) {
+	s, config := &l.session, l.line.center.config.Load()
+	if s.waiting != Nothing {
+		return Nothing, false
+	}
+	if s.asked != Nothing {
+		duty, s.asked = s.asked, Nothing
+		return duty, false
+	}
+	signed := l.signedOn.Load() && config.SignOn != SignOnNone
+	switch {
+	case l.draining.Load() && l.inFlight.Load() == 0 && signed:
+		return SendSignOff, false
+	case l.draining.Load() && l.inFlight.Load() == 0:
+		return Nothing, true
+	case config.SignOn == SignOnUs && !signed && at >= s.signOnAt && !l.draining.Load() &&
+		!l.line.signedOff.Load():
+		return SendSignOn, false
+	}
+	silent := at - time.Duration(l.received.Load())
+	if config.Echo.After > 0 && silent >= config.Echo.After {
+		return SendEcho, false
+	}
+	return Nothing, false
+}
+
+// NetworkAnswered says that the answer to a Duty came. Accepted sign-ons and sign-offs change the
+// state; a refused sign-on is tried again later.
+func (l *Link) NetworkAnswered(duty Duty, accepted bool) {
+	l.session.mu.Lock()
+	if l.session.waiting == duty {
+		l.session.waiting = Nothing
+	}
+	if duty == SendSignOn && !accepted {
+		l.session.signOnAt = l.line.center.network.now() + signOnRetry
+	}
+	l.session.mu.Unlock()
+	l.hear()
+	switch {
+	case duty == SendSignOn && accepted:
+		l.SetSignedOn(true)
+	case duty == SendSignOff:
+		l.SetSignedOn(false)
+	}
+}
+
+// ask makes Due return duty next.
+func (l *Link) ask(duty Duty) {
+	l.session.mu.Lock()
+	defer l.session.mu.Unlock()
+	l.session.asked = duty
+	if duty == SendSignOn {
+		l.session.signOnAt = 0
+	}
+}
