@@ -154,7 +154,7 @@ func (k keys) scalars(path string) []string {
 
 // nearest is the known name with the fewest changes, if there are few enough.
 func nearest(name string, among keys) string {
-	best, least := "", 1+len(name)/2
+	best, least := "", 2+len(name)/3
 	for _, candidate := range sortedNames(among) {
 		if d := distance(strings.ToLower(name), candidate); d < least {
 			best, least = candidate, d

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	cardswitch "cardswitch/switch"
+)
+
+// The sample is the list of keys that exist, so it must have every field of the
+// configuration, and the configuration every key of the sample.
+func TestSampleHasEveryKey(t *testing.T) {
+	issuer := cardswitch.CenterConfig{
+		Name: "a", Role: cardswitch.RoleIssuer, ForwardingID: true,
+		Links: []cardswitch.LinkConfig{{Name: "a", Dial: "a:1"}},
+	}
+	merchant := cardswitch.CenterConfig{
+		Name: "b", Role: cardswitch.RoleMerchant, FormatNotification: true,
+		Acquirers: []string{"1"}, Forwarders: []string{"1"},
+		Rules: cardswitch.RulesConfig{
+			Require: map[string][]int{"1200": {37}}, Relax: map[string][]int{"1200": {43}}},
+		Links: []cardswitch.LinkConfig{{
+			Name: "a", Listen: "a:1", From: []string{"a"}, TLS: &cardswitch.TLSConfig{}}},
+	}
+	config := cardswitch.Config{Centers: []cardswitch.CenterConfig{issuer, merchant}}
+	config.Complete()
+	text, err := yaml.Marshal(&config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := parseYAML("config", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := knownKeys().check("config", tree); err != nil {
+		t.Errorf("the sample lacks:\n%v", err)
+	}
+	sample := knownKeys()
+	// Any MTI may stand there.
+	sample["centers"]["rules"] = keys{"require": {"1200": nil}, "relax": {"1200": nil}}
+	if missing := missing(sample, keysOf(tree), ""); len(missing) > 0 {
+		t.Errorf("the configuration lacks %v", missing)
+	}
+}
+
+func missing(want, got keys, path string) []string {
+	var list []string
+	for name, below := range want {
+		there, ok := got[name]
+		if !ok {
+			list = append(list, path+name)
+			continue
+		}
+		list = append(list, missing(below, there, path+name+".")...)
+	}
+	return list
+}
+
+func TestNearest(t *testing.T) {
+	among := keys{"listen": nil, "dial": nil, "order": nil}
+	for name, want := range map[string]string{
+		"lisen": "listen", "Listen": "listen", "dail": "dial", "colour": "", "ordre": "order",
+	} {
+		if got := nearest(name, among); got != want {
+			t.Errorf("nearest to %s is %q, want %q", name, got, want)
+		}
+	}
+}
