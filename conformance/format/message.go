@@ -50,6 +50,12 @@ func (m *Message) Remove(n int) *Message {
 	return m
 }
 
+// As changes the MTI.
+func (m *Message) As(mti string) *Message {
+	m.MTI = mti
+	return m
+}
+
 // Get is the value of element n, empty if it's absent.
 func (m *Message) Get(n int) string { return m.elements[n] }
 

@@ -152,7 +152,7 @@ func (l *Postings) Ask(m *format.Message, decide func() Decision) (Posting, Verd
 	p.Action, p.Approval, p.State = d.Action, d.Approval, Declined
 	if approves(p, m) {
 		p.State, p.Live = Approved, p.Amount
-		if d.Amount > 0 {
+		if d.Amount > 0 && p.MTI[2] == '0' { // an advice tells, it doesn't ask
 			p.Live = d.Amount
 		}
 	}
