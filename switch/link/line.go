@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,14 @@ func (n *Line) Order() int { return n.config.Order }
 
 // Center is whose line it is.
 func (n *Line) Center() *Center { return n.center }
+
+// address tells ports apart: port 0 is another one for each line.
+func (n *Line) address() string {
+	if strings.HasSuffix(n.config.Listen, ":0") {
+		return n.config.Listen + " for " + n.center.name + "/" + n.config.Name
+	}
+	return n.config.Listen
+}
 
 // Links are its live connections.
 func (n *Line) Links() []*Link {

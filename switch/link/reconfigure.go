@@ -117,11 +117,11 @@ func (p *planned) apply() {
 func (n *Network) open(lines []*Line) (map[string]*port, error) {
 	opened := map[string]*port{}
 	for _, line := range lines {
-		address := line.config.Listen
+		address := line.address()
 		if address == "" || n.ports[address] != nil || opened[address] != nil {
 			continue
 		}
-		listener, err := n.listen(address)
+		listener, err := n.listen(line.config.Listen)
 		if err != nil {
 			for _, p := range opened {
 				p.listener.Close()
@@ -138,8 +138,8 @@ func (n *Network) open(lines []*Line) (map[string]*port, error) {
 func (n *Network) assign(lines []*Line, opened map[string]*port) {
 	shares := map[string][]*Line{}
 	for _, line := range lines {
-		if line.config.Listen != "" {
-			shares[line.config.Listen] = append(shares[line.config.Listen], line)
+		if address := line.address(); address != "" {
+			shares[address] = append(shares[address], line)
 		}
 	}
 	for address, p := range n.ports {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // shared finds what makes it impossible to tell apart centers that connect to the same address.
@@ -22,7 +23,7 @@ func (c *Config) shared() (faults []error) {
 	}
 	for i, a := range ends {
 		for _, b := range ends[i+1:] {
-			if a.link.Listen != b.link.Listen {
+			if a.link.Listen != b.link.Listen || strings.HasSuffix(a.link.Listen, ":0") {
 				continue
 			}
 			if why := clash(a.center, b.center, a.link, b.link); why != "" {
