@@ -1,5 +1,7 @@
 package spec
 
+import "errors"
+
 // charset is how characters stand on the wire, one byte each.
 type charset struct {
 	canonical [256]byte   // wire byte to ASCII (or JIS X 0201), 0 if it stands for nothing
@@ -22,24 +24,53 @@ func newCharset(canonical [256]byte, katakana bool) *charset {
 		c.wire[ch] = byte(b)
 		c.ascii = c.ascii && byte(b) == ch
 	}
+	for ch := byte(' '); ch <= '~'; ch++ {
+		c.ascii = c.ascii && c.wire[ch] == ch
+	}
 	c.zero = c.wire['0']
 	return c
 }
 
-// sound tells whether every printable character has a byte, and the digits are a row that begins
-// at a multiple of 16, which the indexer's arithmetic relies on.
-func (c *charset) sound() bool {
+// ascii is the charset that most centers use.
+var ascii = func() *charset {
+	var identity [256]byte
+	for b := range identity {
+		identity[b] = byte(b)
+	}
+	return newCharset(identity, false)
+}()
+
+// fault tells what an element cannot do without: the digits in a row that begins at a multiple of
+// 16, which the indexer's arithmetic relies on, the letters, the space and the separator. A
+// charset that is not ASCII has half-width katakana only if it is of the 290 family, where ア is
+// 81: others would turn it into Latin letters without a word.
+func (c *charset) fault() error {
 	for d := range byte(10) {
 		if c.wire['0'+d] != c.zero+d || c.zero&15 != 0 || c.zero == 0 {
-			return false
+			return errors.New("its encoding does not have the digits in a row")
 		}
 	}
-	for ch := byte('A'); ch <= 'Z'; ch++ {
+	for _, ch := range []byte(" =ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
 		if c.wire[ch] == 0 {
-			return false
+			return errors.New("its encoding does not have every capital letter, space and =")
 		}
 	}
-	return c.wire[' '] != 0 && c.wire['='] != 0
+	if c.katakana && !c.ascii && c.wire[0xB1] != 0x81 {
+		return errors.New("its encoding has no half-width katakana; use cp290")
+	}
+	if c.katakana && c.wire[0xB1] == 0 {
+		return errors.New("its encoding has no half-width katakana; encode it as Binary")
+	}
+	return nil
+}
+
+// read is text as its canonical characters.
+func (c *charset) read(wire []byte) string {
+	text := make([]byte, len(wire))
+	for i, b := range wire {
+		text[i] = c.canonical[b]
+	}
+	return string(text)
 }
 
 // classesOf is the set of classes that allow the canonical character.
