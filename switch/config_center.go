@@ -12,6 +12,9 @@ func (c *CenterConfig) validate(f *faults, path string, production bool) {
 	f.name(path+".name", c.Name)
 	f.oneOf(path+".role", c.Role, RoleMerchant, RoleIssuer)
 	f.name(path+".dialect", c.Dialect)
+	if c.Institution != "" {
+		f.digits(path+".institution", c.Institution, 11)
+	}
 	// "Local" would mean another time on another machine, and after a takeover.
 	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "Local" {
 		f.add(path+".timezone", "use a name as Asia/Tokyo", "%q is unknown", c.Timezone)

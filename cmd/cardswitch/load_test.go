@@ -12,7 +12,7 @@ import (
 // configuration, and the configuration every key of the sample.
 func TestSampleHasEveryKey(t *testing.T) {
 	issuer := cardswitch.CenterConfig{
-		Name: "a", Role: cardswitch.RoleIssuer, ForwardingID: true,
+		Name: "a", Role: cardswitch.RoleIssuer, ForwardingID: true, Institution: "1",
 		Links: []cardswitch.LinkConfig{{Name: "a", Dial: "a:1"}},
 	}
 	merchant := cardswitch.CenterConfig{

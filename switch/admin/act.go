@@ -115,7 +115,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
-	if err := s.Switch.Reload(); err != nil {
+	if err := s.Options.Reload(); err != nil {
 		refuse(w, &wrongError{"nothing was changed: " + err.Error()})
 		return
 	}

@@ -10,6 +10,7 @@ package admin
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"net/http"
 
@@ -35,8 +36,6 @@ type Switch interface {
 	Queues() []cardswitch.QueueStatus
 	// Resolve retries or drops an advice on the work list, durably.
 	Resolve(id uint64, r cardswitch.Resolution) error
-	// Reload reads the configuration again; on an error nothing has changed.
-	Reload() error
 }
 
 // Journal is what is read of the store.
@@ -48,7 +47,7 @@ type Journal interface {
 	FirstSeq() uint64
 	LastSeq() uint64
 	Verify(progress func(records uint64)) (store.Report, error)
-	WorkList() iterOwed
+	WorkList() iter.Seq2[queue.Owed, error]
 }
 
 // Names gives what stands behind the numbers in a record.
@@ -57,15 +56,15 @@ type Names interface {
 	Definition(id uint16) []byte
 }
 
-type iterOwed = func(yield func(queue.Owed, error) bool)
-
 // Options are the parts of a Server.
 type Options struct {
 	Switch  Switch
 	Journal Journal
 	Names   Names
 	Metrics prometheus.Gatherer
-	Logger  *slog.Logger
+	// Reload reads the configuration again; on an error nothing has changed.
+	Reload func() error
+	Logger *slog.Logger
 }
 
 // Server answers the operators.

@@ -75,8 +75,8 @@ func (s *Server) show(txn uint64, raw bool) (*Transaction, error) {
 const (
 	// searched is how many of the newest records a search without an index looks at.
 	searched = 200_000
-	// found is how many transactions a search answers with.
-	found = 20
+	// shownAtMost is how many transactions a search answers with.
+	shownAtMost = 20
 )
 
 // findTransactions finds by reference in the index, and by what the index doesn't have among the
@@ -90,7 +90,7 @@ func (s *Server) findTransactions(w http.ResponseWriter, r *http.Request) {
 	var txns []uint64
 	switch {
 	case f.rrn != "":
-		txns, err = s.Journal.FindReference(f.rrn, found)
+		txns, err = s.Journal.FindReference(f.rrn, shownAtMost)
 	case f.last4 != "" || f.stan != "":
 		txns, err = s.search(&f)
 	default:
@@ -125,5 +125,5 @@ func (s *Server) search(f *filter) ([]uint64, error) {
 		}
 		return nil
 	})
-	return txns[max(0, len(txns)-found):], err
+	return txns[max(0, len(txns)-shownAtMost):], err
 }

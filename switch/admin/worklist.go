@@ -79,9 +79,26 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request) {
 		refuse(w, &wrongError{"who and why must be said: they are kept in the journal"})
 		return
 	}
+	if err := s.onWorkList(id); err != nil {
+		refuse(w, err)
+		return
+	}
 	if err := s.Switch.Resolve(id, resolution); err != nil {
 		refuse(w, err)
 		return
 	}
 	answer(w, Done{fmt.Sprintf("%d: %s", id, resolution.Act)})
+}
+
+func (s *Server) onWorkList(id uint64) error {
+	for owed, err := range s.Journal.WorkList() {
+		if err != nil {
+			return err
+		}
+		if owed.ID == id {
+			return nil
+		}
+	}
+	return &NotFoundError{fmt.Sprintf("advice %d is not on the work list", id),
+		"`cardswitch worklist list` shows what is"}
 }
