@@ -10,7 +10,7 @@ import (
 // Metrics of the switch that the benchmark reads.
 const (
 	metricSynced   = "cardswitch_journal_synced_bytes_total"
-	metricApproved = "cardswitch_transactions_total"
+	metricApproved = "cardswitch_outcomes_total"
 )
 
 // count compares the three books. The switch's is nil for a switch that keeps none.
@@ -34,7 +34,7 @@ func count(receipts load.Report, posted issuer.Report, switched metrics) Money {
 		"issuers saw %d second postings, %d reversals, %d malformed, %d unexpected messages",
 		posted.Duplicates, posted.Reversals, posted.Malformed, posted.Unexpected)
 	if switched != nil {
-		approved := uint64(switched.sum(metricApproved, `outcome="approved"`))
+		approved := uint64(switched.sum(metricApproved, `center="merchants"`, `outcome="approved"`))
 		m.Switch = &approved
 		wrong(approved != m.Receipts, "merchants hold %d receipts, the switch counts %d approvals",
 			m.Receipts, approved)

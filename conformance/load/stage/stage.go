@@ -32,6 +32,7 @@ type Stage struct {
 	MerchantTime time.Duration // T1
 	IssuerTime   time.Duration // T2
 	Repeat       time.Duration // first repeat of an owed advice, and the wait for its answer
+	BackOff      time.Duration // the longest time between repeats
 	Hold         time.Duration // how long a link that failed rests
 }
 
@@ -44,7 +45,7 @@ func New(program, dir string, issuers [][]string) (*Stage, error) {
 	return &Stage{
 		Program: program, Dir: dir, Merchants: ports[0], HTTP: ports[1], Issuers: issuers,
 		Connections: 64, MerchantTime: 25 * time.Second, IssuerTime: 20 * time.Second,
-		Repeat: 5 * time.Second, Hold: 30 * time.Second,
+		Repeat: 5 * time.Second, BackOff: time.Minute, Hold: 30 * time.Second,
 	}, nil
 }
 
@@ -140,6 +141,7 @@ centers:
     saf:
       first: {{$stage.Repeat}}
       wait: {{$stage.Repeat}}
+      backoff_max: {{$stage.BackOff}}
     links:
 {{- range $order, $address := $links}}
       - {name: l{{$order}}, order: {{$order}}, dial: "{{$address}}", framing: {length: binary2}}
