@@ -1,0 +1,207 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cardswitch/conformance/format"
+	"cardswitch/conformance/wire"
+)
+
+// run is one scenario being played.
+type run struct {
+	session  *Session
+	scenario *Scenario
+	parties  map[string]*party
+	named    map[string]arrival
+	kept     map[string]string
+	log      []string
+	begun    time.Time
+}
+
+// failure is everything that was wrong with one step.
+type failure []string
+
+func (f failure) Error() string { return strings.Join(f, "; ") }
+
+func (s *Session) play(ctx context.Context, sc *Scenario) Result {
+	r := &run{
+		session: s, scenario: sc, begun: time.Now(),
+		parties: make(map[string]*party),
+		named:   make(map[string]arrival),
+		kept:    make(map[string]string),
+	}
+	result := Result{Scenario: sc.Title, File: sc.File, Line: sc.Line, Outcome: Passed}
+	if reason := s.missing(sc); reason != "" {
+		result.Outcome, result.Reasons = Skipped, []string{reason}
+		return result
+	}
+	defer r.end()
+	for i := range sc.Steps {
+		if err := r.step(ctx, &sc.Steps[i]); err != nil {
+			r.fail(&result, &sc.Steps[i], err)
+			break
+		}
+	}
+	if result.Outcome == Passed {
+		if err := r.leftovers(); err != nil {
+			r.fail(&result, &sc.Steps[len(sc.Steps)-1], err)
+			result.Step = "end of the scenario"
+		}
+	}
+	result.Elapsed = time.Since(r.begun)
+	return result
+}
+
+func (r *run) fail(result *Result, s *Step, err error) {
+	result.Outcome, result.Line, result.Step = Failed, s.Line, s.Text
+	result.Messages = r.log
+	result.Reasons = []string{err.Error()}
+	if f, ok := errors.AsType[failure](err); ok {
+		result.Reasons = f
+	}
+}
+
+func (s *Session) missing(sc *Scenario) string {
+	merchants, issuers := sc.roles()
+	for _, name := range merchants {
+		if _, ok := choose(s.target.Merchants, name, ""); !ok {
+			return "the target has no merchant's door " + name
+		}
+	}
+	for _, name := range issuers {
+		if _, ok := choose(s.target.Issuers, name, ""); !ok {
+			return "the target has no issuer's door " + name
+		}
+	}
+	return ""
+}
+
+func (r *run) leftovers() error {
+	var f failure
+	for _, p := range r.parties {
+		for _, a := range p.left() {
+			if a.fault != nil {
+				f = append(f, fmt.Sprintf("%s got an unreadable message: %v", p.name, a.fault))
+			} else {
+				f = append(f, fmt.Sprintf("%s got what nobody expected: %v", p.name, a.message))
+			}
+		}
+	}
+	if len(f) > 0 {
+		slices.Sort(f)
+		return f
+	}
+	return nil
+}
+
+func (r *run) end() {
+	for _, p := range r.parties {
+		if p.station != nil {
+			p.station.play(nil)
+			for _, a := range p.left() {
+				if a.fault == nil && a.message.IsRequest() {
+					_ = a.conn.Send(automatic(a.message))
+				}
+			}
+			continue
+		}
+		if c := p.connection(); c != nil {
+			c.Close()
+		}
+	}
+}
+
+func (r *run) step(ctx context.Context, s *Step) error {
+	p := r.parties[s.party]
+	switch s.verb {
+	case "connect":
+		return r.connect(ctx, s)
+	case "wait":
+		select {
+		case <-time.After(s.span):
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	case "sign-on":
+		return r.manage(ctx, p, "801")
+	case "sign-off":
+		return r.manage(ctx, p, "802")
+	case "echo":
+		return r.manage(ctx, p, "831")
+	case "send":
+		return r.send(s, p)
+	case "repeat":
+		return r.repeat(s, p)
+	case "answer":
+		return r.answer(s, p)
+	case "expect":
+		return r.expect(ctx, s, p)
+	case "bytes", "frame":
+		return r.bytes(s, p)
+	}
+	return r.hangUp(s, p)
+}
+
+func (r *run) connect(ctx context.Context, s *Step) error {
+	ctx, cancel := context.WithTimeout(ctx, r.session.target.Patience)
+	defer cancel()
+	doors := r.session.target.Merchants
+	if s.role == "issuer" {
+		doors = r.session.target.Issuers
+	}
+	name, _ := choose(doors, s.to, s.party)
+	door := doors[name]
+	f, err := format.Named(door.Dialect)
+	if err != nil {
+		return err
+	}
+	p := newParty(s.party, s.role, f)
+	p.manual = s.manual
+	if s.role == "issuer" {
+		p.station = r.session.stations[name]
+		if !p.station.ready(ctx) {
+			return fmt.Errorf("the host didn't connect with issuer %s", name)
+		}
+		p.station.play(p)
+		r.parties[s.party] = p
+		return nil
+	}
+	nc, err := r.session.target.DialFunc(ctx, door.Dial)
+	if err != nil {
+		return err
+	}
+	c, err := door.open(nc, p.arrive, func(*wire.Conn) { p.change(func() { p.closed = true }) })
+	if err != nil {
+		return err
+	}
+	p.change(func() { p.conn = c })
+	r.parties[s.party] = p
+	return nil
+}
+
+func (r *run) hangUp(s *Step, p *party) error {
+	cut := s.verb == "cut"
+	if p.station != nil {
+		p.station.hangUp(cut)
+		p.change(func() { p.conn = nil })
+		return nil
+	}
+	c := p.connection()
+	if cut {
+		c.Cut()
+	} else {
+		c.Close()
+	}
+	return nil
+}
+
+// note keeps what was exchanged for the report. The messages mask themselves.
+func (r *run) note(p *party, arrow string, m fmt.Stringer) {
+	r.log = append(r.log, fmt.Sprintf("%6s %s %s %v",
+		time.Since(r.begun).Round(time.Millisecond), p.name, arrow, m))
+}
