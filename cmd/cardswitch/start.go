@@ -1,23 +1,130 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/pprof"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	cardswitch "cardswitch/switch"
 )
 
 func newStartCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "start",
 		Short: "Run the switch",
-		Args:  cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			if _, err := loadValid(command.Flags()); err != nil {
-				return err
-			}
-			return failed(errors.New("there is no switch to run yet"), "")
-		},
+		Long: "Runs the switch until SIGTERM or Ctrl-C: then it takes nothing new, finishes what is\n" +
+			"in flight and signs off; a second signal ends it at once. SIGHUP reads the\n" +
+			"configuration again: centers, links, rules and routes change while it runs, and a\n" +
+			"configuration with a fault changes nothing.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error { return start(command) },
 	}
 	addSettings(command.Flags())
+	command.Flags().String("cpuprofile", "", "write a CPU profile to this file")
 	return command
+}
+
+func start(command *cobra.Command) (err error) {
+	l, err := loadValid(command.Flags())
+	if err != nil {
+		return err
+	}
+	log := newLogger(command.ErrOrStderr(), l.Log)
+	stopProfile, err := startProfile(command)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfile()) }()
+	n, err := newNode(l.Config, cardswitch.Deps{Log: log}, func() (cardswitch.Config, error) {
+		again, err := loadValid(command.Flags())
+		if err != nil {
+			return cardswitch.Config{}, err
+		}
+		return again.Config, checkFiles(again)
+	})
+	if err != nil {
+		return err
+	}
+	build := buildInfo()
+	log.Info("cardswitch starts", "node", l.Node, "version", build.Version,
+		"revision", build.Revision, "config", l.file, "socket", l.Admin.Socket)
+	return untilStopped(command.Context(), n, log)
+}
+
+// untilStopped runs the node and hears signals and systemd meanwhile.
+func untilStopped(ctx context.Context, n *node, log *slog.Logger) error {
+	ctx, drain := context.WithCancel(ctx)
+	defer drain()
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	systemd := newNotifier()
+	go systemd.watch(ctx, func() bool { return n.Status().State != "failed" })
+	ended := make(chan error, 1)
+	go func() { ended <- n.run(ctx) }()
+	tell(log, systemd.say("READY=1"))
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGHUP:
+				reload(n, log, systemd)
+			case ctx.Err() != nil:
+				return failed(errors.New("stopped before it was drained"),
+					"what was open is answered and reversed at the next start")
+			default:
+				log.Info("draining", "signal", s.String(), "again", "ends at once")
+				tell(log, systemd.say("STOPPING=1"))
+				drain()
+			}
+		}
+	}
+}
+
+func reload(n *node, log *slog.Logger, systemd notifier) {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	tell(log, systemd.reloading(time.Duration(now.Nano())))
+	if err := n.admin.Reload(); err != nil {
+		log.Error("the new configuration was refused, the old one stays", "error", err)
+	} else {
+		log.Info("configuration reloaded")
+	}
+	tell(log, systemd.say("READY=1"))
+}
+
+func tell(log *slog.Logger, err error) {
+	if err != nil {
+		log.Warn("systemd can't be told", "error", err)
+	}
+}
+
+// startProfile begins a CPU profile if one is wanted.
+func startProfile(command *cobra.Command) (stop func() error, err error) {
+	name, _ := command.Flags().GetString("cpuprofile")
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("--cpuprofile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
 }

@@ -114,8 +114,8 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 	answer(w, explanation)
 }
 
-func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
-	if err := s.Options.Reload(); err != nil {
+func (s *Server) reloadNow(w http.ResponseWriter, _ *http.Request) {
+	if err := s.Reload(); err != nil {
 		refuse(w, &wrongError{"nothing was changed: " + err.Error()})
 		return
 	}

@@ -90,7 +90,7 @@ func (s *Server) Operators() http.Handler {
 	mux.HandleFunc("GET /v1/transactions", s.findTransactions)
 	mux.HandleFunc("GET /v1/transactions/{seq}", s.transaction)
 	mux.HandleFunc("POST /v1/route/explain", s.explain)
-	mux.HandleFunc("POST /v1/reload", s.reload)
+	mux.HandleFunc("POST /v1/reload", s.reloadNow)
 	mux.HandleFunc("GET /v1/saf", s.queues)
 	mux.HandleFunc("GET /v1/worklist", s.worklist)
 	mux.HandleFunc("POST /v1/worklist/{id}/{act}", s.resolve)
