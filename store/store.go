@@ -1,17 +1,30 @@
 // Package store keeps the switch's books: the journal, what is derived from it, and what is still owed.
+//
+// The journal is one Pebble (dir/journal) with one key a chunk of records, in sequence, written and synced by Commit; what
+// belongs to a record (an advice queued or delivered) changes in the same batch. Where things are found is derived from it
+// into a second Pebble (dir/index) without a log, so that its many small keys never make the journal's tables overlap:
+// those are written once and then only moved. A chunk is compressed and sealed before it is written, see journal.
+//
+// After a failure nothing more is written (fence), every Commit returns the error, and OnFailure has been called; reading
+// goes on as far as the disk allows. A disk that doesn't answer is a failure too, so Commit never hangs.
+//
+// Goroutines: writer (one Pebble commit at a time, so that Commit can give up on it), keeper (free space, retention), the
+// index's own, and Pebble's. All end with Close.
 package store
 
 import (
-	"context"
-	"iter"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"cardswitch/spec"
+	"cardswitch/store/fence"
+	"cardswitch/store/index"
 	"cardswitch/store/journal"
-	"cardswitch/store/queue"
 	"cardswitch/store/registry"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -27,59 +40,67 @@ type Options struct {
 	StallAfter    time.Duration // a commit that takes longer is a failure; 0: 5 s
 	Epoch         uint64        // of the node, written into every chunk
 	Logger        *slog.Logger
-	OnFailure     func(error) // called once, from any goroutine, when nothing can be committed any more
+	OnFailure     func(error) // called once, on its own goroutine, when nothing can be committed any more
 }
 
-// Store is one open data directory. All methods but NewBatch, Append and Commit (see Batch) are safe for
-// concurrent use.
-type Store struct{}
+// Store is one open data directory. NewBatch, Append and Commit have rules of their own (see Batch); all
+// other methods are safe for concurrent use.
+type Store struct {
+	dir       string
+	log       *slog.Logger
+	retention int
+	minFree   uint64
+	patience  time.Duration
+	onFailure func(error)
 
-// Health is what the doors and the operator watch.
-type Health struct {
-	FreeBytes     uint64
-	Low           bool // less than twice MinFreeBytes: take no new requests
-	Full          bool // less than MinFreeBytes: commits are refused
-	Stalled       bool // a commit has taken longer than StallAfter
-	LastCommit    time.Duration
-	Commits       uint64
-	Syncs         uint64
-	BytesSynced   uint64
-	IndexLag      uint64 // records committed but not yet indexed
-	RetentionHeld uint64 // record that keeps a day from being dropped; 0: none
-	Failure       error
+	fs       *fence.FS // of the journal
+	indexFS  *fence.FS
+	db       *pebble.DB
+	index    *index.Index
+	keys     *journal.Keys
+	registry *registry.Registry
+	segments segments
+
+	next   uint64          // Seq of the next record to be appended; of the goroutine that fills batches
+	sealer *journal.Sealer // of Commit
+	sealed []byte          // of Commit
+	last   atomic.Uint64   // Seq of the last committed record
+	first  atomic.Uint64   // Seq of the first record still kept
+
+	writes   chan *pebble.Batch
+	written  chan error
+	patient  *time.Timer
+	stop     chan struct{}
+	finished sync.WaitGroup
+
+	health   health
+	feed     feed
+	failOnce sync.Once
+	failed   chan struct{} // closed after failure is set
+	failure  error
+	closed   atomic.Bool
 }
 
-// Report is what Verify found out about a sound journal.
-type Report struct {
-	Chunks, Records uint64
-	First, Last     uint64 // Seq of the first and last record
-	Bytes           uint64
-}
+// HashPAN is the keyed hash under which a card is found. It doesn't allocate.
+func (s *Store) HashPAN(p spec.PAN) [16]byte { return s.keys.HashPAN(p) }
 
-// Open opens or creates a data directory.
-func Open(o Options) (*Store, error) { return &Store{}, nil }
+// Registry returns the names behind the numbers in the journal.
+func (s *Store) Registry() *registry.Registry { return s.registry }
 
-func (s *Store) Close() error { return nil }
+// LastSeq is the Seq of the last committed record, 0 if there is none.
+func (s *Store) LastSeq() uint64 { return s.last.Load() }
 
-func (s *Store) Replay(from uint64, fn func(*journal.Record) error) error { return nil }
-func (s *Store) Floor() uint64                                            { return 0 }
-func (s *Store) FirstSeq() uint64                                         { return 0 }
-func (s *Store) LastSeq() uint64                                          { return 0 }
-func (s *Store) IndexedThrough() uint64                                   { return 0 }
-func (s *Store) NewestIndexed(center uint16) uint64                       { return 0 }
+// FirstSeq is the Seq of the first record that retention has left.
+func (s *Store) FirstSeq() uint64 { return s.first.Load() }
 
-func (s *Store) Find(key journal.Key) (txn uint64, ok bool, err error) { return 0, false, nil }
-func (s *Store) Transaction(txn uint64) ([]journal.Record, error)      { return nil, nil }
-func (s *Store) FindCard(hash [16]byte, limit int) ([]uint64, error)   { return nil, nil }
-func (s *Store) FindReference(rrn string, limit int) ([]uint64, error) { return nil, nil }
-func (s *Store) HashPAN(p spec.PAN) [16]byte                           { return [16]byte{} }
+// Floor is the first record that a restart must replay: all before it are indexed and closed.
+func (s *Store) Floor() uint64 { return max(s.index.Floor(), s.first.Load()) }
 
-func (s *Store) Queue(center uint16) iter.Seq2[queue.Entry, error] { return nil }
-func (s *Store) WorkList() iter.Seq2[queue.Owed, error]            { return nil }
+// IndexedThrough is the newest record that the index has on Pebble, with all before it.
+func (s *Store) IndexedThrough() uint64 { return s.index.Through() }
 
-func (s *Store) Follow(ctx context.Context, from uint64, fn func(*journal.Record) error) error {
-	return nil
-}
-func (s *Store) Registry() *registry.Registry                         { return nil }
-func (s *Store) Health() Health                                       { return Health{} }
-func (s *Store) Verify(progress func(records uint64)) (Report, error) { return Report{}, nil }
+// NewestIndexed is the newest local time (DE 12) among the indexed questions of a center.
+func (s *Store) NewestIndexed(center uint16) uint64 { return s.index.Newest(center) }
+
+// Find returns the transaction that a question began, if it was asked within the retention.
+func (s *Store) Find(k journal.Key) (txn uint64, ok bool, err error) { return s.index.Find(k) }

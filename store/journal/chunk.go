@@ -103,6 +103,9 @@ func (w *Writer) Append(r *Record) {
 func (w *Writer) Len() int  { return int(w.count) }
 func (w *Writer) Size() int { return len(w.body) + len(w.pans) }
 
+// At is the time of its first record, in unix nanoseconds.
+func (w *Writer) At() int64 { return w.at }
+
 // Sealer turns the records of Writers into chunks, each chained to the one before.
 type Sealer struct {
 	keys   *Keys

@@ -1,0 +1,118 @@
+package index
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"cardswitch/store/journal"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Find returns the transaction that a question began.
+func (x *Index) Find(k journal.Key) (txn uint64, ok bool, err error) {
+	segments, txn, ok := x.waiting(&k)
+	if ok {
+		return txn, true, nil
+	}
+	var key [64]byte
+	for _, segment := range slices.Backward(segments) {
+		v, closer, err := x.db.Get(appendQuestion(key[:0], segment, &k))
+		if errors.Is(err, pebble.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, false, err
+		}
+		txn = binary.BigEndian.Uint64(v)
+		return txn, true, closer.Close()
+	}
+	return 0, false, nil
+}
+
+// waiting looks at what is in memory. What is no longer there is in Pebble.
+func (x *Index) waiting(k *journal.Key) (segments []uint64, txn uint64, ok bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	for _, g := range []*generation{x.filling, x.writing} {
+		if g == nil {
+			continue
+		}
+		if txn, ok := g.questions[*k]; ok {
+			return nil, txn, true
+		}
+	}
+	return x.segments(dateOf(k)), 0, false
+}
+
+// Records returns the records of a transaction after its first, in order.
+func (x *Index) Records(txn uint64) ([]uint64, error) {
+	found := x.pending(func(n *Note) (uint64, bool) { return n.Seq, n.Txn == txn && !n.first() })
+	it, err := x.db.NewIter(&pebble.IterOptions{
+		LowerBound: appendRecordKey(nil, txn, 0), UpperBound: appendRecordKey(nil, txn+1, 0)})
+	if err != nil {
+		return nil, err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		found = append(found, binary.BigEndian.Uint64(it.Key()[9:]))
+	}
+	slices.Sort(found)
+	return slices.Compact(found), it.Close()
+}
+
+// Card returns the newest transactions of a card, newest first, none before first.
+func (x *Index) Card(hash [16]byte, first uint64, limit int) ([]uint64, error) {
+	found := x.pending(func(n *Note) (uint64, bool) { return n.Txn, n.first() && n.Card == hash })
+	return x.search(familyCard, hash[:], found, first, limit)
+}
+
+// Reference returns the newest transactions with a retrieval reference number (DE 37), newest first.
+func (x *Index) Reference(reference [12]byte, first uint64, limit int) ([]uint64, error) {
+	found := x.pending(func(n *Note) (uint64, bool) {
+		return n.Txn, n.first() && n.Reference == reference
+	})
+	return x.search(familyReference, reference[:], found, first, limit)
+}
+
+// pending collects from the notes in memory.
+func (x *Index) pending(match func(*Note) (uint64, bool)) []uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var found []uint64
+	for _, g := range []*generation{x.filling, x.writing} {
+		if g == nil {
+			continue
+		}
+		for i := range g.notes {
+			if seq, ok := match(&g.notes[i]); ok {
+				found = append(found, seq)
+			}
+		}
+	}
+	return found
+}
+
+// search goes through the buckets from the newest down until it has enough.
+func (x *Index) search(family byte, what []byte, found []uint64, first uint64, limit int) ([]uint64, error) {
+	it, err := x.db.NewIter(&pebble.IterOptions{
+		LowerBound: []byte{family}, UpperBound: []byte{family + 1}})
+	if err != nil {
+		return nil, err
+	}
+	for bucket := int64(bucketOf(x.Through())); bucket >= int64(bucketOf(first)); bucket-- {
+		low := appendBucketKey(nil, family, uint32(bucket), what, 0)
+		end := appendBucketKey(nil, family, uint32(bucket), what, 1<<64-1)
+		for ok := it.SeekLT(end); ok && string(it.Key()) >= string(low); ok = it.Prev() {
+			found = append(found, binary.BigEndian.Uint64(it.Key()[len(low)-8:]))
+		}
+		if len(found) > 2*limit { // the memory's may be here twice
+			break
+		}
+	}
+	slices.SortFunc(found, func(a, b uint64) int { return cmp.Compare(b, a) })
+	found = slices.Compact(found)
+	found = slices.DeleteFunc(found, func(txn uint64) bool { return txn < first })
+	return found[:min(len(found), limit)], it.Close()
+}

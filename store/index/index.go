@@ -1,0 +1,242 @@
+// Package index finds transactions: by question, by card, by reference number, and the later records of one.
+//
+// It is derived from the journal and can be rebuilt from it, so it has a Pebble of its own that keeps no log: what was not
+// flushed at a crash is replayed from the journal, from the floor that lies in the same flush. Committed records arrive as
+// notes, wait in memory for half a second, where Find sees them too, and go to Pebble sorted, in one batch.
+//
+// One goroutine (run) does that; it ends with Close.
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cardswitch/store/journal"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+const (
+	delay     = 500 * time.Millisecond
+	batchFull = 1 << 15 // notes that don't wait any longer
+	farBehind = 1 << 18 // notes at which Add waits
+)
+
+// Index is safe for concurrent use; notes must be added in the order of their records.
+type Index struct {
+	db     *pebble.DB
+	fail   func(error)
+	newest [1 << 16]atomic.Uint64 // by center
+	floor  atomic.Uint64
+	saved  atomic.Uint64 // the records through this one are in Pebble
+
+	open openSet // of run alone
+	keys []byte
+	refs []ref
+
+	wake chan struct{} // something waits
+	full chan struct{} // enough waits
+	stop chan struct{} // closed by Close
+	done chan struct{} // closed by run
+
+	mu      sync.RWMutex
+	roomy   *sync.Cond
+	filling *generation
+	writing *generation
+	spare   *generation
+	dates   map[uint32][]uint64 // local date: the segments that hold questions of it
+	closed  bool
+}
+
+// generation is what goes to Pebble together.
+type generation struct {
+	notes     []Note
+	questions map[journal.Key]uint64
+}
+
+func newGeneration() *generation {
+	return &generation{questions: make(map[journal.Key]uint64)}
+}
+
+func (g *generation) reset() {
+	g.notes = g.notes[:0]
+	clear(g.questions)
+}
+
+// Open opens the index. Fail is called when it can't go on.
+func Open(dir string, o *pebble.Options, fail func(error)) (*Index, error) {
+	db, err := pebble.Open(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	x := &Index{db: db, fail: fail, filling: newGeneration(), spare: newGeneration(),
+		dates: make(map[uint32][]uint64), wake: make(chan struct{}, 1), full: make(chan struct{}, 1),
+		stop: make(chan struct{}), done: make(chan struct{})}
+	x.roomy = sync.NewCond(&x.mu)
+	x.floor.Store(1)
+	if err := x.load(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go x.run()
+	return x, nil
+}
+
+// load reads what is kept in memory.
+func (x *Index) load() error {
+	v, closer, err := x.db.Get([]byte{familyFloor})
+	switch {
+	case err == nil && len(v) == 16:
+		x.floor.Store(binary.BigEndian.Uint64(v))
+		x.saved.Store(binary.BigEndian.Uint64(v[8:]))
+		err = closer.Close()
+	case errors.Is(err, pebble.ErrNotFound):
+		err = nil
+	}
+	return errors.Join(err,
+		x.scan(familyNewest, func(k, v []byte) {
+			x.newest[binary.BigEndian.Uint16(k[1:])].Store(binary.BigEndian.Uint64(v))
+		}),
+		x.scan(familyDate, func(k, _ []byte) {
+			date := binary.BigEndian.Uint32(k[1:])
+			x.dates[date] = append(x.dates[date], binary.BigEndian.Uint64(k[5:]))
+		}))
+}
+
+func (x *Index) scan(family byte, fn func(k, v []byte)) error {
+	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{family}, UpperBound: []byte{family + 1}})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		fn(it.Key(), it.Value())
+	}
+	return it.Close()
+}
+
+// Floor is the first record that a restart must replay: all before it are indexed and closed.
+func (x *Index) Floor() uint64 { return x.floor.Load() }
+
+// Through is the newest record that went to Pebble with all before it.
+func (x *Index) Through() uint64 { return x.saved.Load() }
+
+// Newest is the newest local time among a center's questions that went to Pebble.
+func (x *Index) Newest(center uint16) uint64 { return x.newest[center].Load() }
+
+// Reopen tells the index of an open transaction's records that it already has: at a start they are
+// replayed from Floor to Through, in order, before any Add.
+func (x *Index) Reopen(n *Note) { x.open.note(n) }
+
+// Add takes the notes of committed records. It waits only when the index is very far behind.
+func (x *Index) Add(notes []Note) {
+	x.mu.Lock()
+	for len(x.filling.notes) >= farBehind && !x.closed {
+		x.roomy.Wait()
+	}
+	g := x.filling
+	g.notes = append(g.notes, notes...)
+	for i := range notes {
+		if n := &notes[i]; n.first() && !n.Key.IsZero() {
+			g.questions[n.Key] = n.Seq
+		}
+	}
+	full := len(g.notes) >= batchFull
+	x.mu.Unlock()
+	signal(x.wake)
+	if full {
+		signal(x.full)
+	}
+}
+
+// Flush writes what waits, and returns when all that was added before is in Pebble.
+func (x *Index) Flush() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	last := x.saved.Load()
+	if n := len(x.filling.notes); n > 0 {
+		last = x.filling.notes[n-1].Seq
+	} else if x.writing != nil {
+		last = x.writing.notes[len(x.writing.notes)-1].Seq
+	}
+	for x.saved.Load() < last && !x.closed {
+		signal(x.full)
+		x.roomy.Wait()
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run writes generation after generation. A tick comes only while something waits.
+func (x *Index) run() {
+	defer close(x.done)
+	timer := time.NewTimer(delay)
+	for {
+		select {
+		case <-x.wake:
+			timer.Reset(delay)
+			select {
+			case <-timer.C:
+			case <-x.full:
+			case <-x.stop:
+			}
+		case <-x.full:
+		case <-x.stop:
+			x.write()
+			return
+		}
+		if !x.write() {
+			return
+		}
+	}
+}
+
+// write brings the filling generation to Pebble. After a failure the index stays as it is.
+func (x *Index) write() bool {
+	x.mu.Lock()
+	g := x.filling
+	if len(g.notes) == 0 {
+		x.mu.Unlock()
+		return true
+	}
+	x.filling, x.writing, x.spare = x.spare, g, nil
+	x.mu.Unlock()
+	err := x.apply(g)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err != nil {
+		x.closed = true
+		x.roomy.Broadcast()
+		x.fail(err)
+		return false
+	}
+	x.writing, x.spare = nil, g
+	g.reset()
+	x.roomy.Broadcast()
+	return true
+}
+
+// Close writes what waits and closes Pebble.
+func (x *Index) Close() error {
+	close(x.stop)
+	<-x.done
+	x.mu.Lock()
+	failed := x.closed
+	x.closed = true
+	x.roomy.Broadcast()
+	x.mu.Unlock()
+	if failed {
+		return x.db.Close()
+	}
+	return errors.Join(x.db.Flush(), x.db.Close())
+}
+
+// segments returns where questions of a local date lie, oldest first.
+func (x *Index) segments(date uint32) []uint64 { return slices.Clone(x.dates[date]) }

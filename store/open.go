@@ -1,0 +1,246 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"cardswitch/store/fence"
+	"cardswitch/store/index"
+	"cardswitch/store/journal"
+	"cardswitch/store/registry"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+const formatVersion = 1
+
+// Open opens or creates a data directory, and brings the index up to the journal.
+func Open(o Options) (*Store, error) {
+	key, err := dataKey(&o)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := journal.NewKeys(key)
+	if err != nil {
+		return nil, err
+	}
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.StallAfter == 0 {
+		o.StallAfter = 5 * time.Second
+	}
+	s := &Store{dir: o.Dir, log: o.Logger, retention: o.RetentionDays, minFree: o.MinFreeBytes,
+		patience: o.StallAfter, onFailure: o.OnFailure, keys: keys,
+		fs: fence.New(o.FS), indexFS: fence.New(o.FS),
+		writes: make(chan *pebble.Batch), written: make(chan error, 1),
+		stop: make(chan struct{}), failed: make(chan struct{})}
+	if err := s.open(o.Epoch); err != nil {
+		return nil, err
+	}
+	s.patient = time.NewTimer(s.patience)
+	s.patient.Stop()
+	s.health.look(s)
+	s.finished.Add(2)
+	go s.writer()
+	go s.keeper()
+	return s, nil
+}
+
+func (s *Store) open(epoch uint64) error {
+	const op = "open the journal"
+	dir := s.fs.PathJoin(s.dir, "journal")
+	err := s.fs.MkdirAll(dir, 0o700)
+	if err != nil {
+		return &Error{op, err, "check data.dir and who owns it"}
+	}
+	if s.db, err = pebble.Open(dir, s.journalOptions(s.fs)); err != nil {
+		return openError(op, dir, err)
+	}
+	if err := s.load(epoch); err != nil {
+		return errors.Join(err, s.db.Close())
+	}
+	dir = s.fs.PathJoin(s.dir, "index")
+	if err := s.indexFS.MkdirAll(dir, 0o700); err != nil {
+		return errors.Join(&Error{op, err, "check data.dir and who owns it"}, s.db.Close())
+	}
+	if s.index, err = index.Open(dir, s.indexOptions(s.indexFS), s.fail); err != nil {
+		err = &Error{"open the index", err, "if it is damaged, remove " + dir + "; it is rebuilt from the journal"}
+		return errors.Join(err, s.db.Close())
+	}
+	if err := s.reindex(); err != nil {
+		return errors.Join(err, s.index.Close(), s.db.Close())
+	}
+	return nil
+}
+
+// openError tells a directory in use from a damaged one.
+func openError(op, dir string, err error) error {
+	if bytes.Contains([]byte(err.Error()), []byte("resource temporarily unavailable")) ||
+		bytes.Contains([]byte(err.Error()), []byte("lock held")) {
+		return &Error{op, fmt.Errorf("%s is in use: %w", dir, err),
+			"another cardswitch runs on it; stop that one or use another data.dir"}
+	}
+	return &Error{op, err, "check the disk and the permissions of " + dir +
+		"; if files are damaged or missing, restore the directory"}
+}
+
+// load reads what the store keeps in memory, or writes the first lines of a new one.
+func (s *Store) load(epoch uint64) error {
+	if err := s.about(); err != nil {
+		return err
+	}
+	at, err := readAnchor(s.db)
+	if err != nil {
+		return err
+	}
+	s.first.Store(at.first)
+	if s.segments.list, err = loadSegments(s.db); err != nil {
+		return err
+	}
+	last, head, err := s.end(at)
+	if err != nil {
+		return err
+	}
+	s.last.Store(last)
+	s.next = last + 1
+	s.sealer = journal.NewSealer(s.keys, epoch, head)
+	return s.loadRegistry()
+}
+
+// about checks version and key of the directory.
+func (s *Store) about() error {
+	const op = "open the journal"
+	id := s.keys.ID()
+	v, closer, err := s.db.Get([]byte(aboutVersion))
+	if errors.Is(err, pebble.ErrNotFound) {
+		b := s.db.NewBatch()
+		set(b, []byte(aboutVersion), []byte{formatVersion})
+		set(b, []byte(aboutKey), id[:])
+		set(b, []byte(aboutAnchor), (&anchor{first: 1}).value())
+		return b.Commit(pebble.Sync)
+	}
+	if err != nil {
+		return err
+	}
+	version := bytes.Clone(v)
+	if err := closer.Close(); err != nil {
+		return err
+	}
+	if !bytes.Equal(version, []byte{formatVersion}) {
+		return &Error{op, fmt.Errorf("its format is version %d, this program knows %d", version,
+			formatVersion), "run the cardswitch that wrote it, or a newer one"}
+	}
+	v, closer, err = s.db.Get([]byte(aboutKey))
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	if !bytes.Equal(v, id[:]) {
+		return &Error{op, fmt.Errorf("it was written under data key %x, this one is %x", v, id),
+			"use the key file that belongs to this data.dir"}
+	}
+	return nil
+}
+
+// end returns the last record and the hash of the last chunk.
+func (s *Store) end(at anchor) (uint64, journal.Hash, error) {
+	c, err := s.chunks(s.db)
+	if err != nil {
+		return 0, journal.Hash{}, err
+	}
+	ok, err := c.moved(c.it.Last())
+	if err = errors.Join(err, c.it.Close()); err != nil {
+		return 0, journal.Hash{}, &Error{"open the journal", err, "restore the data directory"}
+	}
+	if !ok {
+		return at.first - 1, at.previous, nil
+	}
+	return c.chunk.Last(), c.chunk.Hash, nil
+}
+
+// reindex brings the index up to the journal.
+func (s *Store) reindex() error {
+	through, last := s.index.Through(), s.last.Load()
+	if through > last {
+		return &Error{"open the journal", fmt.Errorf("it ends with record %d, but the index knows %d",
+			last, through), "records were lost: restore the journal; if it is meant to end there, " +
+			"remove the folder index beside it"}
+	}
+	from, start := s.Floor(), time.Now()
+	if last > through+1_000_000 {
+		s.log.Info("the index is being rebuilt", "records", last-through)
+	}
+	notes := make([]index.Note, 1)
+	err := s.Replay(from, func(r *journal.Record) error {
+		notes[0] = index.NoteOf(r)
+		if r.Seq <= through {
+			s.index.Reopen(&notes[0])
+			return nil
+		}
+		notes[0].Segment = s.segments.of(r.Seq)
+		s.index.Add(notes)
+		return s.err()
+	})
+	if err != nil {
+		return &Error{"read the journal", err, "restore the data directory"}
+	}
+	s.index.Flush()
+	s.log.Info("the store is open", "first", s.FirstSeq(), "last", last, "replayed", last+1-from,
+		"took", time.Since(start))
+	return nil
+}
+
+func (s *Store) loadRegistry() error {
+	it, err := s.db.NewIter(within([]byte{familyName}))
+	if err != nil {
+		return err
+	}
+	var saved []registry.Entry
+	for ok := it.First(); ok; ok = it.Next() {
+		e, err := registry.Parse(binary.BigEndian.Uint16(it.Key()[1:]), it.Value())
+		if err != nil {
+			return errors.Join(err, it.Close())
+		}
+		saved = append(saved, e)
+	}
+	if err := it.Close(); err != nil {
+		return err
+	}
+	s.registry, err = registry.New(saved, s.saveName)
+	return err
+}
+
+// saveName makes a registry entry durable.
+func (s *Store) saveName(e registry.Entry) error {
+	if err := s.err(); err != nil {
+		return err
+	}
+	b := s.db.NewBatch()
+	set(b, binary.BigEndian.AppendUint16([]byte{familyName}, e.ID), e.Append(nil))
+	return s.commit(b)
+}
+
+// Close writes what the index still has in memory and closes. No other method may run or be called then.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	close(s.stop)
+	select {
+	case <-s.failed:
+		s.closeFailed(func() error { s.finished.Wait(); return nil }, s.index.Close, s.db.Close)
+		return nil
+	default:
+	}
+	s.finished.Wait()
+	return errors.Join(s.index.Close(), s.db.Close())
+}

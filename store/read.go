@@ -1,0 +1,155 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"cardswitch/store/journal"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// chunks walks over the chunks of the journal, in order.
+type chunks struct {
+	it    *pebble.Iterator
+	keys  *journal.Keys
+	chunk journal.Chunk
+	open  bool
+}
+
+func (s *Store) chunks(from pebble.Reader) (*chunks, error) {
+	it, err := from.NewIter(within([]byte{familyChunk}))
+	if err != nil {
+		return nil, err
+	}
+	return &chunks{it: it, keys: s.keys}, nil
+}
+
+// seek opens the chunk that holds a record. If that chunk was dropped, or there is none yet, it returns
+// false.
+func (c *chunks) seek(seq uint64) (bool, error) {
+	if !c.it.SeekLT(seqKey(familyChunk, seq+1)) {
+		return false, c.it.Error()
+	}
+	if err := c.read(); err != nil {
+		return false, err
+	}
+	return seq <= c.chunk.Last(), nil
+}
+
+// first opens the oldest chunk, following the next one.
+func (c *chunks) first() (bool, error)     { return c.moved(c.it.First()) }
+func (c *chunks) following() (bool, error) { return c.moved(c.it.Next()) }
+
+func (c *chunks) moved(ok bool) (bool, error) {
+	if !ok {
+		return false, c.it.Error()
+	}
+	return true, c.read()
+}
+
+func (c *chunks) read() error {
+	value, err := c.it.ValueAndErr()
+	if err != nil {
+		return err
+	}
+	if err := c.chunk.Open(value, c.keys); err != nil {
+		return fmt.Errorf("the chunk with key %x: %w", c.it.Key(), err)
+	}
+	return nil
+}
+
+// each calls fn with the records of the open chunk from one on.
+func (c *chunks) each(from uint64, fn func(*journal.Record) error) error {
+	var r journal.Record
+	for {
+		ok, err := c.chunk.Next(&r)
+		if !ok || err != nil {
+			return err
+		}
+		if r.Seq >= from {
+			if err := fn(&r); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Replay calls fn with every committed record from one on, in order. A record is valid during its call.
+func (s *Store) Replay(from uint64, fn func(*journal.Record) error) (err error) {
+	c, err := s.chunks(s.db)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.it.Close()) }()
+	from = max(from, s.first.Load())
+	for ok, err := c.seek(from); ok || err != nil; ok, err = c.following() {
+		if err != nil {
+			return err
+		}
+		if err := c.each(from, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Record returns one record.
+func (s *Store) Record(seq uint64) (journal.Record, error) {
+	found, err := s.records([]uint64{seq})
+	if err != nil {
+		return journal.Record{}, err
+	}
+	return found[0], nil
+}
+
+// Transaction returns all records of one transaction, in order. Any of its records names it.
+func (s *Store) Transaction(seq uint64) ([]journal.Record, error) {
+	r, err := s.Record(seq)
+	if err != nil {
+		return nil, err
+	}
+	later, err := s.index.Records(r.Txn)
+	if err != nil {
+		return nil, err
+	}
+	return s.records(append([]uint64{r.Txn}, later...))
+}
+
+// FindCard returns the newest transactions of a card (HashPAN), newest first.
+func (s *Store) FindCard(hash [16]byte, limit int) ([]uint64, error) {
+	return s.index.Card(hash, s.first.Load(), limit)
+}
+
+// FindReference returns the newest transactions with a retrieval reference number (DE 37), newest first.
+func (s *Store) FindReference(rrn string, limit int) ([]uint64, error) {
+	var reference [12]byte
+	if copy(reference[:], rrn) < len(rrn) {
+		return nil, nil
+	}
+	return s.index.Reference(reference, s.first.Load(), limit)
+}
+
+// records reads single records, in rising order of their numbers.
+func (s *Store) records(numbers []uint64) (found []journal.Record, err error) {
+	c, err := s.chunks(s.db)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.it.Close()) }()
+	var r journal.Record
+	for _, seq := range numbers {
+		if r.Seq >= seq || seq > c.chunk.Last() || c.chunk.Count == 0 {
+			if ok, err := c.seek(seq); err != nil || !ok {
+				return nil, errors.Join(err, fmt.Errorf("record %d: %w", seq, ErrNotFound))
+			}
+		}
+		for ok := true; ok && r.Seq != seq; {
+			if ok, err = c.chunk.Next(&r); err != nil {
+				return nil, err
+			}
+		}
+		found = append(found, r.Clone())
+	}
+	return found, nil
+}

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"cardswitch/store/fence"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+)
+
+// journalOptions: few, large, compressed values in key order. Each family has tables of its own (the span
+// policy cuts them), so the tables of the journal never overlap: they are moved down, never rewritten.
+func (s *Store) journalOptions(fs *fence.FS) *pebble.Options {
+	o := s.pebbleOptions(fs)
+	o.MemTableSize = 64 << 20
+	o.MemTableStopWritesThreshold = 4
+	o.CacheSize = 16 << 20
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	for i := range o.TargetFileSizes {
+		o.TargetFileSizes[i] = 64 << 20
+	}
+	return o
+}
+
+// indexOptions: many small keys, rebuilt from the journal if lost, so without a log.
+func (s *Store) indexOptions(fs *fence.FS) *pebble.Options {
+	o := s.pebbleOptions(fs)
+	o.DisableWAL = true
+	o.MemTableSize = 64 << 20
+	o.MemTableStopWritesThreshold = 3
+	o.CacheSize = 32 << 20
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// pebbleOptions are what both have in common. FormatNewest is also what works inside a synctest bubble.
+func (s *Store) pebbleOptions(fs *fence.FS) *pebble.Options {
+	o := &pebble.Options{
+		FS:                 fs,
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             pebbleLog{s.log, s.fail},
+		BytesPerSync:       1 << 20,
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { s.fail(fmt.Errorf("background work of the store: %w", err)) },
+			DataCorruption: func(i pebble.DataCorruptionInfo) {
+				s.log.Error("the store found damaged data", "file", i.Path, "error", i.Details)
+			},
+			WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
+				s.log.Warn("the store can't keep up with its writes", "reason", i.Reason)
+			},
+		},
+	}
+	o.Experimental.SpanPolicyFunc = func(start []byte) (pebble.SpanPolicy, []byte, error) {
+		return pebble.SpanPolicy{}, []byte{start[0] + 1}, nil
+	}
+	return o
+}
+
+// pebbleLog is Pebble's log. Fatalf must not end the process; the fence makes going on harmless.
+type pebbleLog struct {
+	log  *slog.Logger
+	fail func(error)
+}
+
+func (l pebbleLog) Infof(format string, args ...any) {}
+
+func (l pebbleLog) Errorf(format string, args ...any) {
+	l.log.Error("store", "error", strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
+
+func (l pebbleLog) Fatalf(format string, args ...any) {
+	l.fail(fmt.Errorf("pebble: "+format, args...))
+}
