@@ -52,7 +52,8 @@
 // pattern of package match; "where N PATTERN" picks one message out of several.
 //
 // In braces: {stan} {rrn} new numbers, {now} {utc} times, {NAME} a value kept with "as" or given by
-// the target, {MESSAGE.11} an element of a named message, {MESSAGE.original} its element 56.
+// the target, {MESSAGE.11} an element of a named message, {MESSAGE.original} the element 56 that
+// names it, {unsent} one that names a sale which was never sent.
 package scenario
 
 import "time"

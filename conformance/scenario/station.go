@@ -124,7 +124,7 @@ func (s *station) any() *wire.Conn {
 // ready waits for the host to be connected, and then a little for it to sign on, since not
 // every host does.
 func (s *station) ready(ctx context.Context) bool {
-	grace := 100
+	grace := 30
 	for ctx.Err() == nil && grace > 0 {
 		s.mu.Lock()
 		signedOn := s.signedOn

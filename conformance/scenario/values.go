@@ -60,6 +60,8 @@ func (r *run) lookup(name string) (string, error) {
 		return time.Now().In(r.session.zone).Format("060102150405"), nil
 	case "utc":
 		return time.Now().UTC().Format("0102150405"), nil
+	case "unsent":
+		return r.unsent(), nil
 	}
 	if v, ok := r.kept[name]; ok {
 		return v, nil
@@ -80,6 +82,14 @@ func (r *run) lookup(name string) (string, error) {
 		return "", fmt.Errorf("{%s}: the message has no such element", name)
 	}
 	return a.message.Get(n), nil
+}
+
+// unsent is element 56 of a sale that nobody has sent.
+func (r *run) unsent() string {
+	return ledger.Original(format.New("1200").
+		Set(11, r.session.numbers.nextSTAN()).
+		Set(12, time.Now().In(r.session.zone).Format("060102150405")).
+		Set(32, r.session.target.Values["acquirer"]))
 }
 
 // apply puts the indented lines of a step into a message.
