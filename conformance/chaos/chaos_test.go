@@ -41,7 +41,9 @@ func runRelay(file string) {
 	text, err := os.ReadFile(file)
 	var config struct {
 		Admin   struct{ HTTP string }
-		Centers []struct{ Links []struct{ Listen, Dial string } }
+		Centers []struct {
+			Links []struct{ Listen, Dial string }
+		}
 	}
 	if err != nil || yaml.Unmarshal(text, &config) != nil {
 		panic("the relay can't read its configuration")

@@ -111,7 +111,8 @@ func (c *composer) request(n uint64, s *sale, repeat bool) ([]byte, error) {
 	elements = append(elements, wire.Element{Number: 26, Value: "5311"},
 		c.acquirerElement(), c.reference(n))
 	if s.kind == offline {
-		elements = append(elements, wire.Element{Number: 38, Value: "OFF001"})
+		elements = append(elements, wire.Element{Number: 38, Value: "OFF001"},
+			wire.Element{Number: 39, Value: "000"})
 	}
 	elements = append(elements, c.shop()...)
 	elements = append(elements,

@@ -79,13 +79,14 @@ func elements(lane int, card, acquirer string) []wire.Element {
 	}
 }
 
-// additionalData is DE 48 as Japanese links use it: items of a tag, a length and a value.
-const additionalData = "000100210" + "0002006004711" + "0003013T000000001234" + "0004007A001234" +
-	"0005012000000001000" + "0006008SHOEBOX1" + "0007010SHOE BLACK"
+// additionalData is DE 48 as Japanese links use it: items of a tag, a length and a value. Lump sum,
+// slip, serial number, goods, tax and shipping, terminal, company, KID.
+const additionalData = "000100210" + "0002006004711" + "00030100000001234" + "00040071234567" +
+	"0005012000000001000" + "00080131234567890123" + "000900512345" + "0010003739"
 
 // cookie is what a register's maker has carried and wants back, DE 59.
 const cookie = "REGISTER 07 OF THE SECOND FLOOR, CASHIER 0123, " +
-	"WITH A COOKIE FROM THE REGISTER'S MAKER 1"
+	"WITH SOME BYTES FOR ITS MAKER, 001"
 
 // size is that of a frame.
 func (r *request) size() int { return len(r.frame) }

@@ -38,7 +38,8 @@ cardswitch_y 7
 func TestMoneyMustAgreeInAllBooks(t *testing.T) {
 	receipts := load.Report{Sent: 5, Approved: 5, Amount: 700}
 	posted := issuer.Report{Postings: 5, Amount: 700}
-	switched := metrics{metricApproved + `{center="merchants",outcome="approved"}`: 5}
+	const series = metricApproved + `{center="merchants",outcome="approved"}`
+	switched := metrics{series: 5}
 	if m := count(receipts, posted, switched); len(m.Wrong) != 0 {
 		t.Fatalf("books that agree are wrong: %v", m.Wrong)
 	}
@@ -53,7 +54,7 @@ func TestMoneyMustAgreeInAllBooks(t *testing.T) {
 		"the switch's own": func(_ *load.Report, _ *issuer.Report, m metrics) { clear(m) },
 	}
 	for name, spoil := range cases {
-		r, p, m := receipts, posted, metrics{metricApproved + `{center="merchants",outcome="approved"}`: 5}
+		r, p, m := receipts, posted, metrics{series: 5}
 		spoil(&r, &p, m)
 		if got := count(r, p, m); len(got.Wrong) != 1 {
 			t.Errorf("%s: found %v", name, got.Wrong)
