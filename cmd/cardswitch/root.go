@@ -18,6 +18,9 @@ func newRootCommand() *cobra.Command {
 		newSAFCommand(),
 		newWorklistCommand(),
 		newStatusCommand(),
+		newSimCommand(),
+		newBenchCommand(),
+		newCrashCommand(),
 		newVersionCommand(),
 	)
 	root.Long = root.Short + ".\n\n" + exitCodes

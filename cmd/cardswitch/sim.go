@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+)
+
+func newSimCommand() *cobra.Command {
+	return group("sim", "Play a center that the switch talks to",
+		newSimPOSCommand(), newSimIssuerCommand())
+}
+
+// readOptions reads a simulator's file, if one is named, over what options holds already.
+func readOptions(command *cobra.Command, options any) error {
+	name, _ := command.Flags().GetString("file")
+	if name == "" {
+		return nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return wrongUsage(err.Error(), "name a file of options with --file")
+	}
+	defer file.Close()
+	decoder := yaml.NewDecoder(file)
+	decoder.KnownFields(true)
+	if err := decoder.Decode(options); err != nil {
+		return wrongUsage(fmt.Sprintf("%s: %v", name, err), "see `"+command.CommandPath()+" --help`")
+	}
+	return nil
+}
+
+// override sets a value if its flag was given, so that flags stand over the file.
+func override[T any](command *cobra.Command, flag string, to *T, get func(string) (T, error)) {
+	if command.Flags().Changed(flag) {
+		if value, err := get(flag); err == nil {
+			*to = value
+		}
+	}
+}

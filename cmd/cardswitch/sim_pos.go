@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cardswitch/conformance/pos"
+)
+
+func newSimPOSCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "pos",
+		Short: "Play a merchant's headquarter server",
+		Long: "Plays a merchant's headquarter server: sales, returns, authorizations with their\n" +
+			"completions, offline sales and cancellations; repeats what stays unanswered, reverses\n" +
+			"what it can't know, and keeps the receipts.",
+		Example: "  cardswitch sim pos --address 127.0.0.1:7101 --total 1000\n" +
+			"  cardswitch sim pos --address 127.0.0.1:7101 --rate 50 --duration 1m",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error { return simPOS(command) },
+	}
+	flags := command.Flags()
+	flags.String("file", "", "options as YAML; flags stand over it")
+	flags.String("name", "", "name of the merchant")
+	flags.StringArray("address", nil, "address of the switch, several times")
+	flags.String("acquirer", "", "DE 32 (default 12345678901)")
+	flags.String("dialect", "", "dialect (default ascii-binary)")
+	flags.Int("connections", 0, "connections (default 2)")
+	flags.Int("total", 0, "transactions (default until --duration or Ctrl-C)")
+	flags.Duration("duration", 0, "how long (default until --total or Ctrl-C)")
+	flags.Int("in-flight", 0, "transactions at once (default 16)")
+	flags.Float64("rate", 0, "transactions a second (default as fast as answers come)")
+	flags.Duration("answer-time", 0, "patience before a repeat (default 30s)")
+	flags.String("receipts", "", "write the receipts here at the end")
+	flags.Uint64("seed", 0, "of the random choices (default another each time)")
+	return command
+}
+
+func posOptions(command *cobra.Command) (pos.Options, error) {
+	var o pos.Options
+	if err := readOptions(command, &o); err != nil {
+		return o, err
+	}
+	flags := command.Flags()
+	override(command, "name", &o.Name, flags.GetString)
+	override(command, "address", &o.Addresses, flags.GetStringArray)
+	override(command, "acquirer", &o.Acquirer, flags.GetString)
+	override(command, "dialect", &o.Dialect, flags.GetString)
+	override(command, "connections", &o.Connections, flags.GetInt)
+	override(command, "total", &o.Total, flags.GetInt)
+	override(command, "in-flight", &o.InFlight, flags.GetInt)
+	override(command, "rate", &o.Rate, flags.GetFloat64)
+	override(command, "answer-time", &o.AnswerTime, flags.GetDuration)
+	override(command, "seed", &o.Seed, flags.GetUint64)
+	return o, nil
+}
+
+// simPOS sends until it has enough or is told to stop. Its connections outlive the sending: what is
+// in flight comes to its end.
+func simPOS(command *cobra.Command) error {
+	options, err := posOptions(command)
+	if err != nil {
+		return err
+	}
+	shop, err := pos.Start(context.WithoutCancel(command.Context()), options)
+	if err != nil {
+		return failed(err, "see `cardswitch sim pos --help`")
+	}
+	defer shop.Close()
+	ready, cancel := context.WithTimeout(command.Context(), 15*time.Second)
+	defer cancel()
+	if err := shop.Ready(ready); err != nil {
+		return &failure{Code: exitUnreachable, What: err,
+			Hint: "does the switch listen there, and may this address connect?"}
+	}
+	running := command.Context()
+	if duration, _ := command.Flags().GetDuration("duration"); duration > 0 {
+		var stop context.CancelFunc
+		running, stop = context.WithTimeout(running, duration)
+		defer stop()
+	}
+	if err := shop.Run(running); err != nil {
+		return err
+	}
+	if name, _ := command.Flags().GetString("receipts"); name != "" {
+		if err := shop.Export(name); err != nil {
+			return err
+		}
+	}
+	return printShop(command, shop.Stats())
+}
+
+func printShop(command *cobra.Command, stats pos.Stats) error {
+	if wantsJSON(command) {
+		return printJSON(command, stats)
+	}
+	t := newTable(command)
+	t.row("approved", stats.Approved)
+	t.row("declined", stats.Declined)
+	t.row("cancelled", stats.Cancelled)
+	t.row("reversed", stats.Reversed)
+	t.row("unknown", stats.Unknown)
+	t.row("repeats", stats.Repeats)
+	t.row("late answers", stats.Late)
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if stats.Unknown > 0 {
+		return failed(fmt.Errorf("%d transactions ended unknown", stats.Unknown),
+			"`cardswitch journal show --rrn` shows what became of each")
+	}
+	return nil
+}
+
+func simLogger(command *cobra.Command) *slog.Logger {
+	return slog.New(slog.NewTextHandler(command.ErrOrStderr(),
+		&slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: maskAttr}))
+}
