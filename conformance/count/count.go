@@ -1,5 +1,4 @@
-// Package count lays the merchants' receipts, the switch's journal and the issuers' ledgers side
-// by side and names every transaction on which they disagree about the money.
+// Package count lays receipts, journal and ledgers side by side and names every difference.
 //
 // The three books share nothing but the retrieval reference number. Zero lost, zero double, zero
 // unexplained: a test that moved money ends here.
@@ -115,7 +114,7 @@ type page struct {
 	conflict bool
 }
 
-// Books compared.
+// Count compares the books, number by number.
 func (b Books) Count() *Report {
 	r := &Report{States: make(map[string]int)}
 	pages := b.pages(r)
