@@ -164,9 +164,6 @@ func (n *Line) serve(l *Link) error {
 	}
 	n.connects.Add(1)
 	l.logger().Info("link up", "remote", l.socket.RemoteAddr().String(), "tls", n.secrets != nil)
-	if l.signedOn.Load() {
-		n.center.rank()
-	}
 	l.run()
 	return nil
 }

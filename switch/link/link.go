@@ -82,7 +82,6 @@ func newLink(line *Line, socket *socket, conn net.Conn, stream *stream) *Link {
 	stream.framing = &line.framing
 	l.outbox.wake = make(chan struct{}, 1)
 	l.outbox.limit = line.config.QueueBytes
-	l.signedOn.Store(line.center.config.Load().SignOn == SignOnNone)
 	now := n.now()
 	l.received.Store(int64(now))
 	l.sent.Store(int64(now))

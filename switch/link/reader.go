@@ -28,6 +28,9 @@ func (l *Link) run() {
 func (l *Link) read() error {
 	return guard(l.logger(), func() error {
 		l.line.center.network.handler.Up(l)
+		if l.line.center.config.Load().SignOn == SignOnNone {
+			l.SetSignedOn(true)
+		}
 		for {
 			if fault := l.deliver(); fault != 0 {
 				return fault

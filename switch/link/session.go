@@ -47,9 +47,7 @@ func (l *Link) SetSignedOn(on bool) {
 		return
 	}
 	if !on {
-		l.session.mu.Lock()
-		l.session.signOnAt = l.line.center.network.now() + signOnRetry
-		l.session.mu.Unlock()
+		l.later(l.line.center.network.now())
 	}
 	l.line.center.rank()
 }
@@ -65,15 +63,14 @@ func (l *Link) Due(now time.Time) Duty {
 	l.session.mu.Lock()
 	given := l.expire(at)
 	heard := l.received.Load() > int64(l.session.sentAt)
-	duty, drained := l.owed(at)
+	duty, drained := l.owed(at, given)
 	if duty != Nothing {
 		l.session.waiting, l.session.sentAt = duty, at
 	}
 	l.session.mu.Unlock()
-	if given == SendSignOff {
-		l.SetSignedOn(false)
-	}
 	switch {
+	case given == SendSignOff:
+		l.SetSignedOn(false)
 	case heard:
 		l.hear()
 	case given != Nothing && l.miss():
@@ -113,7 +110,7 @@ func (l *Link) hear() {
 	}
 }
 
-func (l *Link) owed(at time.Duration) (duty Duty, drained bool) {
+func (l *Link) owed(at time.Duration, given Duty) (duty Duty, drained bool) {
 	s, config := &l.session, l.line.center.config.Load()
 	if s.waiting != Nothing {
 		return Nothing, false
@@ -122,7 +119,7 @@ func (l *Link) owed(at time.Duration) (duty Duty, drained bool) {
 		duty, s.asked = s.asked, Nothing
 		return duty, false
 	}
-	signed := l.signedOn.Load() && config.SignOn != SignOnNone
+	signed := l.signedOn.Load() && config.SignOn != SignOnNone && given != SendSignOff
 	switch {
 	case l.draining.Load() && l.inFlight.Load() == 0 && signed:
 		return SendSignOff, false
@@ -142,14 +139,16 @@ func (l *Link) owed(at time.Duration) (duty Duty, drained bool) {
 // NetworkAnswered says that the answer to a Duty came. Accepted sign-ons and sign-offs change the
 // state; a refused sign-on is tried again later.
 func (l *Link) NetworkAnswered(duty Duty, accepted bool) {
+	now := l.line.center.network.now()
+	l.received.Store(int64(now))
 	l.session.mu.Lock()
 	if l.session.waiting == duty {
 		l.session.waiting = Nothing
 	}
-	if duty == SendSignOn && !accepted {
-		l.session.signOnAt = l.line.center.network.now() + signOnRetry
-	}
 	l.session.mu.Unlock()
+	if duty == SendSignOn && !accepted {
+		l.later(now)
+	}
 	l.hear()
 	switch {
 	case duty == SendSignOn && accepted:
@@ -157,6 +156,13 @@ func (l *Link) NetworkAnswered(duty Duty, accepted bool) {
 	case duty == SendSignOff:
 		l.SetSignedOn(false)
 	}
+}
+
+// later puts off our next sign-on.
+func (l *Link) later(now time.Duration) {
+	l.session.mu.Lock()
+	defer l.session.mu.Unlock()
+	l.session.signOnAt = now + signOnRetry
 }
 
 // ask makes Due return duty next.

@@ -1,0 +1,367 @@
+package link
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// group is an issuer with a primary, a standby and a DR line, all dialed.
+type group struct {
+	*house
+	hosts []*host // by order
+	c     *Center
+}
+
+func buildGroup(t *testing.T, change func(*CenterConfig)) *group {
+	t.Helper()
+	config := issuer("i", func(c *CenterConfig) {
+		c.Window = 160
+		c.Failover = Failover{Errors: 5, Within: 10 * time.Second, Slow: 5 * time.Second,
+			Hold: 30 * time.Second, SlowStart: 16 * time.Second}
+		c.Links = nil
+		for i, name := range []string{"primary", "standby", "dr"} {
+			c.Links = append(c.Links, LinkConfig{ID: uint16(i), Name: name, Order: i,
+				Dial:        fmt.Sprintf("10.0.0.9:%d", 7201+i),
+				ReadTimeout: time.Hour,
+				Redial:      Redial{First: time.Second, Max: time.Second}})
+		}
+		if change != nil {
+			change(c)
+		}
+	})
+	g := &group{house: build(t, &tape{}, config)}
+	for _, l := range config.Links {
+		g.hosts = append(g.hosts, g.host(t, l.Dial))
+	}
+	time.Sleep(time.Second)
+	synctest.Wait()
+	g.c = g.Center("i")
+	g.wants(t, "primary")
+	return g
+}
+
+func (g *group) wants(t *testing.T, name string) {
+	t.Helper()
+	synctest.Wait()
+	got := ""
+	if l := g.c.Best(); l != nil {
+		got = l.Name()
+	}
+	if got != name {
+		t.Fatalf("after %v the best link is %q, want %q", g.now(), got, name)
+	}
+}
+
+// link is the live connection of that order.
+func (g *group) link(t *testing.T, order int) *Link {
+	t.Helper()
+	for _, l := range g.c.Links() {
+		if l.Order() == order {
+			return l
+		}
+	}
+	t.Fatalf("no link of order %d", order)
+	return nil
+}
+
+// away closes the center's host of that order; back opens it again.
+func (g *group) away(t *testing.T, order int) {
+	t.Helper()
+	g.hosts[order].l.Close()
+	g.hosts[order].last(t).Cut()
+	synctest.Wait()
+}
+
+func (g *group) back(t *testing.T, order int) {
+	t.Helper()
+	g.hosts[order] = g.host(t, g.hosts[order].l.Addr().String())
+	time.Sleep(time.Second)
+	synctest.Wait()
+}
+
+func TestBestGoesByOrderAndFailsOverAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		g.away(t, 0)
+		g.wants(t, "standby")
+		g.away(t, 1)
+		g.wants(t, "dr")
+		g.away(t, 2)
+		g.wants(t, "")
+	})
+}
+
+func TestFallBackOnlyAfterTheHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		g.away(t, 0)
+		time.Sleep(time.Minute)
+		g.back(t, 0)
+		g.wants(t, "standby")
+		time.Sleep(28 * time.Second)
+		g.wants(t, "standby")
+		time.Sleep(2 * time.Second)
+		g.wants(t, "primary")
+	})
+}
+
+func TestAReturningLineIsBetterThanNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		for order := range 3 {
+			g.away(t, order)
+		}
+		time.Sleep(time.Minute)
+		g.back(t, 0)
+		g.wants(t, "primary")
+		// The others come back too: it carries already, so there is nothing to hold.
+		g.back(t, 1)
+		g.wants(t, "primary")
+	})
+}
+
+func TestAHeldLineCarriesIfTheOthersGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		g.away(t, 0)
+		time.Sleep(time.Minute)
+		g.back(t, 0)
+		g.wants(t, "standby")
+		g.away(t, 1)
+		g.wants(t, "dr")
+		g.away(t, 2)
+		g.wants(t, "primary")
+	})
+}
+
+func TestSlowStartOpensTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		fill := func(l *Link) (n int) {
+			for l.Acquire() {
+				n++
+			}
+			for range n {
+				l.Release()
+			}
+			return n
+		}
+		if n := fill(g.link(t, 0)); n != 160 {
+			t.Errorf("the first start is slow: %d requests", n)
+		}
+		g.away(t, 0)
+		if n := fill(g.link(t, 1)); n != 160 {
+			t.Errorf("the standby starts slowly: %d requests", n)
+		}
+		g.back(t, 0)
+		primary := g.link(t, 0)
+		time.Sleep(time.Until(primary.since.Add(30*time.Second - time.Nanosecond)))
+		g.wants(t, "standby")
+		time.Sleep(time.Nanosecond)
+		g.wants(t, "primary")
+		for i := range 15 {
+			if n := fill(primary); n != 10*(i+1) {
+				t.Errorf("after %d s: %d requests, want %d", i, n, 10*(i+1))
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		if n := fill(primary); n != 160 {
+			t.Errorf("after the slow start: %d requests", n)
+		}
+	})
+}
+
+// What a slow start doesn't take goes to the one that carried before.
+func TestSlowStartOverflowsToTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		g.away(t, 0)
+		g.back(t, 0)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		var names []string
+		for range 12 {
+			l := g.c.Best()
+			if !l.Acquire() {
+				t.Fatal("the best link takes nothing")
+			}
+			names = append(names, l.Name())
+		}
+		if names[9] != "primary" || names[10] != "standby" || g.c.InFlight() != 12 {
+			t.Errorf("they went to %v, %d in flight", names, g.c.InFlight())
+		}
+	})
+}
+
+func TestTheWindowBoundsTheCenter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		a, b := g.link(t, 0), g.link(t, 1)
+		n := 0
+		for a.Acquire() && b.Acquire() {
+			n += 2
+		}
+		if n != 160 || g.c.InFlight() != 160 || a.InFlight() != 80 {
+			t.Errorf("%d requests, %d counted, %d on one", n, g.c.InFlight(), a.InFlight())
+		}
+		g.away(t, 0)
+		for range 80 {
+			a.Release() // on a dead link too
+			b.Release()
+		}
+		if g.c.InFlight() != 0 || a.InFlight() != 0 {
+			t.Errorf("%d are left", g.c.InFlight())
+		}
+	})
+}
+
+func TestErrorsMakeALineSick(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(l *Link)
+		want string
+	}{
+		{"time-outs", func(l *Link) {
+			for range 5 {
+				l.Reported(false, 0)
+			}
+		}, "standby"},
+		{"slow answers", func(l *Link) {
+			for range 5 {
+				l.Reported(true, 5*time.Second+1)
+			}
+		}, "standby"},
+		{"one less", func(l *Link) {
+			for range 4 {
+				l.Reported(false, 0)
+			}
+		}, "primary"},
+		{"just quick enough", func(l *Link) {
+			for range 50 {
+				l.Reported(true, 5*time.Second)
+			}
+		}, "primary"},
+		{"over too long a time", func(l *Link) {
+			for range 50 {
+				l.Reported(false, 0)
+				time.Sleep(2501 * time.Millisecond)
+			}
+		}, "primary"},
+		{"just within the time", func(l *Link) {
+			for range 5 {
+				l.Reported(false, 0)
+				time.Sleep(2500 * time.Millisecond)
+			}
+		}, "standby"},
+		{"among many good ones", func(l *Link) {
+			for range 500 {
+				for range 6 {
+					l.Reported(true, time.Millisecond)
+				}
+				l.Reported(false, 0)
+			}
+		}, "primary"},
+		{"among few good ones", func(l *Link) {
+			for range 500 {
+				for range 4 {
+					l.Reported(true, time.Millisecond)
+				}
+				l.Reported(false, 0)
+			}
+		}, "standby"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := buildGroup(t, nil)
+				c.do(g.link(t, 0))
+				g.wants(t, c.want)
+			})
+		})
+	}
+}
+
+// The hold of a line that falls sick again and again doubles, and is forgotten after good times.
+func TestARelapseIsHeldLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		fall := func() {
+			for range 5 {
+				g.link(t, 0).Reported(false, 0)
+			}
+			g.wants(t, "standby")
+		}
+		for _, hold := range []time.Duration{30, 60, 120, 240, 480, 480} {
+			fall()
+			for range 50 { // late ones of before don't count
+				g.link(t, 0).Reported(false, 0)
+			}
+			time.Sleep(hold*time.Second - time.Nanosecond)
+			g.wants(t, "standby")
+			time.Sleep(time.Nanosecond)
+			g.wants(t, "primary")
+		}
+		time.Sleep(301 * time.Second)
+		fall()
+		time.Sleep(30 * time.Second)
+		g.wants(t, "primary")
+	})
+}
+
+func TestASickLineIsBetterThanNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		g.away(t, 1)
+		g.away(t, 2)
+		for range 5 {
+			g.link(t, 0).Reported(false, 0)
+		}
+		g.wants(t, "primary")
+	})
+}
+
+func TestOnlySignedOnLinksCarry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		g.link(t, 0).SetSignedOn(false)
+		g.wants(t, "standby")
+		g.link(t, 1).SetSignedOn(false)
+		g.link(t, 2).SetSignedOn(false)
+		g.wants(t, "")
+		g.link(t, 1).SetSignedOn(true)
+		g.wants(t, "standby")
+	})
+}
+
+func TestEqualLinksTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, func(c *CenterConfig) { c.Links[1].Order = 0 })
+		count := map[string]int{}
+		for range 100 {
+			count[g.c.Best().Name()]++
+		}
+		if count["primary"] != 50 || count["standby"] != 50 {
+			t.Errorf("they took %v", count)
+		}
+		g.away(t, 0)
+		for range 10 {
+			g.wants(t, "standby")
+		}
+	})
+}
+
+func TestBestDoesNotAllocate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		if n := testing.AllocsPerRun(100, func() {
+			l := g.c.Best()
+			l.Acquire()
+			l.Reported(true, 0)
+			l.Release()
+		}); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	})
+}

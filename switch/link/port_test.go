@@ -1,0 +1,265 @@
+package link
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cardswitch/spec"
+)
+
+func prefixes(list ...string) (out []netip.Prefix) {
+	for _, p := range list {
+		out = append(out, netip.MustParsePrefix(p))
+	}
+	return out
+}
+
+func message(t testing.TB, mti spec.MTI, elements map[int]string) string {
+	t.Helper()
+	var e spec.Edit
+	e.SetMTI(mti)
+	for n, v := range elements {
+		e.Set(n, []byte(v))
+	}
+	out, fault := ascii().Append(nil, nil, &e)
+	if !fault.OK() {
+		t.Fatal(fault)
+	}
+	return string(out)
+}
+
+func TestOnlyAllowedSourcesGetIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, &tape{},
+			merchant("aoyama", func(m *CenterConfig) {
+				m.Links[0].From = prefixes("10.1.0.0/16", "10.9.9.9/32")
+			}),
+			merchant("ginza", func(m *CenterConfig) {
+				m.Links[0].From = prefixes("10.2.0.0/16", "2001:db8::/32")
+			}))
+		for from, want := range map[string]string{
+			"10.1.255.1": "aoyama", "10.9.9.9": "aoyama", "10.2.0.1": "ginza",
+			"::ffff:10.2.0.2": "ginza", "2001:db8::1": "ginza",
+			"10.9.9.8": "", "10.3.0.1": "", "::1": "",
+		} {
+			before := len(h.links)
+			peer := h.callFrom(t, from)
+			got := ""
+			if len(h.links) > before {
+				got = h.last(t).Center().Name()
+			}
+			if got != want {
+				t.Errorf("from %s: it is %q, want %q", from, got, want)
+			}
+			if want == "" {
+				if _, err := peer.Read(make([]byte, 1)); err == nil {
+					t.Errorf("from %s: the connection stands", from)
+				}
+			}
+		}
+		if got := h.Status().Ports[0].Refused[NotAllowed.String()]; got != 3 {
+			t.Errorf("%d refusals are counted", got)
+		}
+	})
+}
+
+func TestTheFirstMessageTellsCentersApart(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		first string
+		want  string
+	}{
+		{"acquirer", message(t, 0x1200, map[int]string{32: "111"}), "aoyama"},
+		{"forwarder before acquirer", message(t, 0x1200, map[int]string{32: "111", 33: "222"}), "ginza"},
+		{"unknown forwarder, known acquirer", message(t, 0x1200, map[int]string{32: "222", 33: "9"}),
+			"ginza"},
+		{"originator of a sign-on", message(t, 0x1804, map[int]string{94: "111"}), "aoyama"},
+		{"originator of something else", message(t, 0x1200, map[int]string{94: "111"}), ""},
+		{"nobody", message(t, 0x1200, map[int]string{32: "333"}), ""},
+		{"nothing", message(t, 0x1200, nil), ""},
+		{"garbage", "garbage", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := build(t, &tape{},
+					merchant("aoyama", func(m *CenterConfig) { m.Identities = []string{"110", "111"} }),
+					merchant("ginza", func(m *CenterConfig) { m.Identities = []string{"222"} }))
+				peer := h.call(t)
+				if len(h.links) != 0 {
+					t.Fatal("it is up before it said a word")
+				}
+				write(t, peer, frame(c.first)[:5])
+				write(t, peer, append(frame(c.first)[5:], frame("second")...))
+				if c.want == "" {
+					if n := h.Status().Ports[0].Refused[Unidentified.String()]; n != 1 || len(h.links) > 0 {
+						t.Errorf("%d refused, %d links", n, len(h.links))
+					}
+					return
+				}
+				if got := h.last(t).Center().Name(); got != c.want {
+					t.Errorf("it is %s, want %s", got, c.want)
+				}
+				if got := h.messages(); len(got) != 2 || got[0] != c.first || got[1] != "second" {
+					t.Errorf("got %q", got)
+				}
+			})
+		})
+	}
+}
+
+func TestWhoSaysNothingIsSentAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, &tape{},
+			merchant("aoyama", func(m *CenterConfig) { m.Identities = []string{"111"} }),
+			merchant("ginza", func(m *CenterConfig) { m.Identities = []string{"222"} }))
+		for range maxGreeting + 5 {
+			h.call(t)
+		}
+		refused := h.Status().Ports[0].Refused
+		if refused[TooMany.String()] != 5 || len(refused) != 1 {
+			t.Errorf("refused %v", refused)
+		}
+		time.Sleep(greetTime + time.Second)
+		synctest.Wait()
+		if got := h.Status().Ports[0].Refused[Unidentified.String()]; got != maxGreeting {
+			t.Errorf("%d were sent away for silence", got)
+		}
+		peer := h.call(t) // and there is room again
+		write(t, peer, frame(message(t, 0x1200, map[int]string{32: "111"})))
+		h.last(t)
+	})
+}
+
+func TestConnectionsOfALineAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, &tape{}, merchant("m", func(m *CenterConfig) { m.Links[0].MaxConnections = 3 }))
+		first := h.call(t)
+		for range 5 {
+			h.call(t)
+		}
+		if len(h.links) != 3 || len(h.Center("m").Links()) != 3 {
+			t.Fatalf("%d links", len(h.links))
+		}
+		numbers := map[uint64]bool{}
+		for _, l := range h.links {
+			numbers[l.Number()] = true
+			if l.ID() != 10 || l.Center().ID() != 1 || l.Name() != "a" {
+				t.Errorf("link %d of center %d is called %s", l.ID(), l.Center().ID(), l.Name())
+			}
+		}
+		if len(numbers) != 3 {
+			t.Errorf("connection numbers %v", numbers)
+		}
+		if got := h.Status().Centers[0].Lines[0].Counters.Ended[TooMany.String()]; got != 3 {
+			t.Errorf("%d refusals are counted", got)
+		}
+		first.Close()
+		synctest.Wait()
+		h.call(t)
+		if len(h.links) != 4 {
+			t.Error("the place of a closed connection stays taken")
+		}
+	})
+}
+
+func TestConfigurationsThatCannotBeToldApart(t *testing.T) {
+	two := func(change func(a, b *CenterConfig)) Config {
+		a := merchant("a", func(c *CenterConfig) { c.Identities = []string{"1"} })
+		b := merchant("b", func(c *CenterConfig) { c.Identities = []string{"2"} })
+		change(&a, &b)
+		return Config{Centers: []CenterConfig{a, b}}
+	}
+	a := newAuthority(t)
+	a.issue(t, "x", "x")
+	a.issue(t, "y", "y")
+	for _, c := range []struct {
+		name   string
+		config Config
+		want   string // "" is fine
+	}{
+		{"identities", two(func(a, b *CenterConfig) {}), ""},
+		{"same identity", two(func(a, b *CenterConfig) { b.Identities = []string{"2", "1"} }),
+			"both have the identity 1"},
+		{"no identity", two(func(a, b *CenterConfig) { b.Identities = nil }), "give both centers"},
+		{"sources", two(func(a, b *CenterConfig) {
+			b.Identities, b.Links[0].Framing.Inclusive = nil, true
+			a.Links[0].From, b.Links[0].From = prefixes("10.0.0.0/9"), prefixes("10.128.0.0/9")
+		}), ""},
+		{"framing", two(func(a, b *CenterConfig) { b.Links[0].Framing.Inclusive = true }),
+			"different framing"},
+		{"frame size", two(func(a, b *CenterConfig) { b.Links[0].MaxFrame = 100 }),
+			"different framing"},
+		{"we sign on", two(func(a, b *CenterConfig) { b.SignOn = SignOnUs }), "we sign on"},
+		{"two links of one center", two(func(a, b *CenterConfig) {
+			a.Links = append(a.Links, a.Links[0])
+			a.Links[1].Name = "second"
+		}), "nothing tells two links of one center apart"},
+		{"another port", two(func(a, b *CenterConfig) {
+			b.Identities, b.Links[0].Listen = nil, "10.0.0.1:9"
+		}), ""},
+		{"port 0 twice", two(func(a, b *CenterConfig) {
+			b.Identities, a.Links[0].Listen, b.Links[0].Listen = nil, "10.0.0.1:0", "10.0.0.1:0"
+		}), ""},
+		{"half TLS", two(func(x, y *CenterConfig) { y.Links[0].TLS = a.tls("x", "y") }),
+			"one with TLS, one without"},
+		{"two certificates", two(func(x, y *CenterConfig) {
+			x.Links[0].TLS, y.Links[0].TLS = a.tls("x", "n"), a.tls("y", "m")
+		}), "different certificates"},
+		{"names", two(func(x, y *CenterConfig) {
+			y.Identities = nil
+			x.Links[0].TLS, y.Links[0].TLS = a.tls("x", "n"), a.tls("x", "m")
+		}), ""},
+		{"same names", two(func(x, y *CenterConfig) {
+			y.Identities = nil
+			x.Links[0].TLS, y.Links[0].TLS = a.tls("x", "n"), a.tls("x", "m", "n")
+		}), "give both centers"},
+	} {
+		_, err := New(c.config, &tape{})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestConfigurationFaultsAreAllNamed(t *testing.T) {
+	bad := merchant("m", func(m *CenterConfig) {
+		m.Dialect, m.Window, m.Echo = nil, -1, Echo{After: 5 * time.Minute}
+		m.Links[0].From, m.Links[0].QueueBytes = nil, 10
+		m.Links[0].Framing.Length = "decimal"
+		m.Links = append(m.Links, LinkConfig{Name: "a", WriteTimeout: -1,
+			Redial: Redial{First: time.Hour}})
+	})
+	_, err := New(Config{Centers: []CenterConfig{bad, bad}}, &tape{})
+	for _, want := range []string{"twice", "no dialect", "window of -1", "longer read timeout",
+		"0.0.0.0/0 is everybody", "queue of 10", "binary2, binary4 or ascii4", "link a is there twice",
+		"listen on or one to dial", "time-out isn't positive", "redial from 1h"} {
+		if !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("no word of %q in: %v", want, err)
+		}
+	}
+}
+
+func TestStartNamesAnAddressInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, &tape{}, merchant("m", nil))
+		other, err := New(Config{Listen: h.net.Listen, Centers: []CenterConfig{
+			merchant("m", func(m *CenterConfig) {
+				free := m.Links[0]
+				free.Name, free.Listen = "free", "10.0.0.1:1"
+				m.Links = append([]LinkConfig{free}, m.Links...)
+			})}}, &tape{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "another program") {
+			t.Errorf("started: %v", err)
+		}
+		if _, err := h.net.Listen("10.0.0.1:1"); err != nil {
+			t.Errorf("the first address is still taken: %v", err)
+		}
+	})
+}
