@@ -71,6 +71,9 @@ func (c *compiler) compile() {
 		}
 		d.elements[n] = c.layout(n, f, class)
 		d.known.Set(n)
+		if l := &d.elements[n]; l.form == formText && l.text.ascii {
+			d.plain.Set(n)
+		}
 	}
 	for n := range c.Spec.Fields {
 		if n < 0 || n > 128 {

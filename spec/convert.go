@@ -34,7 +34,7 @@ func (l *layout) unpack(dst, data []byte, characters int) []byte {
 		skip = 1
 	}
 	for i := skip; i < skip+characters; i++ {
-		nibble := data[i/2] >> (4 &^ (i << 2)) & 15
+		nibble := nibbleAt(data, i)
 		if nibble == 0xD {
 			nibble = '=' - '0'
 		}
@@ -55,11 +55,15 @@ func (l *layout) appendWire(dst, value []byte) ([]byte, FaultKind) {
 	case !l.writable(value):
 		return dst, FaultClass
 	}
-	dst = l.appendCount(dst, n)
+	return l.appendData(l.appendCount(dst, n), value), FaultNone
+}
+
+// appendData appends a canonical value that has been tested, without its length prefix.
+func (l *layout) appendData(dst, value []byte) []byte {
 	switch l.form {
 	case formText:
 		if l.text.ascii {
-			return append(dst, value...), FaultNone
+			return append(dst, value...)
 		}
 		for _, ch := range value {
 			dst = append(dst, l.text.wire[ch])
@@ -75,7 +79,7 @@ func (l *layout) appendWire(dst, value []byte) ([]byte, FaultKind) {
 			dst = append(dst, l.text.wire[hexDigits[b>>4]], l.text.wire[hexDigits[b&15]])
 		}
 	}
-	return dst, FaultNone
+	return dst
 }
 
 const hexDigits = "0123456789ABCDEF"

@@ -9,6 +9,7 @@ type Dialect struct {
 	mti         layout
 	bitmap      layout
 	known       Bitmap
+	plain       Bitmap // elements in ASCII, so that their text is on the wire as it is
 	name        string
 	source      []byte
 	fingerprint [8]byte

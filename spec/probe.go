@@ -181,7 +181,7 @@ func (l *layout) probePacked(even, odd []byte) error {
 }
 
 func (c *compiler) probeDigits(l *layout, enc encoding.Encoder) error {
-	l.form = formPacked
+	l.form, l.text = formPacked, ascii // of the canonical digits
 	switch l.class {
 	case ClassZ:
 		if string(bytesOf(enc, "1=23")) != "\x1D\x23" {

@@ -1,15 +1,100 @@
 package spec
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
 
-func (m *Message) AppendSafe(dst []byte) []byte { return dst }
-
-func AppendDelta(dst []byte, base, m *Message) []byte { return dst }
-
-func ApplyDelta(dst []byte, base *Message, d *Dialect, delta []byte) ([]byte, error) {
-	return dst, errors.New("not yet")
+// AppendSafe appends the message as it may be kept: card numbers, tracks, PIN blocks and security
+// codes are zeros of the same length, all else is as it came. The image is a message of the same
+// dialect and has the same elements. Of a message with a fault it has those that are sound; if
+// there was not even an MTI, nothing is appended.
+func (m *Message) AppendSafe(dst []byte) []byte {
+	if m.broken {
+		return m.appendSound(dst)
+	}
+	start := len(dst)
+	dst = append(dst, m.raw...)
+	m.blank(dst[start:], m.PAN())
+	return dst
 }
 
+// appendSound makes a whole message of what is sound of a broken one.
+func (m *Message) appendSound(dst []byte) []byte {
+	if m.mti == 0 {
+		return dst
+	}
+	image, fault := m.dialect.Append(nil, m, nil)
+	if !fault.OK() {
+		return dst
+	}
+	var whole Message
+	if fault := m.dialect.Index(&whole, image); !fault.OK() {
+		return dst
+	}
+	whole.blank(image, m.PAN())
+	return append(dst, image...)
+}
+
+// blank blanks image, a copy of m's bytes.
+func (m *Message) blank(image []byte, pan PAN) {
+	d := m.dialect
+	hidden := m.sound.And(sensitive)
+	for n := hidden.Next(0); n != 0; n = hidden.Next(n) {
+		wire := image[m.offsets[n]:m.offsets[m.wire.Next(n)]]
+		d.elements[n].blank(wire, blankingOf(n), nil)
+	}
+	if pan.n < shortestPAN {
+		return
+	}
+	elsewhere := m.sound.AndNot(d.plain)
+	if bytes.Contains(image, pan.digits[:pan.n]) {
+		elsewhere = m.sound
+	}
+	for n := elsewhere.Next(0); n != 0; n = elsewhere.Next(n) {
+		d.elements[n].blank(image[m.offsets[n]:m.offsets[m.wire.Next(n)]], blankPAN, &pan)
+	}
+}
+
+// sensitive are the elements that are blanked whatever they hold, in whole or in part.
+var sensitive = neverKept.With(2, 34, 48, 55)
+
+// neverKept are the elements that no journal may hold, not even encrypted: the tracks and the PIN.
+var neverKept = Elements(35, 36, 45, 52)
+
+// shortestPAN is the number of digits from which an occurrence of them is no coincidence.
+const shortestPAN = 10
+
+// errNoPlace is that of a card number that does not fit the image it is given for.
+var errNoPlace = errors.New("the message has no element 2 or 34 of the card number's length")
+
+// RestorePAN appends a kept image as it can be sent: with the card number in its place again, and
+// without the tracks and the PIN block, which cannot be had back.
 func (d *Dialect) RestorePAN(dst []byte, safe *Message, pan PAN) ([]byte, error) {
-	return dst, errors.New("not yet")
+	var e Edit
+	var scratch [64]byte
+	e.KeepOnly(safe.sound.AndNot(neverKept))
+	switch {
+	case pan.IsZero():
+	case safe.sound.Has(2):
+		if d.elements[2].characters(safe.wireOf(2)) != pan.Len() {
+			return dst, errNoPlace
+		}
+		e.Set(2, pan.digits[:pan.n])
+	case safe.sound.Has(34):
+		value := safe.Append(scratch[:0], 34)
+		if len(value) < pan.Len() {
+			return dst, errNoPlace
+		}
+		copy(value, pan.digits[:pan.n])
+		e.Set(34, value)
+	default:
+		return dst, errNoPlace
+	}
+	out, fault := d.Append(dst, safe, &e)
+	if !fault.OK() {
+		return dst, fmt.Errorf("the card number cannot be put back: %w", fault.Err())
+	}
+	return out, nil
 }

@@ -23,12 +23,12 @@ func (d *Dialect) describe(katakana bool) []byte {
 
 // mainText is the charset of the first element that has one.
 func (d *Dialect) mainText() *charset {
-	if d.mti.text != nil {
+	if d.mti.form == formText {
 		return d.mti.text
 	}
 	for i := range d.elements {
-		if t := d.elements[i].text; t != nil {
-			return t
+		if l := &d.elements[i]; l.form == formText {
+			return l.text
 		}
 	}
 	return ascii
@@ -39,7 +39,7 @@ func (l *layout) describe(main *charset) string {
 	if l.prefix != 0 {
 		s += fmt.Sprintf(", prefix: %d, lengths: %s", l.prefixDigits(), l.countingName())
 	}
-	if l.text != nil && l.text != main {
+	if l.text != nil && l.text != main && l.form != formPacked {
 		s += ", text: " + l.text.describe()
 	}
 	return s
