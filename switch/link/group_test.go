@@ -38,7 +38,9 @@ func buildGroup(t *testing.T, change func(*CenterConfig)) *group {
 	time.Sleep(time.Second)
 	synctest.Wait()
 	g.c = g.Center("i")
-	g.wants(t, "primary")
+	if l := g.c.Best(); l == nil || l.Order() != 0 || len(g.c.Links()) != 3 {
+		t.Fatalf("%d links stand, the best is %v", len(g.c.Links()), l)
+	}
 	return g
 }
 
