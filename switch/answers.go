@@ -39,7 +39,12 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 	in := txn.Answer{Action: a.msg.ActionCode(), Closed: r.State == txn.Closed,
 		Cancelled: r.State == txn.Cancelled, Reachable: from.link.Best() != nil}
 	if !in.Closed {
-		a.fault = c.rules.CheckAnswer(asked, a.msg)
+		if a.fault.OK() {
+			a.fault = c.rules.Check(a.msg)
+		}
+		if a.fault.OK() {
+			a.fault = c.rules.CheckAnswer(asked, a.msg)
+		}
 		in.Valid = a.refused == txn.None && a.fault.OK()
 	}
 	d := authorization.Answer(in)
@@ -188,6 +193,9 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 	if r.Sent != nil {
 		r.Sent.Reported(answered, time.Duration(now-r.Arrived))
 		r.Sent.Release()
+	}
+	if r.Held != nil {
+		r.Held.Release()
 	}
 	q, ok := s.questions.Find(r.Key)
 	if ok {

@@ -91,8 +91,8 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	}
 	a.safe[1] = len(a.all.safe)
 	a.refused = a.screen(p, l)
-	if a.refused != txn.None {
-		return
+	if !a.fault.OK() || a.service == nil || a.mti.Class() == 8 {
+		return // no question that could be asked again: a sign-on or echo is new each time
 	}
 	a.pan = m.PAN()
 	if !a.pan.IsZero() {
@@ -100,8 +100,7 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	}
 	a.fingerprint = txn.Fingerprint(a.card, a.amount)
 	a.key = journal.KeyOf(p.id, a.mti, a.localTime, a.stan, a.acquirer, a.acquirerLen)
-	if a.mti.Class() == 8 {
-		a.key = journal.Key{} // a sign-on or echo is asked anew each time
+	if a.refused != txn.None {
 		return
 	}
 	if m.Has(56) {

@@ -111,7 +111,7 @@ func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
 		l.Flush()
 	}
 	if len(lost) > 0 {
-		s.neverLeft(lost)
+		s.neverLeft(p, lost)
 	}
 	return touched
 }
@@ -129,13 +129,13 @@ func touch(touched []*link.Link, l *link.Link) []*link.Link {
 
 // neverLeft takes back requests that no link would carry: nothing went out, so there is nothing to
 // reverse. An answer that no link would carry stays as the kept answer for the merchant's repeat.
-func (s *Switch) neverLeft(lost []effect) {
+func (s *Switch) neverLeft(p *pending, lost []effect) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	for i := range lost {
 		if lost[i].kind == sendRequest {
-			s.takeBack(now, lost[i].to, lost[i].tag)
+			s.takeBack(now, lost[i].to, lost[i].tag, p.out[lost[i].from:lost[i].end])
 			continue
 		}
 		s.metrics.undeliver.Inc()

@@ -37,13 +37,14 @@ func (s *Switch) Received(l *link.Link, in []link.Inbound) {
 // request is the first door: a message that asks or tells something. Who asks → was it asked
 // before → its service decides from values alone → record and effects.
 func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
-	if a.refused != txn.None {
-		s.refuse(now, l, c, a, a.refused)
-		return
-	}
 	known, asked, recall := s.asked(c, a)
 	if recall {
 		s.recallLater(l, c, a)
+		return
+	}
+	// What was answered once keeps its answer, whatever speaks against the question by now.
+	if a.refused != txn.None && asked == txn.New {
+		s.refuse(now, l, c, a, a.refused)
 		return
 	}
 	q := txn.Request{MTI: a.mti, Function: a.function, Asked: asked,

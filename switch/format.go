@@ -23,7 +23,9 @@ func (s *Switch) notifyFormat(now int64, l *link.Link, c *center, a *arrival,
 	s.edit.Set(12, time.Unix(0, now).In(c.zone).AppendFormat(s.value[:0], "060102150405"))
 	s.edit.SetNumber(24, 650)
 	s.edit.Set(72, []byte(a.fault.String()))
-	s.edit.Set(93, c.institutionOr(s.institution))
+	if len(c.institution) > 0 {
+		s.edit.Set(93, c.institution)
+	}
 	s.edit.Set(94, s.institution)
 	from := len(s.pending.out)
 	var fault spec.Fault
@@ -34,12 +36,4 @@ func (s *Switch) notifyFormat(now int64, l *link.Link, c *center, a *arrival,
 	s.addImage(rec, journal.Reply, l.ID(), c, s.pending.out[from:], nil, 0)
 	s.pending.effects = append(s.pending.effects, effect{kind: sendHere, link: l, to: c,
 		prefix: a.in.Prefix, from: from, end: len(s.pending.out)})
-}
-
-// institutionOr gives the center's own institution id, or another where it has none configured.
-func (p *profile) institutionOr(other []byte) []byte {
-	if len(p.institution) > 0 {
-		return p.institution
-	}
-	return other
 }

@@ -135,7 +135,9 @@ func (s *Switch) originate(l *link.Link, duty link.Duty) {
 	s.edit.SetNumber(11, uint64(stan))
 	s.edit.Set(12, local)
 	s.edit.SetNumber(24, uint64(function))
-	s.edit.Set(93, c.institution)
+	if len(c.institution) > 0 {
+		s.edit.Set(93, c.institution)
+	}
 	s.edit.Set(94, s.institution)
 	from := len(s.pending.out)
 	var fault spec.Fault

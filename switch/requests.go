@@ -33,7 +33,7 @@ func (s *Switch) destination(now int64, a *arrival, o found) (*center, txn.Path)
 func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	out := dest.link.Best()
 	stan, ok := dest.rows.Fresh()
-	if !ok || out == nil || c.inFlight >= c.config.Window || !out.Acquire() {
+	if !ok || out == nil || !acquireBoth(l, out) {
 		s.refuse(now, l, c, a, txn.WindowFull)
 		return
 	}
@@ -50,6 +50,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	s.pending.out, fault = dest.dialect.Append(s.pending.out, a.msg, &s.edit)
 	if !fault.OK() {
 		s.pending.out = s.pending.out[:from]
+		l.Release()
 		out.Release()
 		a.fault = fault
 		s.refuse(now, l, c, a, txn.Untranslatable)
@@ -58,7 +59,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	sent := s.pending.out[from:]
 	r := dest.rows.Take()
 	s.fill(r, now, l, c, dest, a, stan)
-	r.Sent = out
+	r.Held, r.Sent = l, out
 	rec := s.record(now, journal.Opened, l, a)
 	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
@@ -73,6 +74,18 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 		tag: tagOf(r), from: from, end: len(s.pending.out)})
 	c.metrics.request(a.mti)
 	dest.metrics.sent.Inc()
+}
+
+// acquireBoth counts a request in flight with who asked and with who is asked, or with neither.
+func acquireBoth(from, to *link.Link) bool {
+	if !from.Acquire() {
+		return false
+	}
+	if !to.Acquire() {
+		from.Release()
+		return false
+	}
+	return true
 }
 
 func (s *Switch) fill(r *txn.Row, now int64, l *link.Link, c, dest *center, a *arrival, stan uint32) {
@@ -186,9 +199,9 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 	if !a.fault.OK() {
 		rec.Text = a.fault.Err().Error()
 	}
-	// A refusal for what the message is stands for every repeat of it; one for the moment, or for
-	// a trace number used twice, doesn't.
-	if why == txn.OriginalUnknown || why == txn.NoRoute {
+	// A refusal is an answer like any other, so a repeat gets it again. Only what is not about this
+	// question leaves no mark: its trace number belongs to another, or to one still being read.
+	if why != txn.QuestionDiffers && why != txn.InProgress {
 		rec.Key = a.key
 	}
 	rec.PAN, rec.Card = a.pan, a.card

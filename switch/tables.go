@@ -143,6 +143,9 @@ func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect) (*pro
 	if err != nil {
 		return nil, err
 	}
+	if c.Institution == "" && len(c.Acquirers) > 0 {
+		p.institution = []byte(c.Acquirers[0])
+	}
 	for _, a := range c.Acquirers {
 		n, err := strconv.ParseUint(a, 10, 64)
 		if err != nil {

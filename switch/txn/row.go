@@ -35,6 +35,7 @@ type Row struct {
 	Source uint16  // center that asked; zero for our own
 	Dest   uint16  // center that must answer
 	From   Carrier // connection on which it asked last
+	Held   Carrier // connection that counts it as in flight: where it was asked first
 	Sent   Carrier // connection that the message was given to
 
 	// What the answer must echo.
