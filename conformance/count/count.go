@@ -171,9 +171,16 @@ func (b Books) pages(r *Report) map[string]*page {
 		if e.State != ledger.Approved {
 			continue
 		}
-		// Whether it's money or a hold only the message's class says, and the shop's receipt has it.
-		money := len(pg.receipts) == 0 || pg.receipts[0].Money()
-		r.Switch.add(money, e.Credit, e.Live)
+		// What kind of money it is, and how much of it in part, the records don't say: the receipt does.
+		money, credit, live := true, e.Credit, e.Live
+		if len(pg.receipts) > 0 {
+			rc := &pg.receipts[0]
+			money, credit = rc.Money(), rc.Credit()
+			if live == PartlyApproved {
+				live = rc.Live
+			}
+		}
+		r.Switch.add(money, credit, live)
 	}
 	return pages
 }

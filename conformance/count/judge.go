@@ -57,7 +57,7 @@ func (p *page) judgeJournal(r *ledger.Receipt) (Kind, string) {
 		return "", ""
 	case stands != (p.entry.State == ledger.Approved):
 		return Journal, fmt.Sprintf("the shop says %s, the journal says %s", r.State, p.entry.State)
-	case stands && p.entry.Live != r.Live:
+	case stands && p.entry.Live != r.Live && p.entry.Live != PartlyApproved:
 		return Journal, fmt.Sprintf("the shop counts on %d yen, the journal on %d", r.Live,
 			p.entry.Live)
 	}
