@@ -156,7 +156,7 @@ func (c *compiler) layout(n int, f field.Field, class Class) layout {
 		c.refuse(n, err.Error())
 		return layout{}
 	}
-	if l.prefix == 0 {
+	if l.size = uint16(l.prefix); l.prefix == 0 {
 		l.size = uint16(l.sizeOf(s.Length))
 	}
 	l.check = l.checkOf()

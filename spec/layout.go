@@ -4,7 +4,7 @@ package spec
 type layout struct {
 	text     *charset // of the characters, and of the digits of a text or hex value
 	length   uint16   // in characters, or bytes of a binary element; the largest if variable
-	size     uint16   // bytes on the wire of a fixed element
+	size     uint16   // bytes on the wire of a fixed element, or of the length prefix
 	prefix   uint8    // bytes of the length prefix; 0: fixed
 	zero     uint8    // what a digit of a text prefix is counted from
 	counting counting

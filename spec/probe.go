@@ -32,8 +32,15 @@ func (l *layout) setPrefix(name string) error {
 	default:
 		return fmt.Errorf("the length prefix %q is not supported", name)
 	}
-	if l.counting == countBinary && width > 4 {
-		return fmt.Errorf("the length prefix %q is not supported", name)
+	most, base := 1, 10
+	if l.counting == countBinary {
+		base = 256
+	}
+	for range min(width, 4) {
+		most *= base
+	}
+	if int(l.length) >= most {
+		return fmt.Errorf("the length prefix %q does not count up to %d", name, l.length)
 	}
 	return nil
 }
