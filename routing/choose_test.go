@@ -83,9 +83,9 @@ func TestChoose(t *testing.T) {
 		{"KID of another acquirer", ask("5555555555554444", func(q *Query) {
 			q.KID, q.Acquirer = 739, 12345678902
 		}), ""},
-		{"the asking merchant", ask("5555555555554444", func(q *Query) { q.Merchant = 2 }),
+		{"the asking merchant", ask("5555555555554444", func(q *Query) { q.Merchant = 1 }),
 			"issuer-ume"},
-		{"another merchant", ask("5555555555554444", func(q *Query) { q.Merchant = 1 }), ""},
+		{"another merchant", ask("5555555555554444", func(q *Query) { q.Merchant = 0 }), ""},
 		{"no card number, company code", ask("", func(q *Query) { q.Company = 123 }), "issuer-ume"},
 		{"no card number, nothing", ask(""), ""},
 		{"nineteen nines", ask("9999999999999999999", func(q *Query) { q.Company = 123 }),

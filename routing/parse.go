@@ -17,7 +17,7 @@ import (
 // Parser knows the names that a routing file may use.
 type Parser struct {
 	Destinations []string // issuer centers; a Route names them by their place here
-	Merchants    []string // merchant centers; Query.Merchant is 1 and a place here
+	Merchants    []string // merchant centers; Query.Merchant is a place here
 }
 
 // Source is one routing file.

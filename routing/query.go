@@ -17,7 +17,7 @@ type Query struct {
 	Company        uint32 // company code 会社コード, element 48
 	KID            uint32 // element 48
 	At             int64  // seconds since 1970
-	Merchant       uint16 // who asks: 1 and its place in the list that Parser.Merchants gave
+	Merchant       uint16 // place of who asks in the list that Parser.Merchants gave
 }
 
 // QueryOf takes everything a rule may ask for from m.

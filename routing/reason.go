@@ -91,8 +91,8 @@ func amounts(s span) []string {
 func timeText(second int64) string { return time.Unix(second, 0).UTC().Format(time.RFC3339) }
 
 func (t *Table) merchant(place uint16) string {
-	if place == 0 || int(place) > len(t.merchants) {
+	if int(place) >= len(t.merchants) {
 		return "unknown"
 	}
-	return t.merchants[place-1]
+	return t.merchants[place]
 }

@@ -33,9 +33,7 @@ func (r *reader) conditions(n *yaml.Node) *conditions {
 		acquirers:  r.numbers(fields["acquirers"], 1, 11),
 	}
 	if merchants := fields["merchants"]; merchants != nil {
-		for _, place := range r.centers(merchants, r.Merchants, "merchant") {
-			c.merchants = append(c.merchants, 1+place)
-		}
+		c.merchants = r.centers(merchants, r.Merchants, "merchant")
 		slices.Sort(c.merchants)
 	}
 	return c
