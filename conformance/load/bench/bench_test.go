@@ -38,7 +38,7 @@ cardswitch_y 7
 func TestMoneyMustAgreeInAllBooks(t *testing.T) {
 	receipts := load.Report{Sent: 5, Approved: 5, Amount: 700}
 	posted := issuer.Report{Postings: 5, Amount: 700}
-	const series = metricApproved + `{center="merchants",outcome="approved"}`
+	const series = metricApproved + `{center="issuer-0",outcome="approved"}`
 	switched := metrics{series: 5}
 	if m := count(receipts, posted, switched); len(m.Wrong) != 0 {
 		t.Fatalf("books that agree are wrong: %v", m.Wrong)

@@ -34,7 +34,8 @@ func count(receipts load.Report, posted issuer.Report, switched metrics) Money {
 		"issuers saw %d second postings, %d reversals, %d malformed, %d unexpected messages",
 		posted.Duplicates, posted.Reversals, posted.Malformed, posted.Unexpected)
 	if switched != nil {
-		approved := uint64(switched.sum(metricApproved, `center="merchants"`, `outcome="approved"`))
+		// By the issuers' centers: a merchant's also count its sign-ons.
+		approved := uint64(switched.sum(metricApproved, `center="issuer-`, `outcome="approved"`))
 		m.Switch = &approved
 		wrong(approved != m.Receipts, "merchants hold %d receipts, the switch counts %d approvals",
 			m.Receipts, approved)
