@@ -221,7 +221,7 @@ func TestRestart(t *testing.T) {
 
 		y.start()
 		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
-		r := primary.read("1421")
+		r := primary.read("1420")
 		want(t, r, map[int]string{2: card, 25: "4021", 56: "1200" + value(m, 11) +
 			"261122120000" + "11" + acquirer})
 		primary.answer(r, map[int]string{39: "400"})
