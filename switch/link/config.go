@@ -79,7 +79,8 @@ type Echo struct {
 	Misses int
 }
 
-// Failover is when a line that still stands counts as sick. Answers later than Slow count as errors.
+// Failover is when a line that still stands counts as sick. Answers later than Slow count as
+// errors.
 type Failover struct {
 	Errors    int           // so many errors (0: never) ...
 	Within    time.Duration // ... in this time ...

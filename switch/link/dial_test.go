@@ -71,11 +71,12 @@ func TestOneDialAtATime(t *testing.T) {
 			return nil, ctx.Err()
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		n, err := New(Config{Dial: dial, Seed: 1, Logger: slog.New(slog.DiscardHandler), Centers: []CenterConfig{issuer("i",
-			func(c *CenterConfig) {
-				c.Links[0].ConnectTimeout = 5 * time.Second
-				c.Links[0].Redial = Redial{First: time.Second, Max: 4 * time.Second}
-			})}}, &tape{})
+		center := issuer("i", func(c *CenterConfig) {
+			c.Links[0].ConnectTimeout = 5 * time.Second
+			c.Links[0].Redial = Redial{First: time.Second, Max: 4 * time.Second}
+		})
+		n, err := New(Config{Dial: dial, Seed: 1, Logger: slog.New(slog.DiscardHandler),
+			Centers: []CenterConfig{center}}, &tape{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -69,7 +69,8 @@ func TestFramingThatCannotBe(t *testing.T) {
 		{Framing{Length: "ascii4", Inclusive: true}, 9999, "at most 9995"},
 		{Framing{Length: "binary2", TPDU: true}, 5, "no room"},
 	} {
-		if _, err := c.framing.compile(c.max, false); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := c.framing.compile(c.max, false)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v with frames of %d: %v, want %q", c.framing, c.max, err, c.want)
 		}
 	}

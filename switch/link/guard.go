@@ -18,8 +18,8 @@ func guard(logger *slog.Logger, f func() error) (err error) {
 	return f()
 }
 
-// logPanic says what happened without any data. What was panicked with may hold message bytes, and a
-// stack trace shows arguments, so neither is printed: the type and the places are.
+// logPanic says what happened without any data. What was panicked with may hold message bytes, and
+// a stack trace shows arguments, so neither is printed: the type and the places are.
 func logPanic(logger *slog.Logger, cause any) {
 	kind := fmt.Sprintf("%T", cause)
 	if e, ok := cause.(runtime.Error); ok {

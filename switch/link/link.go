@@ -61,7 +61,7 @@ type Link struct {
 	cause    error // why it ended; set before dead
 
 	inFlight  atomic.Int64
-	congested atomic.Bool  // its queue was full and the writer has not caught up
+	congested atomic.Bool  // its queue was full, and half of it still is
 	misses    atomic.Int32 // echoes in a row without answer
 	received  atomic.Int64 // nanoseconds since the network's epoch
 	sent      atomic.Int64

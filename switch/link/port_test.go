@@ -255,7 +255,8 @@ func TestStartNamesAnAddressInUse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := other.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "another program") {
+		err = other.Start(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "another program") {
 			t.Errorf("started: %v", err)
 		}
 		if _, err := h.net.Listen("10.0.0.1:1"); err != nil {

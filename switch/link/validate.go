@@ -138,7 +138,7 @@ func (c *LinkConfig) faults() (out []error) {
 	} else if _, err := c.Framing.compile(c.MaxFrame, c.KeepAlive); err != nil {
 		say("framing: %w", err)
 	}
-	if c.QueueBytes < c.MaxFrame {
+	if c.QueueBytes < c.MaxFrame+4 { // and its length
 		say("a queue of %d bytes doesn't hold a frame of %d", c.QueueBytes, c.MaxFrame)
 	}
 	if min(c.ReadTimeout, c.WriteTimeout, c.ConnectTimeout, c.DrainTimeout) <= 0 {

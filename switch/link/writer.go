@@ -51,12 +51,11 @@ func (l *Link) Queue(tag uint64, frame []byte, prefix Prefix) bool {
 	}
 	o.mu.Lock()
 	if o.refused || o.leaving+len(o.waiting.buf)+size > o.limit {
-		full := !o.refused
-		o.mu.Unlock()
-		if full {
+		if !o.refused {
 			l.congested.Store(true)
 			l.counters.queueFull.Add(1)
 		}
+		o.mu.Unlock()
 		return false
 	}
 	o.waiting.buf = f.append(o.waiting.buf, frame, prefix)
@@ -81,7 +80,6 @@ func (l *Link) write() {
 			if err := l.send(); err != nil {
 				return err
 			}
-			l.congested.Store(false)
 		}
 		return nil
 	})
@@ -104,6 +102,7 @@ func (l *Link) take() bool {
 		}
 		o.taken, o.waiting = o.waiting, o.taken
 		o.leaving = len(o.taken.buf)
+		l.congested.Store(o.leaving > o.limit/2)
 		refused := o.refused
 		o.mu.Unlock()
 		if len(o.taken.buf) > 0 {
