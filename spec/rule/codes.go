@@ -4,19 +4,20 @@ import "cardswitch/spec"
 
 // codes checks that the function, reason and action code, where there are any, belong into this
 // kind of message. Which ones of their range exist isn't asked: many are private.
-func codes(m *spec.Message, have spec.Bitmap) spec.Fault {
-	mti := m.MTI()
-	if have.Has(24) {
-		if function, _ := m.Number(24); !functionBelongs(mti, int(function)) {
+func (f *form) codes(x *facts) spec.Fault {
+	mti, asked := x.m.MTI(), x.have.AndNot(f.relaxed)
+	if function, ok := x.m.Number(24); ok {
+		x.function = int(function)
+		if asked.Has(24) && !functionBelongs(mti, x.function) {
 			return spec.Fault{Element: 24, Kind: spec.FaultValue}
 		}
 	}
-	if have.Has(25) {
-		if reason, _ := m.Number(25); !reasonBelongs(mti, int(reason)) {
+	if asked.Has(25) {
+		if reason, _ := x.m.Number(25); !reasonBelongs(mti, int(reason)) {
 			return spec.Fault{Element: 25, Kind: spec.FaultValue}
 		}
 	}
-	if have.Has(39) && !actionBelongs(mti, m.ActionCode()) {
+	if asked.Has(39) && !actionBelongs(mti, x.action) {
 		return spec.Fault{Element: 39, Kind: spec.FaultValue}
 	}
 	return spec.Fault{}

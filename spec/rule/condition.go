@@ -39,125 +39,120 @@ var (
 	netTotal = totals.With(97)
 )
 
-// check evaluates the conditions of f, and names the first element that m lacks.
-func (f *form) check(m *spec.Message, have spec.Bitmap) spec.Fault {
-	have = have.Or(f.relaxed)
+// facts are what the conditions ask of a message again and again.
+type facts struct {
+	m        *spec.Message
+	have     spec.Bitmap // and what is relaxed
+	function int         // 0 if absent
+	action   int         // -1 if absent
+}
+
+// check evaluates the conditions of f, and names the first element that the message lacks.
+func (f *form) check(x *facts) spec.Fault {
 	for left := f.conditions; left != 0; left &= left - 1 {
-		if n := asked('a'+byte(bits.TrailingZeros32(uint32(left))), m, have); n != 0 {
+		if n := x.asked('a' + byte(bits.TrailingZeros32(uint32(left)))); n != 0 {
 			return spec.Fault{Element: uint8(n), Kind: spec.FaultMissing}
 		}
 	}
 	return spec.Fault{}
 }
 
-// asked gives the element that a condition asks for and m lacks, or 0.
-func asked(letter byte, m *spec.Message, have spec.Bitmap) int {
+// asked gives the element that a condition asks for and the message lacks, or 0.
+func (x *facts) asked(letter byte) int {
 	switch letter {
 	case 'a':
-		return unless(2, !have.And(cards).IsZero())
+		if x.have.And(cards).IsZero() {
+			return 2
+		}
 	case 'c':
-		return unless(4, have.Has(4) || inquires(m))
+		return x.lacks(4, !x.have.Has(4) && !x.inquires())
 	case 'd':
-		return unless(5, have.Has(5) || !converts(m))
+		return x.lacks(5, x.have.Has(50) && !x.sameCurrency())
 	case 'j':
-		return unless(30, have.Has(30) || !otherAmount(m))
+		return x.lacks(30, x.otherAmount())
 	case 'k':
-		return unless(30, have.Has(30) || !partial(m))
+		return x.lacks(30, x.action == 2 || x.action == 6)
 	case 'n':
-		return unless(38, have.Has(38) || !approved(m) || inquires(m))
+		return x.lacks(38, spec.Approved(x.action) && !x.have.Has(38) && !x.inquires())
 	case 'p':
-		return unless(56, have.Has(56) || !refersBack(m))
+		return x.lacks(56, x.refersBack())
 	case 's':
-		if m.ActionCode() != 503 {
-			return netTotal.AndNot(have).Next(0)
+		if x.action != 503 {
+			return netTotal.AndNot(x.have).Next(0)
 		}
 	case 't':
-		if action := m.ActionCode(); action == 502 || action == 504 {
-			return totals.AndNot(have).Next(0)
+		if x.action == 502 || x.action == 504 {
+			return totals.AndNot(x.have).Next(0)
 		}
-	case 'u':
-		return unless(28, have.Has(28) || !isFunction(m, 821, 822))
-	case 'v':
-		return unless(29, have.Has(29) || !isFunction(m, 822, 822) && !checkpoint(m))
 	case 'w':
-		return withAmount(m, have)
+		return x.currency()
 	case 'x':
-		return unless(96, !have.And(keys).IsZero() || !isFunction(m, 811, 811))
+		if x.function == 811 && x.have.And(keys).IsZero() {
+			return 96
+		}
+	default:
+		return x.askedByFunction(letter)
+	}
+	return 0
+}
+
+// askedByFunction is asked, for the conditions that hold for some function codes.
+func (x *facts) askedByFunction(letter byte) int {
+	f := x.function
+	switch letter {
+	case 'u':
+		return x.lacks(28, f == 821 || f == 822)
+	case 'v':
+		return x.lacks(29, f == 822 || f == 501 || f == 503)
 	case 'y':
-		return unless(72, have.Has(72) ||
-			!isFunction(m, 301, 302) && !isFunction(m, 304, 304))
+		return x.lacks(72, f == 301 || f == 302 || f == 304)
 	case 'z':
-		return unless(72, have.Has(72) || have.Has(48) || !isFunction(m, 650, 650))
+		return x.lacks(72, f == 650 && !x.have.Has(48))
 	}
 	return 0
 }
 
-func unless(n int, fine bool) int {
-	if fine {
-		return 0
-	}
-	return n
-}
-
-// withAmount asks for the currency of an amount that is there.
-func withAmount(m *spec.Message, have spec.Bitmap) int {
-	switch {
-	case m.Has(4) && !have.Has(49):
-		return 49
-	case m.Has(5) && !have.Has(50):
-		return 50
+func (x *facts) lacks(n int, asked bool) int {
+	if asked && !x.have.Has(n) {
+		return n
 	}
 	return 0
 }
 
-func inquires(m *spec.Message) bool {
-	processing, ok := m.Number(3)
+// currency asks for the currency of an amount that is there.
+func (x *facts) currency() int {
+	if n := x.lacks(49, x.m.Has(4)); n != 0 {
+		return n
+	}
+	return x.lacks(50, x.m.Has(5))
+}
+
+func (x *facts) inquires() bool {
+	processing, ok := x.m.Number(3)
 	return ok && processing/100000 == 3
 }
 
-func converts(m *spec.Message) bool {
-	return m.Has(49) && m.Has(50) && !sameCurrency(m)
-}
-
-func sameCurrency(m *spec.Message) bool {
-	var x, y [8]byte
-	return string(m.Append(x[:0], 49)) == string(m.Append(y[:0], 50))
+func (x *facts) sameCurrency() bool {
+	var transaction, reconciliation [8]byte
+	return !x.m.Has(49) || !x.m.Has(50) ||
+		string(x.m.Append(transaction[:0], 49)) == string(x.m.Append(reconciliation[:0], 50))
 }
 
 // otherAmount: replacements, a completion for another amount, representments, partial reversals.
-func otherAmount(m *spec.Message) bool {
-	switch function, _ := m.Number(24); function {
+func (x *facts) otherAmount() bool {
+	switch x.function {
 	case 102, 103, 202, 205, 206, 207, 401, 453, 454, 455:
 		return true
 	}
 	return false
 }
 
-// refersBack: replacements, supplements, completions and representments.
-func refersBack(m *spec.Message) bool {
-	switch function, _ := m.Number(24); function {
+// refersBack: replacements, supplements, completions and representments. A request may name what
+// it refers to by other elements.
+func (x *facts) refersBack() bool {
+	switch x.function {
 	case 102, 103, 106, 107, 201, 202, 205, 206, 207:
-		return m.MTI().Function() != 0 // a request may name what it completes by other elements
+		return x.m.MTI().Function() != 0
 	}
 	return false
-}
-
-func approved(m *spec.Message) bool {
-	action := m.ActionCode()
-	return action >= 0 && action < 100
-}
-
-func partial(m *spec.Message) bool {
-	action := m.ActionCode()
-	return action == 2 || action == 6
-}
-
-func isFunction(m *spec.Message, low, high uint64) bool {
-	function, ok := m.Number(24)
-	return ok && function >= low && function <= high
-}
-
-func checkpoint(m *spec.Message) bool {
-	function, _ := m.Number(24)
-	return function == 501 || function == 503
 }

@@ -21,24 +21,24 @@ func (r *Rules) Check(m *spec.Message) spec.Fault {
 	if f == nil {
 		return spec.Fault{Kind: spec.FaultMTI}
 	}
-	have := m.Elements()
-	mandatory := f.mandatory
-	refused := m.MTI().IsResponse() && refuses(m.ActionCode())
-	if refused {
-		mandatory = mandatory.And(f.same.With(39))
+	x := facts{m: m, have: m.Elements(), action: m.ActionCode()}
+	mandatory, refused := f.mandatory, false
+	if refuses(x.action) && m.MTI().IsResponse() {
+		mandatory, refused = mandatory.And(f.same.With(39)), true
 	}
-	if missing := mandatory.AndNot(have); !missing.IsZero() {
+	if missing := mandatory.AndNot(x.have); !missing.IsZero() {
 		return spec.Fault{Element: uint8(missing.Next(0)), Kind: spec.FaultMissing}
 	}
 	if r.strict {
-		if unused := have.And(f.unused); !unused.IsZero() {
+		if unused := x.have.And(f.unused); !unused.IsZero() {
 			return spec.Fault{Element: uint8(unused.Next(0)), Kind: spec.FaultNotAllowed}
 		}
 	}
-	if fault := codes(m, have.AndNot(f.relaxed)); !fault.OK() || refused {
+	if fault := f.codes(&x); !fault.OK() || refused {
 		return fault
 	}
-	return f.check(m, have)
+	x.have = x.have.Or(f.relaxed)
+	return f.check(&x)
 }
 
 // refuses says that an answer with this action code couldn't take the message it answers for what
