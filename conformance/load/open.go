@@ -1,8 +1,6 @@
 package load
 
-import (
-	"time"
-)
+import "time"
 
 // tick is how long the sender of an open loop rests: short against the latencies it measures, long
 // enough that waking up doesn't take the processor from the switch.
@@ -28,7 +26,7 @@ func (l *lane) pace(w *window, first, interval float64) error {
 		if due >= float64(w.to) || now >= w.done {
 			break
 		}
-		time.Sleep(tick)
+		rest(tick)
 	}
 	for l.received.Load() < l.sent.Load() {
 		if _, now := w.now(); now > w.done {

@@ -22,6 +22,7 @@ type request struct {
 	lane      uint64
 	frame     []byte
 	cards     []string
+	shops     []shop
 	acquirers [acquirersPerLane][]byte
 	second    int64 // of the time that the frame carries
 	localTime [12]byte
@@ -31,15 +32,16 @@ type request struct {
 // offsets are where the data of the patched elements begin in the frame.
 type offsets struct {
 	card, amount, transmission, audit, local, acquirer, reference int
+	terminal, merchant, name, items, cookie                       int
 }
 
 func newRequest(lane int) (*request, error) {
-	r := &request{lane: uint64(lane), cards: cards.All(), second: -1}
+	r := &request{lane: uint64(lane), cards: cards.All(), shops: shops(), second: -1}
 	for i, id := range Acquirers(lane + 1)[lane*acquirersPerLane:] {
 		r.acquirers[i] = []byte(id)
 	}
 	var err error
-	r.frame, err = wire.Build("1200", elements(lane, r.cards[0], string(r.acquirers[0]))...)
+	r.frame, err = wire.Build("1200", elements(r.cards[0], string(r.acquirers[0]), r.shops[0])...)
 	if err != nil {
 		return nil, err
 	}
@@ -49,44 +51,13 @@ func newRequest(lane int) (*request, error) {
 		return nil, fmt.Errorf("load: the request can't be walked")
 	}
 	for n, at := range map[int]*int{2: &r.at.card, 4: &r.at.amount, 7: &r.at.transmission,
-		11: &r.at.audit, 12: &r.at.local, 32: &r.at.acquirer, 37: &r.at.reference} {
+		11: &r.at.audit, 12: &r.at.local, 32: &r.at.acquirer, 37: &r.at.reference,
+		41: &r.at.terminal, 42: &r.at.merchant, 43: &r.at.name, 48: &r.at.items,
+		59: &r.at.cookie} {
 		*at = wire.HeaderLength + m.Offset(n)
 	}
 	return r, nil
 }
-
-// elements are those of a sale at a department store: 18, 415 bytes with MTI and bitmap.
-func elements(lane int, card, acquirer string) []wire.Element {
-	return []wire.Element{
-		{Number: 2, Value: card},
-		{Number: 3, Value: "000000"},
-		{Number: 4, Value: "000000000000"},
-		{Number: 7, Value: "0101000000"},
-		{Number: 11, Value: "000001"},
-		{Number: 12, Value: "260101000000"},
-		{Number: 14, Value: "3112"},
-		{Number: 22, Value: "510101513344"},
-		{Number: 24, Value: "200"},
-		{Number: 26, Value: "5311"},
-		{Number: 32, Value: acquirer},
-		{Number: 37, Value: "000000000001"},
-		{Number: 41, Value: fmt.Sprintf("T%07d", lane)},
-		{Number: 42, Value: "AOYAMA000000001"},
-		{Number: 43, Value: `AOYAMA DEPT STORE\1-2-3 KITA-AOYAMA\MINATO-KU\107-0061  TKYJPN`},
-		{Number: 48, Value: additionalData},
-		{Number: 49, Value: "392"},
-		{Number: 59, Value: cookie},
-	}
-}
-
-// additionalData is DE 48 as Japanese links use it: items of a tag, a length and a value. Lump sum,
-// slip, serial number, goods, tax and shipping, terminal, company, KID.
-const additionalData = "000100210" + "0002006004711" + "00030100000001234" + "00040071234567" +
-	"0005012000000001000" + "00080131234567890123" + "000900512345" + "0010003739"
-
-// cookie is what a register's maker has carried and wants back, DE 59.
-const cookie = "REGISTER 07 OF THE SECOND FLOOR, CASHIER 0123, " +
-	"WITH SOME BYTES FOR ITS MAKER, 001"
 
 // size is that of a frame.
 func (r *request) size() int { return len(r.frame) }
@@ -112,7 +83,37 @@ func (r *request) append(dst []byte, sequence uint64) []byte {
 	wire.PutNumber(frame[r.at.audit:][:6], auditNumber(sequence))
 	copy(frame[r.at.acquirer:], r.acquirer(sequence))
 	wire.Reference{Lane: r.lane, Sequence: sequence}.Put(frame[r.at.reference:])
+	r.vary(frame, mix(sequence<<10|r.lane))
 	return dst
+}
+
+// vary gives the message a shop, a slip and goods of its own. Were they the same in all messages, a
+// journal that compresses would look better than it is.
+func (r *request) vary(frame []byte, chance uint64) {
+	s := &r.shops[chance%uint64(len(r.shops))]
+	copy(frame[r.at.terminal:], s.terminal)
+	copy(frame[r.at.merchant:], s.merchant)
+	copy(frame[r.at.name:], s.name)
+	items := frame[r.at.items:]
+	wire.PutNumber(items[slipAt:][:6], chance>>16)
+	wire.PutNumber(items[serialAt:][:10], chance>>8)
+	wire.PutNumber(items[goodsAt:][:7], chance>>24)
+	wire.PutNumber(items[terminalAt:][:13], chance>>4)
+	cookie := frame[r.at.cookie+cookieAt:][:cookieSize]
+	for i := range cookie {
+		if i%16 == 0 {
+			chance = mix(chance)
+		}
+		cookie[i] = "0123456789ABCDEF"[chance>>(i%16*4)&15]
+	}
+}
+
+// mix makes a number of which no bit shows the one it came from (the finalizer of splitmix64).
+func mix(v uint64) uint64 {
+	v += 0x9e3779b97f4a7c15
+	v = (v ^ v>>30) * 0xbf58476d1ce4e5b9
+	v = (v ^ v>>27) * 0x94d049bb133111eb
+	return v ^ v>>31
 }
 
 // amount is what the n-th sale of a lane costs: 100 to 10,072 yen.
