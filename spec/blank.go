@@ -83,8 +83,8 @@ func overwrite(value []byte, c byte) {
 // blankDigits blanks the digits where they stand as the bytes zero to zero+9.
 func blankDigits(value []byte, pan *PAN, zero byte) (changed bool) {
 	var needle [19]byte
-	for i, c := range pan.digits[:pan.n] {
-		needle[i] = zero + c - '0'
+	for i, c := range pan.veiled[:pan.n] {
+		needle[i] = zero + (c ^ veil - '0')
 	}
 	for {
 		at := bytes.Index(value, needle[:pan.n])
@@ -98,12 +98,13 @@ func blankDigits(value []byte, pan *PAN, zero byte) (changed bool) {
 
 // blankPacked blanks the digits where they stand two a byte, from a high nibble or a low one.
 func blankPacked(value []byte, pan *PAN) (changed bool) {
+	digits := pan.plain()
 	for first := range 2 {
 		var needle [10]byte
 		pairs := (int(pan.n) - first) / 2
 		for i := range pairs {
 			j := first + 2*i
-			needle[i] = pan.digits[j]<<4 | pan.digits[j+1]&15
+			needle[i] = digits[j]<<4 | digits[j+1]&15
 		}
 		for at := 0; ; at++ {
 			i := bytes.Index(value[at:], needle[:pairs])
@@ -125,8 +126,8 @@ func (p *PAN) at(value []byte, begin int) bool {
 	if begin < 0 || begin+int(p.n) > 2*len(value) {
 		return false
 	}
-	for i, c := range p.digits[:p.n] {
-		if nibbleAt(value, begin+i) != c&15 {
+	for i, c := range p.veiled[:p.n] {
+		if nibbleAt(value, begin+i) != (c^veil)&15 {
 			return false
 		}
 	}

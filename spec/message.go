@@ -113,10 +113,10 @@ func (m *Message) panOf(n int) PAN {
 		if c-'0' > 9 {
 			break
 		}
-		if int(p.n) == len(p.digits) {
+		if int(p.n) == len(p.veiled) {
 			return PAN{}
 		}
-		p.digits[p.n] = c
+		p.veiled[p.n] = c ^ veil
 		p.n++
 	}
 	return p

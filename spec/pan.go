@@ -9,24 +9,30 @@ import (
 
 // PAN is a primary account number. Whatever prints, marshals or logs it shows the first six and
 // the last four digits only; Reveal is the one door to the rest. PANs may be compared with ==.
+//
+// What prints a structure around a PAN reaches unexported fields without asking any method. So the
+// digits are kept veiled: such a print, too, shows nothing.
 type PAN struct {
-	digits [19]byte
+	veiled [19]byte
 	n      uint8
 }
+
+// veil hides a character from what prints memory; it's no encryption.
+const veil = 0xA5
 
 var errPAN = errors.New("a card number has 1 to 19 digits")
 
 // ParsePAN reads 1 to 19 digits.
 func ParsePAN(s string) (PAN, error) {
 	var p PAN
-	if len(s) == 0 || len(s) > len(p.digits) {
+	if len(s) == 0 || len(s) > len(p.veiled) {
 		return PAN{}, errPAN
 	}
 	for i := range len(s) {
 		if s[i]-'0' > 9 {
 			return PAN{}, errPAN
 		}
-		p.digits[i] = s[i]
+		p.veiled[i] = s[i] ^ veil
 	}
 	p.n = uint8(len(s))
 	return p, nil
@@ -39,15 +45,29 @@ func (p PAN) IsZero() bool { return p.n == 0 }
 func (p PAN) Len() int { return int(p.n) }
 
 // Reveal is the whole number. Keep the result out of logs, errors and files.
-func (p PAN) Reveal() string { return string(p.digits[:p.n]) }
+func (p PAN) Reveal() string {
+	digits := p.plain()
+	return string(digits[:p.n])
+}
 
 // AppendReveal appends the whole number. The same care is due as with Reveal.
-func (p PAN) AppendReveal(dst []byte) []byte { return append(dst, p.digits[:p.n]...) }
+func (p PAN) AppendReveal(dst []byte) []byte {
+	digits := p.plain()
+	return append(dst, digits[:p.n]...)
+}
+
+// plain is the digits, of which n count.
+func (p *PAN) plain() (digits [19]byte) {
+	for i, c := range p.veiled {
+		digits[i] = c ^ veil
+	}
+	return digits
+}
 
 // Number is the digits as a number, and how many there are.
 func (p PAN) Number() (v uint64, length int) {
-	for _, c := range p.digits[:p.n] {
-		v = v*10 + uint64(c-'0')
+	for _, c := range p.veiled[:p.n] {
+		v = v*10 + uint64(c^veil-'0')
 	}
 	return v, int(p.n)
 }
@@ -57,14 +77,15 @@ func (p PAN) Last4() string {
 	if p.n < 8 {
 		return ""
 	}
-	return string(p.digits[p.n-4 : p.n])
+	digits := p.plain()
+	return string(digits[p.n-4 : p.n])
 }
 
 // Luhn tells whether the check digit is right.
 func (p PAN) Luhn() bool {
 	sum, double := 0, false
 	for i := int(p.n) - 1; i >= 0; i-- {
-		d := int(p.digits[i] - '0')
+		d := int(p.veiled[i] ^ veil - '0')
 		if double {
 			if d *= 2; d > 9 {
 				d -= 9
@@ -104,7 +125,8 @@ func (p PAN) appendMasked(dst []byte) []byte {
 	if p.n < 8 {
 		last = 0
 	}
-	for i, c := range p.digits[:p.n] {
+	digits := p.plain()
+	for i, c := range digits[:p.n] {
 		if i >= first && i < int(p.n)-last {
 			c = '*'
 		}

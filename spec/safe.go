@@ -49,7 +49,7 @@ func (m *Message) blank(image []byte, pan PAN) {
 		return
 	}
 	elsewhere := m.sound.AndNot(d.plain)
-	if bytes.Contains(image, pan.digits[:pan.n]) {
+	if digits := pan.plain(); bytes.Contains(image, digits[:pan.n]) {
 		elsewhere = m.sound
 	}
 	for n := elsewhere.Next(0); n != 0; n = elsewhere.Next(n) {
@@ -74,6 +74,7 @@ var errNoPlace = errors.New("the message has no element 2 or 34 of the card numb
 func (d *Dialect) RestorePAN(dst []byte, safe *Message, pan PAN) ([]byte, error) {
 	var e Edit
 	var scratch [64]byte
+	digits := pan.plain()
 	e.KeepOnly(safe.sound.AndNot(neverKept))
 	switch {
 	case pan.IsZero():
@@ -81,13 +82,13 @@ func (d *Dialect) RestorePAN(dst []byte, safe *Message, pan PAN) ([]byte, error)
 		if d.elements[2].characters(safe.wireOf(2)) != pan.Len() {
 			return dst, errNoPlace
 		}
-		e.Set(2, pan.digits[:pan.n])
+		e.Set(2, digits[:pan.n])
 	case safe.sound.Has(34):
 		value := safe.Append(scratch[:0], 34)
 		if len(value) < pan.Len() {
 			return dst, errNoPlace
 		}
-		copy(value, pan.digits[:pan.n])
+		copy(value, digits[:pan.n])
 		e.Set(34, value)
 	default:
 		return dst, errNoPlace
