@@ -31,12 +31,16 @@ func newClient(command *cobra.Command) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return clientOf(socket), nil
+}
+
+func clientOf(socket string) *client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}
 	transport := &http.Transport{DialContext: dial}
-	return &client{socket: socket, http: &http.Client{Transport: transport}}, nil
+	return &client{socket: socket, http: &http.Client{Transport: transport}}
 }
 
 // socketPath is the flag, else what environment and configuration say.

@@ -19,6 +19,7 @@ func newRootCommand() *cobra.Command {
 		newWorklistCommand(),
 		newStatusCommand(),
 		newSimCommand(),
+		newDemoCommand(),
 		newBenchCommand(),
 		newCrashCommand(),
 		newVersionCommand(),

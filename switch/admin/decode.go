@@ -39,6 +39,9 @@ func (d *decoder) dialect(id uint16) (*spec.Dialect, error) {
 	return compiled, nil
 }
 
+// Dialect is the format of the images that carry this number.
+func (s *Server) Dialect(id uint16) (*spec.Dialect, error) { return s.decoder.dialect(id) }
+
 // view decodes the images of one transaction, of which the later ones build on the earlier.
 type view struct {
 	*decoder

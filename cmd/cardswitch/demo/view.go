@@ -1,0 +1,214 @@
+package demo
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"cardswitch/conformance/count"
+	"cardswitch/switch/admin"
+)
+
+var (
+	bold   = lipgloss.NewStyle().Bold(true)
+	faint  = lipgloss.NewStyle().Faint(true)
+	green  = lipgloss.NewStyle().Foreground(lipgloss.Color("2"))
+	yellow = lipgloss.NewStyle().Foreground(lipgloss.Color("3"))
+	red    = lipgloss.NewStyle().Foreground(lipgloss.Color("1"))
+	blue   = lipgloss.NewStyle().Foreground(lipgloss.Color("4")).Bold(true)
+)
+
+// View draws the snapshot in exactly height lines of at most width columns.
+func View(s *Snapshot, width, height int) string {
+	top := [][]string{viewHead(s), viewTraffic(s, width), viewLinks(s), viewQueues(s), viewMoney(s)}
+	var lines []string
+	for _, part := range top {
+		lines = append(lines, part...)
+		lines = append(lines, "")
+	}
+	foot := viewFoot(s)
+	events := viewEvents(s)
+	room := height - len(lines) - len(events) - len(foot)
+	lines = append(lines, viewLast(s, room)...)
+	for len(lines) < height-len(events)-len(foot) {
+		lines = append(lines, "")
+	}
+	lines = append(append(lines, events...), foot...)
+	clip := lipgloss.NewStyle().MaxWidth(width)
+	for i := range lines {
+		lines[i] = clip.Render(lines[i])
+	}
+	return strings.Join(lines[:min(len(lines), height)], "\n")
+}
+
+func viewHead(s *Snapshot) []string {
+	state := green.Render(s.Status.State)
+	if s.Status.State != "serving" {
+		state = red.Render(s.Status.State + " " + s.Status.Reason)
+	}
+	if s.Ending != "" {
+		state = yellow.Render(s.Ending)
+	}
+	return []string{fmt.Sprintf("%s  node %s  %s  %s", blue.Render("cardswitch demo"),
+		s.Status.Node, state, clock(s.Elapsed))}
+}
+
+func viewTraffic(s *Snapshot, width int) []string {
+	c, l := &s.Status.Counts, &s.Status.Latency
+	share := func(n uint64) string {
+		return fmt.Sprintf("%d (%.1f%%)", n, 100*float64(n)/float64(max(c.Requests, 1)))
+	}
+	return []string{
+		fmt.Sprintf("%s %6.1f/s %s", bold.Render("requests"), s.Rate,
+			green.Render(spark(s.Rates, min(ratesKept, width-22)))),
+		fmt.Sprintf("approved %s  declined %s  refused %d  %s  late %d  reversed %d",
+			share(c.Approved), share(c.Declined), c.Refused,
+			alarm(c.TimedOut > 0, fmt.Sprintf("timed out %d", c.TimedOut)), c.Late, c.Reversals),
+		fmt.Sprintf("latency  p50 %s  p99 %s  p99.9 %s  max %s   journal commit %s",
+			micros(l.P50), micros(l.P99), micros(l.P999), micros(l.Max),
+			micros(s.Status.Journal.CommitUS)),
+	}
+}
+
+func viewLinks(s *Snapshot) []string {
+	lines := []string{bold.Render(fmt.Sprintf("%-16s %-9s %-10s %5s %7s %8s", "center", "link",
+		"state", "conn", "flight", "msg/s"))}
+	for i := range s.Links {
+		l := &s.Links[i]
+		name := l.Link
+		if l.Best && l.Role == "issuer" {
+			name += " *"
+		}
+		state := fmt.Sprintf("%-10s", l.State)
+		switch {
+		case l.State == "down":
+			state = red.Render(state)
+		case l.Sick || l.Held || l.State == "draining":
+			state = yellow.Render(state)
+		case l.State == "signed-on":
+			state = green.Render(state)
+		}
+		lines = append(lines, fmt.Sprintf("%-16s %-9s %s %5d %7d %8.1f", l.Center, name, state,
+			l.Connections, l.InFlight, s.Flow[linkKey(l)]))
+	}
+	return lines
+}
+
+func viewQueues(s *Snapshot) []string {
+	var parts []string
+	for _, q := range s.Queues {
+		parts = append(parts, alarm(q.Depth > 50, fmt.Sprintf("%s %d", q.Center, q.Depth)))
+	}
+	return []string{fmt.Sprintf("%s  %s   work list %d", bold.Render("to deliver"),
+		strings.Join(parts, "  "), s.Status.Shelved)}
+}
+
+func viewMoney(s *Snapshot) []string {
+	if s.Money == nil {
+		return []string{bold.Render("money") + "  not counted yet"}
+	}
+	side := func(name string, sum *count.Sum) string {
+		return fmt.Sprintf("%-9s %7d sales %14s   %5d returns %12s", name, sum.Sales,
+			yen(sum.SalesAmount), sum.Returns, yen(sum.ReturnsAmount))
+	}
+	return []string{
+		bold.Render("money") + faint.Render("  while messages are under way, the sides may differ"),
+		side("receipts", &s.Money.Receipts),
+		side("journal", &s.Money.Switch),
+		side("issuers", &s.Money.Issuers),
+	}
+}
+
+func viewLast(s *Snapshot, room int) []string {
+	if room < 3 {
+		return nil
+	}
+	lines := []string{bold.Render(fmt.Sprintf("%-8s %-12s %-4s %-10s %-14s %-19s %11s %-3s %8s  %s",
+		"record", "time", "mti", "from", "to", "card", "amount", "act", "took", "why"))}
+	last := s.Last[max(0, len(s.Last)-(room-2)):]
+	for i := len(last) - 1; i >= 0; i-- {
+		lines = append(lines, viewLine(&last[i]))
+	}
+	return lines
+}
+
+func viewLine(l *admin.Line) string {
+	took, amount := "", ""
+	if l.US > 0 {
+		took = micros(l.US)
+	}
+	if l.Amount > 0 {
+		amount = yen(int64(l.Amount))
+	}
+	text := fmt.Sprintf("%-8d %-12s %-4s %-10s %-14s %-19s %11s %-3s %8s  %s", l.Seq,
+		l.At.Format("15:04:05.000"), l.MTI, l.Center, l.Dest, l.PAN, amount, l.Action, took,
+		l.ReasonText)
+	if l.Action >= "900" && l.Reason > 99 {
+		return red.Render(text)
+	}
+	if l.Action >= "100" && l.Action < "400" {
+		return yellow.Render(text)
+	}
+	return text
+}
+
+func viewEvents(s *Snapshot) []string {
+	var lines []string
+	for _, e := range s.Events[max(0, len(s.Events)-3):] {
+		lines = append(lines, yellow.Render(clock(e.At)+"  "+e.Text))
+	}
+	return lines
+}
+
+func viewFoot(s *Snapshot) []string {
+	return []string{faint.Render("q ends.  elsewhere: cardswitch journal tail -f --socket " + s.Socket)}
+}
+
+func alarm(on bool, text string) string {
+	if on {
+		return yellow.Render(text)
+	}
+	return text
+}
+
+// spark draws the newest values that fit, the highest as a full block.
+func spark(values []float64, width int) string {
+	values = values[max(0, len(values)-max(width, 0)):]
+	highest := 1.0
+	for _, v := range values {
+		highest = max(highest, v)
+	}
+	blocks := []rune("▁▂▃▄▅▆▇█")
+	var b strings.Builder
+	for _, v := range values {
+		b.WriteRune(blocks[min(len(blocks)-1, int(v/highest*float64(len(blocks))))])
+	}
+	return b.String()
+}
+
+func clock(d time.Duration) string {
+	seconds := int(d.Seconds())
+	return fmt.Sprintf("%02d:%02d", seconds/60, seconds%60)
+}
+
+func micros(us int64) string {
+	switch {
+	case us < 1000:
+		return fmt.Sprintf("%dµs", us)
+	case us < 100_000:
+		return fmt.Sprintf("%.1fms", float64(us)/1000)
+	}
+	return fmt.Sprintf("%dms", us/1000)
+}
+
+// yen writes an amount as people in Japan do, in groups of three.
+func yen(amount int64) string {
+	digits := strconv.FormatInt(amount, 10)
+	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return "¥" + digits
+}
