@@ -51,43 +51,53 @@ func (l *layout) valid(data []byte, characters int) bool {
 	return false
 }
 
-// digits tests for the bytes zero to zero+9, where zero is a multiple of 16.
+// digits tests for the bytes zero to zero+9, where zero is a multiple of 16. What is left behind
+// the last eight bytes is tested together with some that were tested already.
 func digits(data []byte, zero byte) bool {
-	zeros := ones * uint64(zero)
+	zeros, n := ones*uint64(zero), len(data)
 	var bad uint64
-	for len(data) >= 8 {
-		v := binary.LittleEndian.Uint64(data) ^ zeros
-		bad |= v | (v + 0x76*ones)
-		data = data[8:]
-	}
-	if len(data) >= 4 {
-		v := uint64(binary.LittleEndian.Uint32(data)) ^ zeros>>32
-		bad |= v | (v + 0x76*ones)
-		data = data[4:]
-	}
-	for _, c := range data {
-		if c-zero > 9 {
-			return false
+	switch {
+	case n >= 8:
+		for i := 0; i+8 <= n; i += 8 {
+			bad |= notDigits(binary.LittleEndian.Uint64(data[i:]) ^ zeros)
+		}
+		bad |= notDigits(binary.LittleEndian.Uint64(data[n-8:]) ^ zeros)
+	case n >= 4:
+		head, tail := binary.LittleEndian.Uint32(data), binary.LittleEndian.Uint32(data[n-4:])
+		bad = notDigits((uint64(head) | uint64(tail)<<32) ^ zeros)
+	default:
+		for _, c := range data {
+			if c-zero > 9 {
+				return false
+			}
 		}
 	}
 	return bad&highs == 0
 }
 
+// notDigits has the high bit of a byte set if it is more than 9, or one behind such a byte.
+func notDigits(v uint64) uint64 { return v | (v + 0x76*ones) }
+
 // printable tests for the bytes 20 to 7E.
 func printable(data []byte) bool {
-	var bad uint64
-	for len(data) >= 8 {
-		v := binary.LittleEndian.Uint64(data)
-		bad |= v | (v + ones) | ^(v + 0x60*ones)
-		data = data[8:]
-	}
-	for _, c := range data {
-		if c-0x20 > 0x7E-0x20 {
-			return false
+	n := len(data)
+	if n < 8 {
+		for _, c := range data {
+			if c-0x20 > 0x7E-0x20 {
+				return false
+			}
 		}
+		return true
 	}
+	var bad uint64
+	for i := 0; i+8 <= n; i += 8 {
+		bad |= notPrintable(binary.LittleEndian.Uint64(data[i:]))
+	}
+	bad |= notPrintable(binary.LittleEndian.Uint64(data[n-8:]))
 	return bad&highs == 0
 }
+
+func notPrintable(v uint64) uint64 { return v | (v + ones) | ^(v + 0x60*ones) }
 
 // packed tests for bytes whose nibbles are both 0 to 9.
 func packed(data []byte) bool {

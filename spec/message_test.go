@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -225,5 +226,24 @@ func TestNoAllocation(t *testing.T) {
 func TestMessageIsSmall(t *testing.T) {
 	if size := unsafe.Sizeof(spec.Message{}); size >= 600 {
 		t.Errorf("a Message takes %d bytes", size)
+	}
+}
+
+// TestPrint: neither a message nor an edit shows what it holds.
+func TestPrint(t *testing.T) {
+	f := formats(t)["ascii-binary"]
+	e := sample.Financial()
+	raw, _ := f.Append(nil, nil, e)
+	m := f.index(t, raw)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
+		for got, want := range map[string]string{
+			fmt.Sprintf(verb, m):  "message 1200 of 18 elements",
+			fmt.Sprintf(verb, *m): "message 1200 of 18 elements",
+			fmt.Sprintf(verb, *e): "edit of 18 elements",
+		} {
+			if got != want {
+				t.Errorf("%s prints %q", verb, got)
+			}
+		}
 	}
 }
