@@ -80,7 +80,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	}
 	rec := s.closing(now, r, d)
 	s.addMessage(rec, journal.Answer, l.ID(), c, a.msg, &s.askedAs, journal.Request)
-	s.addImage(rec, journal.Reply, 0, from, s.pending.out[at:], &s.askedAs, journal.Request)
+	s.addEdited(rec, journal.Reply, 0, from, s.pending.out[at:], a.msg, journal.Answer)
 	s.pending.batch.Append(rec)
 	s.answerTo(from, r, at)
 	s.end(now, from, c, r, d, true)
@@ -100,7 +100,7 @@ func (s *Switch) close(now int64, from, c *center, r *txn.Row, d txn.Decision, a
 	}
 	at, ok := s.writeReply(from, &s.askedAs, r.Asked, d.Action)
 	if ok {
-		s.addImage(rec, journal.Reply, 0, from, s.pending.out[at:], &s.askedAs, journal.Request)
+		s.addEdited(rec, journal.Reply, 0, from, s.pending.out[at:], &s.askedAs, journal.Request)
 		s.answerTo(from, r, at)
 	}
 	var item *saf.Item
@@ -149,7 +149,7 @@ func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision,
 			"error", fault.Err(), "hint", "compare the dialects; reverse it by hand")
 		return nil
 	}
-	s.addImage(rec, journal.Advice, 0, c, s.scratch, &s.askedAs, journal.Request)
+	s.addEdited(rec, journal.Advice, 0, c, s.scratch, &s.askedAs, journal.Request)
 	return &saf.Item{Entry: queue.Entry{Card: r.Card, STAN: stan, MTI: 0x1420,
 		DE12: r.LocalTime, Reason: d.Owe, At: now}, Due: now}
 }
@@ -197,14 +197,12 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 	if r.Held != nil {
 		r.Held.Release()
 	}
-	q, ok := s.questions.Find(r.Key)
-	if ok {
+	if q := s.questions.At(r.Key, r.Place); q != nil {
 		q.Flags |= txn.Ended
 		q.Action = d.Action
 		if d.Owe != 0 {
 			q.Flags |= txn.Reversing
 		}
-		s.questions.Update(r.Key, q)
 	}
 	if cancelled {
 		c.owed.Release(r.Txn)

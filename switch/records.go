@@ -37,15 +37,28 @@ func (s *Switch) addImage(rec *journal.Record, role journal.Role, on uint16, to 
 func (s *Switch) addMessage(rec *journal.Record, role journal.Role, on uint16, c *center,
 	m, base *spec.Message, baseRole journal.Role) {
 	from := len(s.images)
-	if base != nil && base.Dialect().Same(c.dialect) {
+	if base != nil {
 		s.images = spec.AppendDelta(s.images, base, m)
 	} else {
 		s.images = m.AppendSafe(s.images)
 		baseRole = 0
 	}
-	rec.Images[rec.ImageCount] = journal.Image{Role: role, Base: baseRole, Link: on,
-		Dialect: c.dialectID, Data: s.images[from:len(s.images):len(s.images)]}
-	rec.ImageCount++
+	rec.Add(journal.Image{Role: role, Base: baseRole, Link: on, Dialect: c.dialectID,
+		Data: s.images[from:len(s.images):len(s.images)]})
+}
+
+// addEdited adds what s.edit made of base: raw, in the dialect of c. Where that is base's own
+// dialect, the edit itself says what has changed, and raw need not be read again.
+func (s *Switch) addEdited(rec *journal.Record, role journal.Role, on uint16, c *center,
+	raw []byte, base *spec.Message, baseRole journal.Role) {
+	if !base.Dialect().Same(c.dialect) {
+		s.addImage(rec, role, on, c, raw, base, baseRole)
+		return
+	}
+	from := len(s.images)
+	s.images = s.edit.AppendDelta(s.images, base)
+	rec.Add(journal.Image{Role: role, Base: baseRole, Link: on, Dialect: c.dialectID,
+		Data: s.images[from:len(s.images):len(s.images)]})
 }
 
 // reply builds the switch's own answer to a request, adds its image to the record and releases
@@ -56,11 +69,11 @@ func (s *Switch) reply(l *link.Link, c *center, m *spec.Message, a *arrival, act
 	if !ok {
 		return false
 	}
-	var base *spec.Message
 	if len(a.image()) > 0 {
-		base = m
+		s.addEdited(rec, journal.Reply, l.ID(), c, s.pending.out[from:], m, journal.Request)
+	} else {
+		s.addImage(rec, journal.Reply, l.ID(), c, s.pending.out[from:], nil, 0)
 	}
-	s.addImage(rec, journal.Reply, l.ID(), c, s.pending.out[from:], base, journal.Request)
 	s.pending.effects = append(s.pending.effects, effect{kind: sendAnswer, link: l, to: c,
 		prefix: a.in.Prefix, from: from, end: len(s.pending.out)})
 	return true
@@ -90,9 +103,9 @@ func (a *arrival) answerable() bool {
 }
 
 // remember notes a question; the oldest are forgotten, the store still finds them.
-func (s *Switch) remember(c *center, k journal.Key, q txn.Question) {
+func (s *Switch) remember(c *center, k journal.Key, q txn.Question) txn.Place {
 	if k == (journal.Key{}) {
-		return
+		return 0
 	}
 	for s.questions.Full() {
 		oldest, known := s.questions.Oldest()
@@ -105,5 +118,5 @@ func (s *Switch) remember(c *center, k journal.Key, q txn.Question) {
 			from.forgotten = max(from.forgotten, oldest.LocalTime())
 		}
 	}
-	s.questions.Add(k, q)
+	return s.questions.Add(k, q)
 }

@@ -63,12 +63,12 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	rec := s.record(now, journal.Opened, l, a)
 	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
-	s.addImage(rec, journal.Forward, out.ID(), dest, sent, a.msg, journal.Request)
+	s.addEdited(rec, journal.Forward, out.ID(), dest, sent, a.msg, journal.Request)
 	r.Txn = s.pending.batch.Append(rec)
 	dest.rows.Put(r)
 	s.wheel.Set(r, r.Deadline)
 	c.inFlight++
-	s.remember(c, a.key, txn.Question{Txn: r.Txn, Fingerprint: a.fingerprint, STAN: stan,
+	r.Place = s.remember(c, a.key, txn.Question{Txn: r.Txn, Fingerprint: a.fingerprint, STAN: stan,
 		Dest: dest.id, MTI: a.mti.Original()})
 	s.pending.effects = append(s.pending.effects, effect{kind: sendRequest, to: dest, link: out,
 		tag: tagOf(r), from: from, end: len(s.pending.out)})
@@ -134,9 +134,8 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	rec := s.record(now, journal.Settled, l, a)
 	rec.Dest, rec.STAN, rec.Action, rec.Reason = dest.id, stan, d.Action, uint16(d.Reason)
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
-	owed := s.scratch
+	s.addEdited(rec, journal.Advice, 0, dest, s.scratch, a.msg, journal.Request)
 	s.reply(l, c, a.msg, a, d.Action, rec)
-	s.addImage(rec, journal.Advice, 0, dest, owed, a.msg, journal.Request)
 	id := s.pending.batch.Append(rec)
 	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, STAN: stan,
 		Dest: dest.id, Action: d.Action, MTI: a.mti.Original(), Flags: txn.Ended})

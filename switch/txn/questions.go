@@ -45,19 +45,27 @@ func (q Question) Standing() Original {
 }
 
 // Questions remembers the newest questions, oldest forgotten first; what it forgets the journal's
-// index still knows.
+// index still knows. They lie in a ring; the map holds places in it.
 type Questions struct {
-	known map[journal.Key]Question
-	order []journal.Key // ring
-	head  int
-	count int
+	places map[journal.Key]Place
+	ring   []asked
+	head   int
+	count  int
 }
 
-// NewQuestions remembers at least so many questions.
+// Place is where a question lies in the ring.
+type Place uint32
+
+type asked struct {
+	key journal.Key
+	Question
+}
+
+// NewQuestions remembers so many questions.
 func NewQuestions(limit int) *Questions {
 	return &Questions{
-		known: make(map[journal.Key]Question, min(limit, 1<<16)),
-		order: make([]journal.Key, limit),
+		places: make(map[journal.Key]Place, min(limit, 1<<16)),
+		ring:   make([]asked, limit),
 	}
 }
 
@@ -66,47 +74,67 @@ func (q *Questions) Len() int { return q.count }
 
 // Find gives what is known of a question.
 func (q *Questions) Find(k journal.Key) (Question, bool) {
-	known, ok := q.known[k]
-	return known, ok
+	place, ok := q.places[k]
+	if !ok {
+		return Question{}, false
+	}
+	return q.ring[place].Question, true
+}
+
+// At gives what is remembered of a question that was added at place, to be changed; nil if it is
+// remembered no more.
+func (q *Questions) At(k journal.Key, place Place) *Question {
+	if q.ring[place].key == k {
+		return &q.ring[place].Question
+	}
+	place, ok := q.places[k]
+	if !ok {
+		return nil
+	}
+	return &q.ring[place].Question
 }
 
 // Update changes what is known of a question already remembered; others are left alone.
 func (q *Questions) Update(k journal.Key, to Question) {
-	if _, ok := q.known[k]; ok {
-		q.known[k] = to
+	if place, ok := q.places[k]; ok {
+		q.ring[place].Question = to
 	}
 }
 
 // Full tells that a question must be forgotten before another can be added.
-func (q *Questions) Full() bool { return q.count == len(q.order) }
+func (q *Questions) Full() bool { return q.count == len(q.ring) }
 
 // Oldest gives the question that would be forgotten first.
 func (q *Questions) Oldest() (journal.Key, Question) {
-	k := q.order[q.head]
-	return k, q.known[k]
+	return q.ring[q.head].key, q.ring[q.head].Question
 }
 
 // Forget drops the oldest.
 func (q *Questions) Forget() {
-	delete(q.known, q.order[q.head])
-	q.head = (q.head + 1) % len(q.order)
+	delete(q.places, q.ring[q.head].key)
+	q.ring[q.head] = asked{}
+	q.head = (q.head + 1) % len(q.ring)
 	q.count--
 }
 
 // Defer moves the oldest behind all others: it is still needed.
 func (q *Questions) Defer() {
-	k := q.order[q.head]
-	q.head = (q.head + 1) % len(q.order)
-	q.order[(q.head+q.count-1)%len(q.order)] = k
+	oldest := q.ring[q.head]
+	q.Forget()
+	q.Add(oldest.key, oldest.Question)
 }
 
 // Add remembers a question; there must be room (see Full).
-func (q *Questions) Add(k journal.Key, known Question) {
-	if _, again := q.known[k]; !again {
-		q.order[(q.head+q.count)%len(q.order)] = k
-		q.count++
+func (q *Questions) Add(k journal.Key, known Question) Place {
+	if place, again := q.places[k]; again {
+		q.ring[place].Question = known
+		return place
 	}
-	q.known[k] = known
+	place := Place((q.head + q.count) % len(q.ring))
+	q.ring[place] = asked{k, known}
+	q.places[k] = place
+	q.count++
+	return place
 }
 
 // Fingerprint is a short digest of a question's content: the same trace number with another

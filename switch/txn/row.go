@@ -45,6 +45,7 @@ type Row struct {
 	Acquirer  uint64   // DE 32
 
 	Key      journal.Key // the merchant's question
+	Place    Place       // where it is remembered
 	Asked    spec.MTI    // as the merchant asked
 	Function int         // DE 24 of a network management request
 	Item     uint64      // number of the owed advice
