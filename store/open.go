@@ -175,7 +175,7 @@ func (s *Store) reindex() error {
 			last, through), "records were lost: restore the journal; if it is meant to end there, " +
 			"remove the folder index beside it"}
 	}
-	from, start := s.Floor(), time.Now()
+	from, start := max(s.index.Start(), s.first.Load()), time.Now()
 	if last > through+1_000_000 {
 		s.log.Info("the index is being rebuilt", "records", last-through)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"cardswitch/store/journal"
 
@@ -118,16 +119,42 @@ func (s *Store) Transaction(seq uint64) ([]journal.Record, error) {
 
 // FindCard returns the newest transactions of a card (HashPAN), newest first.
 func (s *Store) FindCard(hash [16]byte, limit int) ([]uint64, error) {
-	return s.index.Card(hash, s.first.Load(), limit)
+	return s.newest(limit, func(limit int) ([]uint64, error) {
+		return s.index.Card(hash, s.first.Load(), limit)
+	}, func(r *journal.Record) bool { return r.Card == hash })
 }
 
 // FindReference returns the newest transactions with a retrieval reference number (DE 37), newest first.
 func (s *Store) FindReference(rrn string, limit int) ([]uint64, error) {
 	var reference [12]byte
-	if copy(reference[:], rrn) < len(rrn) {
+	if rrn == "" || copy(reference[:], rrn) < len(rrn) {
 		return nil, nil
 	}
-	return s.index.Reference(reference, s.first.Load(), limit)
+	return s.newest(limit, func(limit int) ([]uint64, error) {
+		return s.index.Reference(reference, s.first.Load(), limit)
+	}, func(r *journal.Record) bool { return r.Reference == reference })
+}
+
+// newest takes what the index finds, and of that what the records confirm.
+func (s *Store) newest(limit int, find func(limit int) ([]uint64, error),
+	is func(*journal.Record) bool) ([]uint64, error) {
+	for ask := limit; ; ask *= 2 {
+		txns, err := find(ask)
+		if err != nil {
+			return nil, err
+		}
+		asked := len(txns)
+		txns = slices.DeleteFunc(txns, func(txn uint64) bool {
+			r, e := s.Record(txn)
+			if e != nil && !errors.Is(e, ErrNotFound) { // retention may just have dropped it
+				err = e
+			}
+			return e != nil || !is(&r)
+		})
+		if err != nil || len(txns) >= limit || asked < ask {
+			return txns[:min(limit, len(txns))], err
+		}
+	}
 }
 
 // records reads single records, in rising order of their numbers.

@@ -15,7 +15,7 @@ import (
 // policy cuts them), so the tables of the journal never overlap: they are moved down, never rewritten.
 func (s *Store) journalOptions(fs *fence.FS) *pebble.Options {
 	o := s.pebbleOptions(fs)
-	o.MemTableSize = 64 << 20
+	o.MemTableSize = 32 << 20
 	o.MemTableStopWritesThreshold = 4
 	o.CacheSize = 16 << 20
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
@@ -29,8 +29,8 @@ func (s *Store) journalOptions(fs *fence.FS) *pebble.Options {
 func (s *Store) indexOptions(fs *fence.FS) *pebble.Options {
 	o := s.pebbleOptions(fs)
 	o.DisableWAL = true
-	o.MemTableSize = 64 << 20
-	o.MemTableStopWritesThreshold = 3
+	o.MemTableSize = 32 << 20
+	o.MemTableStopWritesThreshold = 4
 	o.CacheSize = 32 << 20
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
 	for i := range o.Levels {

@@ -1,18 +1,11 @@
 package index
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
-
-// ref is what is sorted in place of a note: the first bytes of what it is sorted by.
-type ref struct {
-	prefix uint64
-	note   int32
-}
 
 // apply writes one generation and how far the index then is, in one batch.
 func (x *Index) apply(g *generation) error {
@@ -30,19 +23,19 @@ func (x *Index) apply(g *generation) error {
 		if n.Key.IsZero() {
 			continue
 		}
-		var txn [8]byte
-		binary.BigEndian.PutUint64(txn[:], n.Txn)
-		x.set(b, appendQuestion(x.keys[:0], n.Segment, &n.Key), txn[:])
+		key := appendQuestion(x.keys[:0], n.Segment, &n.Key)
+		key = binary.BigEndian.AppendUint64(key, n.Txn)
+		x.set(b, key[:len(key)-8], key[len(key)-8:])
 		center := n.Key.Center()
 		newest[center] = max(newest[center], n.Key.LocalTime())
 		dates[dateSegment{dateOf(&n.Key), n.Segment}] = true
 	}
-	x.setSorted(b, g, familyCard, func(n *Note) []byte { return n.Card[:] })
-	x.setSorted(b, g, familyReference, func(n *Note) []byte { return n.Reference[:] })
+	x.buckets.add(g.notes)
+	x.buckets.save(b)
 	x.setDates(b, dates)
 	floor := x.open.floor(last + 1)
 	x.setPosition(b, newest, floor, last)
-	bucket := bucketOf(x.saved.Load())
+	before := bucketOf(x.saved.Load())
 	if err := b.Commit(pebble.NoSync); err != nil {
 		return err
 	}
@@ -51,7 +44,8 @@ func (x *Index) apply(g *generation) error {
 	for center, at := range newest {
 		x.newest[center].Store(max(at, x.newest[center].Load()))
 	}
-	if bucketOf(last) != bucket { // so that a flushed table holds one bucket and can be moved down whole
+	x.buckets.forget()
+	if bucketOf(last) != before { // so that little is to be replayed after a crash
 		_, err := x.db.AsyncFlush()
 		return err
 	}
@@ -62,32 +56,6 @@ func (x *Index) apply(g *generation) error {
 func (x *Index) set(b *pebble.Batch, key, value []byte) {
 	x.keys = key
 	_ = b.Set(key, value, nil) // fails only on batches beyond 4 GB
-}
-
-// setSorted adds the keys of one family in order: a sorted batch goes into the memtable several times
-// faster than a random one.
-func (x *Index) setSorted(b *pebble.Batch, g *generation, family byte, of func(*Note) []byte) {
-	x.refs = x.refs[:0]
-	for i := range g.notes {
-		n := &g.notes[i]
-		what := of(n)
-		if prefix := binary.BigEndian.Uint64(what); n.first() && prefix != 0 {
-			x.refs = append(x.refs, ref{prefix, int32(i)})
-		}
-	}
-	slices.SortFunc(x.refs, func(a, b ref) int {
-		if a.prefix != b.prefix {
-			if a.prefix < b.prefix {
-				return -1
-			}
-			return 1
-		}
-		return bytes.Compare(of(&g.notes[a.note]), of(&g.notes[b.note]))
-	})
-	for _, r := range x.refs {
-		n := &g.notes[r.note]
-		x.set(b, appendBucketKey(x.keys[:0], family, bucketOf(n.Txn), of(n), n.Txn), nil)
-	}
 }
 
 type dateSegment struct {

@@ -62,18 +62,19 @@ func (x *Index) Records(txn uint64) ([]uint64, error) {
 	return slices.Compact(found), it.Close()
 }
 
-// Card returns the newest transactions of a card, newest first, none before first.
+// Card returns transactions that may be of a card, newest first, none before first: all of the newest
+// limit, and perhaps some of another card or more than limit.
 func (x *Index) Card(hash [16]byte, first uint64, limit int) ([]uint64, error) {
 	found := x.pending(func(n *Note) (uint64, bool) { return n.Txn, n.first() && n.Card == hash })
-	return x.search(familyCard, hash[:], found, first, limit)
+	return x.search(familyCard, cardHash(&hash), found, first, limit)
 }
 
-// Reference returns the newest transactions with a retrieval reference number (DE 37), newest first.
+// Reference does the same for a retrieval reference number (DE 37).
 func (x *Index) Reference(reference [12]byte, first uint64, limit int) ([]uint64, error) {
 	found := x.pending(func(n *Note) (uint64, bool) {
 		return n.Txn, n.first() && n.Reference == reference
 	})
-	return x.search(familyReference, reference[:], found, first, limit)
+	return x.search(familyReference, referenceHash(&reference), found, first, limit)
 }
 
 // pending collects from the notes in memory.
@@ -95,24 +96,24 @@ func (x *Index) pending(match func(*Note) (uint64, bool)) []uint64 {
 }
 
 // search goes through the buckets from the newest down until it has enough.
-func (x *Index) search(family byte, what []byte, found []uint64, first uint64, limit int) ([]uint64, error) {
+func (x *Index) search(family byte, hash uint64, found []uint64, first uint64, limit int) ([]uint64, error) {
+	found = append(found, x.buckets.match(family, hash)...)
 	it, err := x.db.NewIter(&pebble.IterOptions{
 		LowerBound: []byte{family}, UpperBound: []byte{family + 1}})
 	if err != nil {
 		return nil, err
 	}
-	for bucket := int64(bucketOf(x.Through())); bucket >= int64(bucketOf(first)); bucket-- {
-		low := appendBucketKey(nil, family, uint32(bucket), what, 0)
-		end := appendBucketKey(nil, family, uint32(bucket), what, 1<<64-1)
-		for ok := it.SeekLT(end); ok && string(it.Key()) >= string(low); ok = it.Prev() {
-			found = append(found, binary.BigEndian.Uint64(it.Key()[len(low)-8:]))
-		}
-		if len(found) > 2*limit { // the memory's may be here twice
-			break
-		}
+	newest, oldest := int64(bucketOf(x.Through())), int64(bucketOf(first))
+	for number := newest; number >= oldest && len(distinct(&found)) < limit; number-- {
+		found = searchBucket(found, it, family, uint32(number), hash)
 	}
-	slices.SortFunc(found, func(a, b uint64) int { return cmp.Compare(b, a) })
-	found = slices.Compact(found)
-	found = slices.DeleteFunc(found, func(txn uint64) bool { return txn < first })
-	return found[:min(len(found), limit)], it.Close()
+	found = slices.DeleteFunc(distinct(&found), func(txn uint64) bool { return txn < first })
+	return found, it.Close()
+}
+
+// distinct sorts, newest first, and drops what is there twice: in memory and already in Pebble.
+func distinct(found *[]uint64) []uint64 {
+	slices.SortFunc(*found, func(a, b uint64) int { return cmp.Compare(b, a) })
+	*found = slices.Compact(*found)
+	return *found
 }

@@ -34,9 +34,9 @@ type Index struct {
 	floor  atomic.Uint64
 	saved  atomic.Uint64 // the records through this one are in Pebble
 
-	open openSet // of run alone
-	keys []byte
-	refs []ref
+	open    openSet // of run alone
+	keys    []byte
+	buckets buckets
 
 	wake chan struct{} // something waits
 	full chan struct{} // enough waits
@@ -120,15 +120,28 @@ func (x *Index) scan(family byte, fn func(k, v []byte)) error {
 // Floor is the first record that a restart must replay: all before it are indexed and closed.
 func (x *Index) Floor() uint64 { return x.floor.Load() }
 
+// Start is the first record whose note the index itself needs at a start, by Reopen up to Through: it
+// keeps the newest bucket in memory.
+func (x *Index) Start() uint64 {
+	return min(x.Floor(), max(1, x.Through()&^bucketMask))
+}
+
 // Through is the newest record that went to Pebble with all before it.
 func (x *Index) Through() uint64 { return x.saved.Load() }
 
 // Newest is the newest local time among a center's questions that went to Pebble.
 func (x *Index) Newest(center uint16) uint64 { return x.newest[center].Load() }
 
-// Reopen tells the index of an open transaction's records that it already has: at a start they are
-// replayed from Floor to Through, in order, before any Add.
-func (x *Index) Reopen(n *Note) { x.open.note(n) }
+// Reopen gives the index what it keeps in memory: at a start, the notes from Start to Through, in order,
+// before any Add.
+func (x *Index) Reopen(n *Note) {
+	if n.Seq >= x.Floor() {
+		x.open.note(n)
+	}
+	if bucketOf(n.Seq) == bucketOf(x.Through()) {
+		x.buckets.add([]Note{*n})
+	}
+}
 
 // Add takes the notes of committed records. It waits only when the index is very far behind.
 func (x *Index) Add(notes []Note) {
@@ -240,3 +253,6 @@ func (x *Index) Close() error {
 
 // segments returns where questions of a local date lie, oldest first.
 func (x *Index) segments(date uint32) []uint64 { return slices.Clone(x.dates[date]) }
+
+// Metrics is Pebble's own account of the index.
+func (x *Index) Metrics() string { return x.db.Metrics().String() }

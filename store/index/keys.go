@@ -9,12 +9,12 @@ import (
 // The keys of the index. Everything carries a record's sequence number early, so that what is written
 // together lies together, flushed tables seldom overlap, and retention drops ranges.
 //
-//	c<bucket 4><card 16><txn 8>       the transactions of a card
+//	c<bucket 4><first entry 8>        a piece of a bucket's list of cards
 //	d<local date 4><segment 8>        in this segment there are questions with this local date
 //	f                                 how far the index is, and where a restart must begin
 //	k<segment 8><time 6><rest 17>     a question; value: txn 8
 //	n<center 2>                       newest local time among a center's questions
-//	r<bucket 4><reference 12><txn 8>  the transactions of a retrieval reference number
+//	r<bucket 4><first entry 8>        a piece of its list of retrieval reference numbers
 //	t<txn 8><seq 8>                   the later records of a transaction
 const (
 	familyCard      = 'c'
@@ -26,17 +26,9 @@ const (
 	familyRecords   = 't'
 )
 
-// bucketBits: a bucket is 2^18 records, and about what is flushed at once. A search for a card or a
-// reference looks into each bucket, newest first; within one it is a single seek.
-const bucketBits = 18
-
-func bucketOf(seq uint64) uint32 { return uint32(seq >> bucketBits) }
-
-func appendBucketKey(b []byte, family byte, bucket uint32, what []byte, txn uint64) []byte {
-	b = append(b, family)
-	b = binary.BigEndian.AppendUint32(b, bucket)
-	b = append(b, what...)
-	return binary.BigEndian.AppendUint64(b, txn)
+func pieceKey(family byte, bucket uint32, entry uint64) []byte {
+	b := binary.BigEndian.AppendUint32([]byte{family}, bucket)
+	return binary.BigEndian.AppendUint64(b, entry)
 }
 
 // appendQuestion puts the local time before the center: it then grows with the segment.
