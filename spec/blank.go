@@ -1,6 +1,10 @@
 package spec
 
-import "bytes"
+import (
+	"bytes"
+
+	"cardswitch/spec/emv"
+)
 
 // blanking is what is to be blanked in an element.
 type blanking uint8
@@ -165,28 +169,18 @@ func blankSensitiveItems(value []byte) (changed bool) {
 // anything, and goes as well.
 func blankSensitiveTags(value []byte) (changed bool) {
 	for len(value) > 0 {
-		tag, content, rest, ok := CutTLV(value)
+		tag, content, rest, ok := emv.Cut(value)
 		switch {
 		case !ok:
 			clear(rest)
 			return changed || len(rest) > 0
-		case sensitiveTag(tag):
+		case emv.Sensitive(tag):
 			clear(content)
 			changed = true
-		case ConstructedTLV(tag):
+		case emv.Constructed(tag):
 			changed = blankSensitiveTags(content) || changed
 		}
 		value = rest
 	}
 	return changed
-}
-
-// sensitiveTag tells whether an EMV tag holds a card number, track data, a card verification value
-// or a PIN.
-func sensitiveTag(tag uint32) bool {
-	switch tag {
-	case 0x56, 0x57, 0x5A, 0x99, 0x9F1F, 0x9F20, 0x9F60, 0x9F61, 0x9F6B:
-		return true
-	}
-	return false
 }
