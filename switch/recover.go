@@ -60,9 +60,6 @@ func (s *Switch) replay(open map[uint64]*journal.Record, r *journal.Record) {
 	case journal.Closed:
 		delete(open, r.Txn)
 	}
-	if c := s.centers[r.Dest]; c != nil && r.STAN != 0 {
-		c.rows.Used(r.STAN)
-	}
 	c := s.centers[r.Key.Center()]
 	if c == nil || r.Key.IsZero() {
 		return

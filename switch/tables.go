@@ -53,8 +53,8 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 		}
 		c := s.centers[p.id]
 		if c == nil {
-			c = &center{name: p.config.Name, profile: p, rows: txn.NewTable(0), owed: saf.New(),
-				taken: make(map[uint64]bool), metrics: s.metrics.center(p.config.Name)}
+			c = &center{name: p.config.Name, profile: p, rows: txn.NewTable(s.store.LastSeq()),
+				owed: saf.New(), taken: make(map[uint64]bool), metrics: s.metrics.center(p.config.Name)}
 		}
 		t.seats[p.id] = seat{c, p}
 		if p.config.Role == RoleIssuer {

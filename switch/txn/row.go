@@ -70,9 +70,11 @@ type Table struct {
 	last uint32
 }
 
-// NewTable gives an empty table whose first trace number follows last.
-func NewTable(last uint32) *Table {
-	return &Table{rows: make(map[uint32]*Row), last: last % maxSTAN}
+// NewTable gives an empty table. Its trace numbers begin at the journal's last sequence number: each
+// trace number that was ever given out has a record of its own, so that the journal always counts
+// further than the trace numbers, and a restart gives none of the last ones out again.
+func NewTable(lastSeq uint64) *Table {
+	return &Table{rows: make(map[uint32]*Row), last: uint32(lastSeq % maxSTAN)}
 }
 
 // maxSTAN is the largest systems trace audit number (DE 11, n6).
@@ -132,6 +134,3 @@ func (t *Table) Each(fn func(*Row)) {
 		fn(r)
 	}
 }
-
-// Used notes that a trace number was given out before a restart, so that the next ones follow it.
-func (t *Table) Used(stan uint32) { t.last = stan }
