@@ -41,7 +41,7 @@ func books(t *testing.T) *twinJournal {
 	opened.Add(journal.Image{Role: journal.Request, Link: 3})
 	opened.Add(journal.Image{Role: journal.Forward, Link: 4})
 	closed := journal.Record{Kind: journal.Closed, At: at(12_500), Txn: 1, Center: 1, Dest: 2,
-		MTI: 0x1200, Amount: 3240, PAN: pan, Reason: uint16(txn.IssuerAnswered)}
+		MTI: 0x1200, Reason: uint16(txn.IssuerAnswered)}
 	refused := journal.Record{Kind: journal.Settled, At: at(20_000), Center: 1, MTI: 0x1100,
 		Amount: 99, Action: 908, Reason: uint16(txn.NoRoute)}
 	event := journal.Record{Kind: journal.Event, At: at(30_000), Text: "link issuer-sakura/primary down"}
@@ -116,7 +116,8 @@ func TestLineSaysWhatTheRecordHolds(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	second, _, _ := strings.Cut(rest, "\n")
-	for _, part := range []string{`"action":"000"`, `"us":12500`, `"reason_text":"issuer answered"`} {
+	for _, part := range []string{`"action":"000"`, `"us":12500`, `"reason_text":"issuer answered"`,
+		`"pan":"352800******0007"`, `"rrn":"609012345678"`} {
 		if !strings.Contains(second, part) {
 			t.Errorf("%s is missing in %s", part, second)
 		}
@@ -145,7 +146,7 @@ func TestJournalFilters(t *testing.T) {
 		"max=99":                   {3, 4},
 		"last4=0007":               {1, 2},
 		"last4=0008":               nil,
-		"rrn=609012345678":         {1},
+		"rrn=609012345678":         {1, 2},
 		"stan=000007":              {1},
 		"kind=event":               {4},
 		"declined=1":               {3},

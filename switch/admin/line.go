@@ -5,28 +5,39 @@ import (
 	"strings"
 	"time"
 
+	"cardswitch/spec"
 	"cardswitch/store/journal"
 	"cardswitch/switch/txn"
 )
 
-// renderer makes lines of records. It remembers when recent transactions began, to tell how long
-// each step took; it serves one reader.
+// renderer makes lines of records. Later records of a transaction don't say again what the first one
+// said, so it remembers the beginnings of recent ones; it serves one reader.
 type renderer struct {
-	names Names
-	began map[uint64]int64
-	order []uint64 // of began, as a ring
-	next  int
+	names  Names
+	begun  map[uint64]beginning
+	oldest []uint64 // of begun, as a ring
+	next   int
 }
 
-// remembered is how many transactions a reader can tell the times of: more than a second of the
-// highest load, in a few megabytes.
-const remembered = 1 << 17
+// beginning is what a transaction's first record says.
+type beginning struct {
+	at       int64
+	pan      spec.PAN
+	rrn      [12]byte
+	amount   uint64
+	currency uint16
+}
+
+// remembered is how many transactions a reader knows the beginnings of: seconds of a usual load, in
+// a few megabytes.
+const remembered = 1 << 15
 
 func newRenderer(names Names) *renderer {
-	return &renderer{names: names, began: map[uint64]int64{}}
+	return &renderer{names: names, begun: map[uint64]beginning{}}
 }
 
 func (r *renderer) line(rec *journal.Record) Line {
+	first := r.beginning(rec)
 	l := Line{
 		Seq:        rec.Seq,
 		Txn:        rec.Txn,
@@ -34,12 +45,12 @@ func (r *renderer) line(rec *journal.Record) Line {
 		Kind:       rec.Kind.String(),
 		Center:     r.names.Name(rec.Center),
 		Dest:       r.names.Name(rec.Dest),
-		RRN:        strings.Trim(string(rec.Reference[:]), " \x00"),
-		Amount:     rec.Amount,
+		RRN:        strings.Trim(string(first.rrn[:]), " \x00"),
+		Amount:     first.amount,
 		Reason:     rec.Reason,
 		ReasonText: txn.Reason(rec.Reason).String(),
 		Text:       rec.Text,
-		US:         r.since(rec),
+		US:         (rec.At - first.at) / 1000,
 	}
 	if l.Txn == 0 {
 		l.Txn = rec.Seq
@@ -50,11 +61,11 @@ func (r *renderer) line(rec *journal.Record) Line {
 	if rec.STAN != 0 {
 		l.STAN = fmt.Sprintf("%06d", rec.STAN)
 	}
-	if rec.Currency != 0 {
-		l.Currency = fmt.Sprintf("%03d", rec.Currency)
+	if first.currency != 0 {
+		l.Currency = fmt.Sprintf("%03d", first.currency)
 	}
-	if !rec.PAN.IsZero() {
-		l.PAN = rec.PAN.String()
+	if !first.pan.IsZero() {
+		l.PAN = first.pan.String()
 	}
 	if hasAction(rec) {
 		l.Action = fmt.Sprintf("%03d", rec.Action)
@@ -89,25 +100,31 @@ func linkName(registered string) string {
 	return registered[strings.LastIndexByte(registered, '/')+1:]
 }
 
-func (r *renderer) since(rec *journal.Record) int64 {
+// beginning is how the record's transaction began, the record's own values over it. Of one that is
+// not remembered only the record speaks.
+func (r *renderer) beginning(rec *journal.Record) beginning {
+	own := beginning{rec.At, rec.PAN, rec.Reference, rec.Amount, rec.Currency}
 	if rec.Txn == 0 || rec.Txn == rec.Seq {
-		r.remember(rec.Seq, rec.At)
-		return 0
+		r.remember(rec.Seq, own)
+		return own
 	}
-	began, ok := r.began[rec.Txn]
+	first, ok := r.begun[rec.Txn]
 	if !ok {
-		return 0
+		return own
 	}
-	return (rec.At - began) / 1000
+	if own.amount != 0 {
+		first.amount = own.amount
+	}
+	return first
 }
 
-func (r *renderer) remember(seq uint64, at int64) {
-	if len(r.order) < remembered {
-		r.order = append(r.order, seq)
+func (r *renderer) remember(seq uint64, first beginning) {
+	if len(r.oldest) < remembered {
+		r.oldest = append(r.oldest, seq)
 	} else {
-		delete(r.began, r.order[r.next])
-		r.order[r.next] = seq
+		delete(r.begun, r.oldest[r.next])
+		r.oldest[r.next] = seq
 		r.next = (r.next + 1) % remembered
 	}
-	r.began[seq] = at
+	r.begun[seq] = first
 }

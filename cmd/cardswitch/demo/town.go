@@ -74,12 +74,23 @@ func centers(config cardswitch.Config, role string) []cardswitch.CenterConfig {
 	return list
 }
 
+// simulated is the simulators' name for a dialect: theirs take katakana in any text.
+func simulated(dialect string) string {
+	switch dialect {
+	case "ascii-katakana":
+		return "ascii-binary"
+	case "kiku":
+		return "ascii-hex"
+	}
+	return dialect
+}
+
 func (t *Town) buildIssuer(ctx context.Context, center cardswitch.CenterConfig,
 	rules []issuer.Rule, latency issuer.Delay) error {
 	options := issuer.Options{
 		Name:    center.Name,
 		Peer:    t.config.Institution,
-		Dialect: center.Dialect,
+		Dialect: simulated(center.Dialect),
 		Rules:   rules,
 		Latency: latency,
 		Seed:    t.Seed + uint64(len(t.issuers)),
@@ -131,7 +142,7 @@ func (t *Town) Open(ctx context.Context) error {
 			Name:        center.Name,
 			Acquirer:    center.Acquirers[0],
 			Peer:        t.config.Institution,
-			Dialect:     center.Dialect,
+			Dialect:     simulated(center.Dialect),
 			Connections: 2,
 			AnswerTime:  center.AnswerTime + time.Second,
 			Settle:      20 * time.Second,
