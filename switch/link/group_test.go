@@ -124,6 +124,85 @@ func TestAReturningLineIsBetterThanNone(t *testing.T) {
 	})
 }
 
+// Nobody carries when the primary returns: it isn't held, also if the standby then comes for the
+// first time.
+func TestAReturnNobodyNoticedIsNotHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, func(c *CenterConfig) { c.Links[1].Dial = "10.0.0.9:1" })
+		g.away(t, 1)
+		g.away(t, 2)
+		standby := g.c.Lines()[1]
+		standby.health = health{born: g.now()} // as if it had never been up
+		g.away(t, 0)
+		g.back(t, 0)
+		g.wants(t, "primary")
+		g.back(t, 1)
+		if len(g.c.Links()) != 2 {
+			t.Fatal("the standby isn't there")
+		}
+		g.wants(t, "primary")
+	})
+}
+
+// A line that comes long after the start, while another carries, is held as one that returns.
+func TestALateFirstConnectionIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, &tape{}, issuer("i", func(c *CenterConfig) {
+			standby := LinkConfig{Name: "standby", Order: 1, Dial: "10.0.0.9:1",
+				ReadTimeout: time.Hour, Redial: Redial{First: time.Second, Max: time.Second}}
+			c.Links[0].Redial, c.Links[0].ReadTimeout = standby.Redial, time.Hour
+			c.Links = append(c.Links, standby)
+		}))
+		g := &group{house: h, c: h.Center("i")}
+		h.host(t, "10.0.0.9:1")
+		time.Sleep(time.Minute)
+		g.wants(t, "standby")
+		h.host(t, bank)
+		time.Sleep(2 * time.Second)
+		g.wants(t, "standby")
+		time.Sleep(30 * time.Second)
+		g.wants(t, "primary")
+	})
+}
+
+func TestALineLostInItsSlowStartIsHeldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, nil)
+		g.away(t, 0)
+		g.back(t, 0)
+		time.Sleep(35 * time.Second)
+		g.wants(t, "primary")
+		if g.c.Lines()[0].limit.Load() == unlimited {
+			t.Fatal("the slow start is over")
+		}
+		g.away(t, 0)
+		time.Sleep(time.Minute)
+		g.back(t, 0)
+		g.wants(t, "standby")
+	})
+}
+
+// Once it has carried its full window, a line is as good as one that was never lost.
+func TestTheSlowStartIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := buildGroup(t, func(c *CenterConfig) { c.Echo = Echo{After: 20 * time.Second} })
+		g.away(t, 0)
+		g.back(t, 0)
+		time.Sleep(time.Minute)
+		primary := g.link(t, 0)
+		for g.c.Best() == primary { // until an echo is missed
+			primary.Due(time.Now())
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		primary.NetworkAnswered(SendEcho, true)
+		g.wants(t, "primary")
+		if limit := primary.line.limit.Load(); limit != unlimited {
+			t.Errorf("it may carry %d", limit)
+		}
+	})
+}
+
 func TestAHeldLineCarriesIfTheOthersGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := buildGroup(t, nil)

@@ -33,6 +33,30 @@ func TestFramesArriveWholeHoweverTheyAreCut(t *testing.T) {
 	}
 }
 
+func TestFramesOfTheLargestSize(t *testing.T) {
+	for _, inclusive := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h := build(t, &tape{}, merchant("m", func(m *CenterConfig) {
+				m.Links[0].Framing = Framing{Length: "binary4", Inclusive: inclusive}
+				m.Links[0].MaxFrame, m.Links[0].QueueBytes = 1_000_000, 4_000_000
+			}))
+			c := h.call(t)
+			want := strings.Repeat("l", 1_000_000)
+			l := h.last(t)
+			wire := l.line.framing.append(nil, []byte(want), Prefix{})
+			wire = append(l.line.framing.append(wire, []byte("small"), Prefix{}), wire...)
+			go c.Write(wire)
+			synctest.Wait()
+			if got := h.messages(); len(got) != 3 || got[0] != want || got[1] != "small" || got[2] != want {
+				t.Errorf("%d messages came", len(got))
+			}
+			if got := len(l.stream.buf); got > 1_000_004 {
+				t.Errorf("the buffer has %d bytes", got)
+			}
+		})
+	}
+}
+
 func TestWhatLosesTheStreamClosesTheLink(t *testing.T) {
 	binary2 := Framing{Length: "binary2"}
 	ascii4 := Framing{Length: "ascii4"}
@@ -114,6 +138,8 @@ func TestSilenceEndsALink(t *testing.T) {
 			m.Links[0].ReadTimeout = 80 * time.Second
 		}))
 		c := h.call(t)
+		time.Sleep(9 * time.Second)
+		write(t, c, frame("x"))
 		for range 20 { // it speaks now and then: it stays
 			time.Sleep(79 * time.Second)
 			write(t, c, frame("x"))

@@ -93,9 +93,10 @@ func TestSilenceIsAnsweredWithEchoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, bank, l := buildSession(t, func(c *CenterConfig) { c.SignOn = SignOnNone })
 		peer := bank.last(t)
+		write(t, peer, frame("silence begins here"))
 		// Each answer is bytes too: then the next silence is as long.
 		got := dues(l, 200*time.Second, func(Duty) bool { write(t, peer, frame("1814")); return true })
-		wantDues(t, got, map[float64]Duty{59: SendEcho, 119: SendEcho, 179: SendEcho})
+		wantDues(t, got, map[float64]Duty{60: SendEcho, 120: SendEcho, 180: SendEcho})
 	})
 }
 
@@ -196,6 +197,15 @@ func TestDrainWaitsForWhatIsInFlight(t *testing.T) {
 		time.Sleep(linger)
 		synctest.Wait()
 		h.ended(t, Drained)
+	})
+}
+
+func TestADrainingLinkDoesNotSignOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, _, l := buildSession(t, nil)
+		l.Acquire()
+		l.Drain()
+		wantDues(t, dues(l, 5*time.Second, accept), map[float64]Duty{})
 	})
 }
 

@@ -38,12 +38,14 @@ func TestStatusCountsOverAllConnections(t *testing.T) {
 			t.Errorf("%+v", s.Centers[0])
 		}
 		link := line.Links[0]
-		if link.InFlight != 1 || link.Counters.FramesIn != 1 || !strings.HasPrefix(link.Remote, "10.1.1.1:") {
+		if link.InFlight != 1 || link.Counters.FramesIn != 1 ||
+			!strings.HasPrefix(link.Remote, "10.1.1.1:") {
 			t.Errorf("%+v", link)
 		}
 		time.Sleep(time.Second)
 		i := h.Status().Centers[1].Lines[0]
-		if i.State != "down" || i.Counters.DialFailures == 0 || !strings.Contains(i.LastError, "refused") {
+		if i.State != "down" || i.Counters.DialFailures == 0 ||
+			!strings.Contains(i.LastError, "refused") {
 			t.Errorf("%+v", i)
 		}
 		if _, err := json.Marshal(h.Status()); err != nil {
