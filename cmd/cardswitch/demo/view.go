@@ -21,27 +21,41 @@ var (
 	blue   = lipgloss.NewStyle().Foreground(lipgloss.Color("4")).Bold(true)
 )
 
-// View draws the snapshot in exactly height lines of at most width columns.
+// View draws the snapshot in at most height lines of at most width columns. Where there is little
+// room, the air between the parts goes first, then two of the three lines about the money.
 func View(s *Snapshot, width, height int) string {
-	top := [][]string{viewHead(s), viewTraffic(s, width), viewLinks(s), viewQueues(s), viewMoney(s)}
-	var lines []string
-	for _, part := range top {
-		lines = append(lines, part...)
+	bottom := append(viewEvents(s), viewFoot(s)...)
+	parts := [][]string{viewHead(s), viewTraffic(s, width), viewLinks(s), viewQueues(s), viewMoney(s)}
+	lines := joined(parts, "\n")
+	if height-len(lines)-len(bottom) < lastWanted {
+		parts[4] = viewMoneyShort(s)
+		lines = joined(parts, "")
+	}
+	lines = append(lines, viewLast(s, width, height-len(lines)-len(bottom))...)
+	for len(lines) < height-len(bottom) {
 		lines = append(lines, "")
 	}
-	foot := viewFoot(s)
-	events := viewEvents(s)
-	room := height - len(lines) - len(events) - len(foot)
-	lines = append(lines, viewLast(s, room)...)
-	for len(lines) < height-len(events)-len(foot) {
-		lines = append(lines, "")
-	}
-	lines = append(append(lines, events...), foot...)
+	lines = append(lines, bottom...)
 	clip := lipgloss.NewStyle().MaxWidth(width)
 	for i := range lines {
 		lines[i] = clip.Render(lines[i])
 	}
 	return strings.Join(lines[:min(len(lines), height)], "\n")
+}
+
+// lastWanted is how many lines of transactions a comfortable picture has.
+const lastWanted = 8
+
+// joined puts the parts one after the other, a blank line after each if air is given.
+func joined(parts [][]string, air string) []string {
+	var lines []string
+	for _, part := range parts {
+		lines = append(lines, part...)
+		if air != "" {
+			lines = append(lines, "")
+		}
+	}
+	return lines
 }
 
 func viewHead(s *Snapshot) []string {
@@ -122,20 +136,40 @@ func viewMoney(s *Snapshot) []string {
 	}
 }
 
-func viewLast(s *Snapshot, room int) []string {
-	if room < 3 {
+func viewMoneyShort(s *Snapshot) []string {
+	if s.Money == nil {
+		return viewMoney(s)
+	}
+	return []string{fmt.Sprintf("%s  receipts %s  journal %s  issuers %s", bold.Render("money"),
+		yen(s.Money.Receipts.SalesAmount), yen(s.Money.Switch.SalesAmount),
+		yen(s.Money.Issuers.SalesAmount))}
+}
+
+// viewLast shows the newest transactions, in fewer columns where the window is narrow.
+func viewLast(s *Snapshot, width, room int) []string {
+	if room < 2 {
 		return nil
 	}
-	lines := []string{bold.Render(fmt.Sprintf("%-8s %-12s %-4s %-10s %-14s %-19s %11s %-3s %8s  %s",
-		"record", "time", "mti", "from", "to", "card", "amount", "act", "took", "why"))}
-	last := s.Last[max(0, len(s.Last)-(room-2)):]
+	narrow := width < 110
+	head := columns(narrow, "record", "time", "mti", "from", "to", "card", "amount", "act", "took",
+		"why")
+	lines := []string{bold.Render(head)}
+	last := s.Last[max(0, len(s.Last)-(room-1)):]
 	for i := len(last) - 1; i >= 0; i-- {
-		lines = append(lines, viewLine(&last[i]))
+		lines = append(lines, viewLine(&last[i], narrow))
 	}
 	return lines
 }
 
-func viewLine(l *admin.Line) string {
+func columns(narrow bool, record any, when, mti, from, to, card, amount, act, took, why string) string {
+	if narrow {
+		return fmt.Sprintf("%-8s %-13s %-16s %10s %-3s %8s  %s", when, to, card, amount, act, took, why)
+	}
+	return fmt.Sprintf("%-8v %-8s %-4s %-10s %-14s %-19s %11s %-3s %8s  %s", record, when, mti, from,
+		to, card, amount, act, took, why)
+}
+
+func viewLine(l *admin.Line, narrow bool) string {
 	took, amount := "", ""
 	if l.US > 0 {
 		took = micros(l.US)
@@ -143,9 +177,8 @@ func viewLine(l *admin.Line) string {
 	if l.Amount > 0 {
 		amount = yen(int64(l.Amount))
 	}
-	text := fmt.Sprintf("%-8d %-12s %-4s %-10s %-14s %-19s %11s %-3s %8s  %s", l.Seq,
-		l.At.Format("15:04:05.000"), l.MTI, l.Center, l.Dest, l.PAN, amount, l.Action, took,
-		l.ReasonText)
+	text := columns(narrow, l.Seq, l.At.Format("15:04:05"), l.MTI, l.Center, l.Dest, l.PAN, amount,
+		l.Action, took, l.ReasonText)
 	if l.Action >= "900" && l.Reason > 99 {
 		return red.Render(text)
 	}
