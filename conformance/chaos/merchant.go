@@ -73,6 +73,7 @@ type lane struct {
 	random  *rand.Rand
 	sales   []sale
 	waiting map[uint64]bool
+	rests   time.Time // no new sales until then
 	audit   uint32
 	counts  laneCounts
 }

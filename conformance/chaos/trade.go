@@ -16,7 +16,7 @@ func (l *lane) begin(out []byte) []byte {
 			out = l.takeBack(out, n, s, now)
 		}
 	}
-	for len(l.waiting) < l.outstanding && !l.merchants.closing.Load() {
+	for len(l.waiting) < l.outstanding && !l.merchants.closing.Load() && now.After(l.rests) {
 		n := uint64(len(l.sales))
 		l.sales = append(l.sales, sale{
 			kind: l.kind(), ask: l.message(now), cancel: message{action: none},
@@ -114,6 +114,9 @@ func (l *lane) receive(m *wire.Message) {
 		return // not an outcome: it is asked again
 	}
 	l.merchants.answered.Add(1)
+	if action >= 902 { // the switch can't: selling on at full speed would prove nothing
+		l.rests = time.Now().Add(refusedRest)
+	}
 	if of.action != none && of.action != action {
 		l.counts.Changed++
 	}
@@ -127,6 +130,9 @@ func (l *lane) receive(m *wire.Message) {
 
 // stillInProgress is the answer to a repeat whose first question has no outcome yet.
 const stillInProgress = 923
+
+// refusedRest is how long a shop waits after a refusal.
+const refusedRest = 20 * time.Millisecond
 
 // must is for messages of our own making, which can't be wrong.
 func must(frame []byte, err error) []byte {
