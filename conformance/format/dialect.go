@@ -9,28 +9,50 @@ import (
 	"github.com/moov-io/iso8583"
 	"github.com/moov-io/iso8583/encoding"
 	"github.com/moov-io/iso8583/field"
-	"github.com/moov-io/iso8583/padding"
 	"github.com/moov-io/iso8583/prefix"
+	"golang.org/x/text/encoding/charmap"
 )
 
-// dialect is how one wire format writes the parts of a message.
+// dialect is how one wire format writes the parts of a message. The names are those that the
+// switch gives to its own dialects; what they mean is written here a second time.
 type dialect struct {
 	number, text, binary, bitmap encoding.Encoder
 	count                        prefix.Prefixers // length prefixes
-	odd                          byte             // packed digits: 0, 'l' or 'r' for the pad side
+	packed                       bool             // digits two a byte
+	katakana                     bool             // bytes A1 to DF belong to text
 }
 
 func dialects() map[string]dialect {
 	plain := encoding.Binary // text bytes as they are: katakana is beyond moov's ASCII
+	hex := encoding.BytesToASCIIHex
+	ascii := dialect{number: plain, text: plain, binary: plain, bitmap: plain,
+		count: prefix.ASCII}
+	with := func(d dialect, change func(*dialect)) dialect {
+		change(&d)
+		return d
+	}
+	ebcdic := func(e encoding.Encoder) dialect {
+		return with(ascii, func(d *dialect) {
+			d.number, d.text, d.count = e, e, prefix.EBCDIC
+		})
+	}
+	packed := func(p packing, count prefix.Prefixers) dialect {
+		return with(ascii, func(d *dialect) { d.number, d.count, d.packed = p, count, true })
+	}
+	left, right, rightF := packing{}, packing{right: true}, packing{right: true, pad: 0xf}
 	return map[string]dialect{
-		"ascii-binary": {plain, plain, plain, plain, prefix.ASCII, 0},
-		"ascii-hex": {plain, plain, encoding.BytesToASCIIHex, encoding.BytesToASCIIHex,
-			prefix.ASCII, 0},
-		"ebcdic":           {encoding.EBCDIC, encoding.EBCDIC, plain, plain, prefix.EBCDIC, 0},
-		"bcd-left":         {encoding.BCD, plain, plain, plain, prefix.BCD, 'l'},
-		"bcd-right":        {encoding.LBCD, plain, plain, plain, prefix.BCD, 'r'},
-		"bcd-left-binary":  {encoding.BCD, plain, plain, plain, prefix.Binary, 'l'},
-		"bcd-right-binary": {encoding.LBCD, plain, plain, plain, prefix.Binary, 'r'},
+		"ascii-binary":     ascii,
+		"ascii-katakana":   with(ascii, func(d *dialect) { d.katakana = true }),
+		"ascii-hex":        with(ascii, func(d *dialect) { d.bitmap, d.binary = hex, hex }),
+		"ascii-hex-bitmap": with(ascii, func(d *dialect) { d.bitmap = hex }),
+		"ebcdic":           ebcdic(codePage{charmap.CodePage037}),
+		"ebcdic-500":       ebcdic(encoding.EBCDIC),
+		"ebcdic-1047":      ebcdic(codePage{charmap.CodePage1047}),
+		"bcd-left":         packed(left, prefix.BCD),
+		"bcd-right":        packed(right, prefix.BCD),
+		"bcd-right-f":      packed(rightF, prefix.BCD),
+		"bcd-left-binary":  packed(left, prefix.Binary),
+		"bcd-right-binary": packed(right, prefix.Binary),
 	}
 }
 
@@ -51,7 +73,7 @@ func Named(name string) (*Format, error) {
 		return nil, fmt.Errorf("no dialect %q; choose one of %s", name,
 			strings.Join(Names(), ", "))
 	}
-	f := &Format{name: name, forms: forms()}
+	f := &Format{name: name, forms: forms(), katakana: d.katakana}
 	f.spec = &iso8583.MessageSpec{Name: name, Fields: map[int]field.Field{
 		0: field.NewString(&field.Spec{Length: 4, Enc: d.number, Pref: d.count.Fixed}),
 		1: field.NewBitmap(&field.Spec{Length: 8, Enc: d.bitmap, Pref: prefix.Binary.Fixed}),
@@ -67,22 +89,18 @@ func (d dialect) field(n int, fm form) field.Field {
 		Length:      fm.length,
 		Description: fmt.Sprintf("element %d", n),
 		Pref:        d.prefix(fm.prefix),
+		Enc:         d.text,
 	}
 	switch fm.class {
 	case binary:
 		s.Enc = d.binary
 		return field.NewBinary(s)
-	case digits:
+	case digits, track:
 		s.Enc = d.number
 	case signed:
-		s.Enc = d.text
-		if d.odd != 0 {
+		if d.packed {
 			s.Packer, s.Unpacker = field.PackerFunc(packSigned), field.UnpackerFunc(unpackSigned)
 		}
-	case track:
-		s.Enc = d.text
-	default:
-		s.Enc = d.text
 	}
 	return field.NewString(s)
 }
@@ -91,7 +109,7 @@ func (d dialect) prefix(width int) prefix.Prefixer {
 	switch {
 	case width == 0:
 		return d.count.Fixed
-	case d.odd != 0 && d.count == prefix.Binary:
+	case d.count == prefix.Binary:
 		// Binary counts take one byte for two digits and two bytes for three.
 		return []prefix.Prefixer{2: d.count.L, 3: d.count.LL}[width]
 	case width == 2:
@@ -120,7 +138,7 @@ func unpackSigned(wire []byte, s *field.Spec) ([]byte, int, error) {
 // raw is a field whose packed form is given by hand, for messages that are wrong on purpose.
 func raw(wire string) field.Field {
 	f := field.NewBinary(&field.Spec{
-		Length: len(wire), Enc: encoding.Binary, Pref: prefix.Binary.Fixed, Pad: padding.None,
+		Length: len(wire), Enc: encoding.Binary, Pref: prefix.Binary.Fixed,
 	})
 	f.SetValue([]byte(wire))
 	return f

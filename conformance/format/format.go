@@ -1,7 +1,7 @@
 // Package format reads and writes 1993 messages with moov's codec.
 //
 // It's the simulators' own codec: their own copy of the table, moov's packing, and on top of it
-// the strictness moov leaves out (character classes, trailing bytes, 1 way to write a message).
+// the strictness moov leaves out (character classes, trailing bytes, one way to write a message).
 package format
 
 import (
@@ -16,9 +16,10 @@ import (
 
 // Format is one dialect of the 1993 edition. It's immutable and safe for concurrent use.
 type Format struct {
-	name  string
-	spec  *iso8583.MessageSpec
-	forms map[int]form
+	name     string
+	spec     *iso8583.MessageSpec
+	forms    map[int]form
+	katakana bool
 }
 
 // Fault is a message that can't be read. It names the element and never quotes the message,
@@ -56,6 +57,9 @@ func (f *Format) Fixed(n int) int {
 
 // IsBinary reports whether element n holds bytes instead of characters.
 func (f *Format) IsBinary(n int) bool { return f.forms[n].class == binary }
+
+// Katakana reports whether text may hold half-width katakana.
+func (f *Format) Katakana() bool { return f.katakana }
 
 // Pad fills a value to the length of a fixed element: zeros before digits, spaces after text.
 func (f *Format) Pad(n int, v string) string {
@@ -102,7 +106,7 @@ func (f *Format) Unpack(wire []byte) (*Message, error) {
 		return nil, fault(err)
 	}
 	mti, err := in.GetMTI()
-	if err != nil || len(mti) != 4 || !digits.holds(mti) {
+	if err != nil || len(mti) != 4 || !digits.holds(mti, false) {
 		return nil, &Fault{0, "it must be four digits"}
 	}
 	m := New(mti)
@@ -114,7 +118,7 @@ func (f *Format) Unpack(wire []byte) (*Message, error) {
 		if err != nil {
 			return nil, &Fault{n, "it has no value"}
 		}
-		if !f.forms[n].class.holds(string(v)) {
+		if !f.forms[n].class.holds(string(v), f.katakana) {
 			return nil, &Fault{n, "a character is outside its class"}
 		}
 		m.elements[n] = string(v)

@@ -15,8 +15,8 @@ func sale() *Message {
 		Set(2, "3528000000000007").Set(3, "000000").Set(4, "000000012345").Set(11, "000042").
 		Set(12, "260301101112").Set(22, "510101511344").Set(24, "200").Set(26, "5411").
 		Set(32, "12345678901").Set(37, "600000000042").Set(41, "T0000001").
-		Set(42, "SHOP00000000001").Set(43, "\xb1\xb5\xd4\xcf").Set(48, "000100210").
-		Set(49, "392").Set(52, "\x00\x01\x02\x03\xfc\xfd\xfe\xff").
+		Set(42, "SHOP00000000001").Set(43, "AOYAMA\\1-1").Set(48, "000100210").
+		Set(35, "3528000000000007=2912101").Set(49, "392").Set(52, "\x00\x01\x02\x03\xfc\xfd\xfe\xff").
 		Set(97, "C0000000000000500")
 }
 
@@ -57,6 +57,7 @@ func TestWireBytes(t *testing.T) {
 		"ebcdic":       "f1f8f0f4" + "0020010000000000" + "f0f0f0f0f0f1" + "f8f0f1",
 		"bcd-left":     "1804" + "0020010000000000" + "000001" + "0801",
 		"bcd-right":    "1804" + "0020010000000000" + "000001" + "8010",
+		"bcd-right-f":  "1804" + "0020010000000000" + "000001" + "801f",
 	} {
 		f, err := Named(name)
 		if err != nil {
@@ -81,6 +82,7 @@ func TestUnpackIsStrict(t *testing.T) {
 		"cut off":         {New("1804").SetWire(11, "00"), 11},
 		"sign missing":    {sale().Set(97, "00000000000000500"), 97},
 		"control byte":    {sale().Set(43, "a\x01b"), 43},
+		"katakana":        {sale().Set(43, "\xb1\xb5\xd4\xcf"), 43},
 		"letters in MTI":  {New("12x0"), 0},
 	} {
 		wire, err := f.Pack(c.m)
@@ -92,6 +94,20 @@ func TestUnpackIsStrict(t *testing.T) {
 		if !ok || fault.Element != c.element {
 			t.Errorf("%s: %v, want element %d", name, err, c.element)
 		}
+	}
+}
+
+func TestKatakanaWhereTheDialectHasIt(t *testing.T) {
+	f, err := Named("ascii-katakana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire, err := f.Pack(sale().Set(43, "\xb1\xb5\xd4\xcf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := f.Unpack(wire); err != nil || m.Get(43) != "\xb1\xb5\xd4\xcf" {
+		t.Error(m, err)
 	}
 }
 

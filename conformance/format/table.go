@@ -7,7 +7,7 @@ const (
 	digits       class = iota + 1 // n
 	alphanumeric                  // an
 	padded                        // anp: an and the space
-	text                          // ans, ns: any printable character, katakana included
+	text                          // ans, ns: any printable character
 	binary                        // b
 	track                         // z
 	signed                        // x+n: C or D, then digits
@@ -71,8 +71,11 @@ func fixedDigits() map[int][]int {
 }
 
 // holds reports whether every character of v belongs to the class.
-func (c class) holds(v string) bool {
+func (c class) holds(v string, katakana bool) bool {
 	for i := 0; i < len(v); i++ {
+		if kana := v[i] >= 0xa1 && v[i] <= 0xdf; kana && katakana && c == text {
+			continue
+		}
 		if !c.allows(v[i], i) {
 			return false
 		}
@@ -89,7 +92,7 @@ func (c class) allows(ch byte, at int) bool {
 		letter := ch >= 'A' && ch <= 'Z' || ch >= 'a' && ch <= 'z'
 		return digit || letter || ch == ' ' && c == padded
 	case text:
-		return ch >= 0x20 && ch <= 0x7e || ch >= 0xa1 && ch <= 0xdf
+		return ch >= 0x20 && ch <= 0x7e
 	case track:
 		return digit || ch == '=' || ch == 'D'
 	case signed:

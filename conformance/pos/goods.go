@@ -16,15 +16,21 @@ type Shop struct {
 	Typical  int    `yaml:"typical"`  // yen of an ordinary purchase
 }
 
-// defaultShops are branches of a chain: two supermarkets, a pharmacy, a hotel, a kiosk.
-func defaultShops() []Shop {
-	return []Shop{
+// defaultShops are branches of a chain: two supermarkets, a pharmacy, a hotel, a kiosk. Where the
+// dialect has half-width katakana, some of them write their names in it.
+func defaultShops(katakana bool) []Shop {
+	shops := []Shop{
 		{"AOYAMA-00000001", "AOYAMA HONTEN\\1-1 MINAMI\\TOKYO\\107-0062  13 JPN", "5411", 3200},
-		{"AOYAMA-00000002", "\xbc\xcc\xde\xd4\xc3\xdd\\\xbc\xcc\xde\xd4\xb8\\TOKYO\\", "5411", 2400},
-		{"AOYAMA-00000003", "\xb8\xbd\xd8\xb4\xb7\xcf\xb4\\\\YOKOHAMA\\", "5912", 1480},
+		{"AOYAMA-00000002", "AOYAMA SHIBUYA\\3-3\\TOKYO\\150-0002  13 JPN", "5411", 2400},
+		{"AOYAMA-00000003", "AOYAMA PHARMACY\\4-4\\YOKOHAMA\\220-0011  14 JPN", "5912", 1480},
 		{"AOYAMA-00000004", "HOTEL AOYAMA\\2-2\\KYOTO\\600-8216  26 JPN", "7011", 18000},
-		{"AOYAMA-00000005", "\xb4\xb7\xc5\xb6 KIOSK\\\\OSAKA\\530-0001  27 JPN", "5499", 420},
+		{"AOYAMA-00000005", "EKINAKA KIOSK\\5-5\\OSAKA\\530-0001  27 JPN", "5499", 420},
 	}
+	if katakana {
+		shops[1].Name = "\xbc\xcc\xde\xd4\xc3\xdd\\\xbc\xcc\xde\xd4\xb8\\TOKYO\\"
+		shops[4].Name = "\xb4\xb7\xc5\xb6 KIOSK\\\\OSAKA\\530-0001  27 JPN"
+	}
+	return shops
 }
 
 // Card is one test card.

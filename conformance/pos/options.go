@@ -97,9 +97,6 @@ func (o *Options) complete() error {
 	if len(o.Cards) == 0 {
 		o.Cards = []Range{{Prefix: "352812"}, {Prefix: "453912"}, {Prefix: "521234"}}
 	}
-	if len(o.Shops) == 0 {
-		o.Shops = defaultShops()
-	}
 	if o.DialFunc == nil {
 		dialer := net.Dialer{Timeout: 5 * time.Second}
 		o.DialFunc = func(ctx context.Context, address string) (net.Conn, error) {

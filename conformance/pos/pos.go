@@ -70,6 +70,9 @@ func Start(ctx context.Context, o Options) (*POS, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(o.Shops) == 0 {
+		o.Shops = defaultShops(f.Katakana())
+	}
 	origin := o.origin()
 	p := &POS{
 		options: o,

@@ -69,7 +69,7 @@ func counted(t *testing.T, p *POS, i *issuer.Issuer) *count.Report {
 func purchase(amount int64) Purchase {
 	return Purchase{
 		Kind: ledger.Sale, Card: Card{WithCheckDigit("352812000000001"), "2912"},
-		Shop: defaultShops()[0], Amount: amount,
+		Shop: defaultShops(false)[0], Amount: amount,
 	}
 }
 

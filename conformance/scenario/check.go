@@ -46,17 +46,3 @@ func (s *Scenario) check() []error {
 	}
 	return faults
 }
-
-// roles lists which doors of the target a scenario needs.
-func (s *Scenario) roles() (merchants, issuers []string) {
-	for i := range s.Steps {
-		step := &s.Steps[i]
-		switch {
-		case step.verb == "connect" && step.role == "merchant":
-			merchants = append(merchants, step.to)
-		case step.verb == "connect":
-			issuers = append(issuers, step.to)
-		}
-	}
-	return merchants, issuers
-}

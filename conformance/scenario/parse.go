@@ -155,6 +155,10 @@ func (p *parser) step(line string) {
 		p.fail("%q stands before the first \"scenario:\"", words[0])
 		return
 	}
+	if line == "needs katakana" {
+		p.scenarios[len(p.scenarios)-1].katakana = true
+		return
+	}
 	s := Step{Line: p.line, Text: line, verb: words[0]}
 	if err := s.read(words[1:]); err != nil {
 		p.fail("%s: %w", words[0], err)
@@ -178,7 +182,7 @@ func (s *Step) read(words []string) error {
 	switch s.verb {
 	case "connect":
 		return s.connect(words)
-	case "send", "expect", "answer":
+	case "send", "expect", "answer", "allow":
 		if len(words) == 0 {
 			return errors.New("say which message: an MTI, or an action code for answer")
 		}

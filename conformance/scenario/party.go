@@ -25,7 +25,9 @@ type party struct {
 	manual  bool
 	format  *format.Format
 	station *station // of an issuer
-	last    arrival  // what was expected last
+	numbers *numbers
+	last    arrival         // what was expected last
+	allowed map[string]bool // what may be left over
 
 	mu     sync.Mutex
 	conn   *wire.Conn // of a merchant, or the last an issuer was spoken to on
@@ -35,13 +37,21 @@ type party struct {
 	wake   chan struct{} // closed whenever something happens
 }
 
-func newParty(name, role string, f *format.Format) *party {
-	return &party{name: name, role: role, format: f, wake: make(chan struct{})}
+func newParty(name, role string, f *format.Format, n *numbers) *party {
+	return &party{name: name, role: role, format: f, numbers: n, wake: make(chan struct{}),
+		allowed: make(map[string]bool)}
 }
 
 // arrive takes a message in. Network management is answered by itself unless the scenario
-// said manual: a host tests its lines whenever it likes.
+// said manual: a host tests its lines whenever it likes. What is still about an earlier scenario is
+// answered too and not shown to this one.
 func (p *party) arrive(c *wire.Conn, a arrival) {
+	if a.fault == nil && p.numbers.past(a.message) {
+		if a.message.IsRequest() {
+			_ = c.Send(automatic(a.message)) // its scenario is over
+		}
+		return
+	}
 	if a.fault == nil && !p.manual && a.message.IsRequest() && a.message.MTI[1] == '8' {
 		_ = c.Send(automatic(a.message)) // a dead line shows in the next step
 		return

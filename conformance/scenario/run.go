@@ -40,6 +40,7 @@ func (s *Session) play(ctx context.Context, sc *Scenario) Result {
 		result.Outcome, result.Reasons = Skipped, []string{reason}
 		return result
 	}
+	s.numbers.before.Store(s.numbers.rrn)
 	defer r.end()
 	for i := range sc.Steps {
 		if err := r.step(ctx, &sc.Steps[i]); err != nil {
@@ -67,15 +68,22 @@ func (r *run) fail(result *Result, s *Step, err error) {
 }
 
 func (s *Session) missing(sc *Scenario) string {
-	merchants, issuers := sc.roles()
-	for _, name := range merchants {
-		if _, ok := choose(s.target.Merchants, name, ""); !ok {
-			return "the target has no merchant's door " + name
+	for i := range sc.Steps {
+		step := &sc.Steps[i]
+		if step.verb != "connect" {
+			continue
 		}
-	}
-	for _, name := range issuers {
-		if _, ok := choose(s.target.Issuers, name, ""); !ok {
-			return "the target has no issuer's door " + name
+		doors := s.target.Merchants
+		if step.role == "issuer" {
+			doors = s.target.Issuers
+		}
+		name, ok := choose(doors, step.to, step.party)
+		if !ok {
+			return "the target has no " + step.role + "'s door " + name
+		}
+		f, err := format.Named(doors[name].Dialect)
+		if sc.katakana && err == nil && !f.Katakana() {
+			return "the dialect " + f.Name() + " has no katakana"
 		}
 	}
 	return ""
@@ -85,6 +93,9 @@ func (r *run) leftovers() error {
 	var f failure
 	for _, p := range r.parties {
 		for _, a := range p.left() {
+			if a.fault == nil && p.allowed[a.message.MTI] {
+				continue
+			}
 			if a.fault != nil {
 				f = append(f, fmt.Sprintf("%s got an unreadable message: %v", p.name, a.fault))
 			} else {
@@ -143,6 +154,9 @@ func (r *run) step(ctx context.Context, s *Step) error {
 		return r.expect(ctx, s, p)
 	case "bytes", "frame":
 		return r.bytes(s, p)
+	case "allow":
+		p.allowed[s.mti] = true
+		return nil
 	}
 	return r.hangUp(s, p)
 }
@@ -160,7 +174,7 @@ func (r *run) connect(ctx context.Context, s *Step) error {
 	if err != nil {
 		return err
 	}
-	p := newParty(s.party, s.role, f)
+	p := newParty(s.party, s.role, f, r.session.numbers)
 	p.manual = s.manual
 	if s.role == "issuer" {
 		p.station = r.session.stations[name]

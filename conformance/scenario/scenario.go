@@ -28,6 +28,8 @@
 //	  38  *M
 //	  52  *A
 //
+// A scenario that begins with "needs katakana" is skipped where a door's dialect doesn't have it.
+//
 // Steps, one a line; what is indented belongs to the step above:
 //
 //	connect PARTY as merchant|issuer [NAME] [manual]   manual: answers no 1804 by itself
@@ -37,9 +39,11 @@
 //	expect PARTY MTI [within 2s] [as NAME]
 //	expect PARTY nothing for 300ms
 //	expect PARTY closed [within 2s]
-//	answer PARTY ACTION [to NAME] [as NAME]            answers what was expected last
+//	answer PARTY ACTION [to NAME] [as NAME]            answers what was expected last; an
+//	                                                   approval gets an approval code
 //	bytes PARTY HEX                                    one message of these bytes
 //	frame PARTY HEX                                    these bytes without any length
+//	allow PARTY MTI                                    may be left over at the end
 //	wait 300ms
 //	close PARTY, cut PARTY                             in order, or with a reset
 //
@@ -65,6 +69,7 @@ type Scenario struct {
 	Line  int
 	Steps []Step
 
+	katakana  bool // only for links that carry it
 	templates map[string]template
 }
 

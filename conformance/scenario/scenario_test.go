@@ -78,7 +78,7 @@ func startRelay(t *testing.T, bank string, spoil func(*format.Message)) *relay {
 }
 
 func (r *relay) open(nc net.Conn, received func(*wire.Conn, *format.Message)) *wire.Conn {
-	f, _ := format.Named("ascii-binary")
+	f, _ := format.Named("ascii-katakana")
 	c, err := wire.Open(nc, wire.Options{Format: f, Received: received})
 	if err != nil {
 		r.t.Error(err)
@@ -116,6 +116,7 @@ func through(t *testing.T, text string, spoil func(*format.Message)) *Report {
 	}
 	target := Target{
 		Name:      "relay",
+		Dialect:   "ascii-katakana",
 		Patience:  500 * time.Millisecond,
 		Merchants: map[string]Door{"shop": {Dial: "later"}},
 		Issuers:   map[string]Door{"bank": {Listen: "127.0.0.1:0"}},
@@ -212,7 +213,7 @@ expect shop 1210 within 100ms
 			func(m *format.Message) { m.Set(37, "X           ") }, "must be echoed"},
 		"echo dropped": {sale + "  37 *E\n",
 			func(m *format.Message) { m.Remove(37) }, "must be echoed, but is absent"},
-		"missing":    {sale + "  38 *M\n", nil, "mandatory, but absent"},
+		"missing":    {sale + "  44 *M\n", nil, "mandatory, but absent"},
 		"unwanted":   {sale + "  39 *A\n", nil, "must be absent"},
 		"other MTI":  {sale, func(m *format.Message) { m.As("1230") }, "a 1230 came"},
 		"no pattern": {sale + "  4 between 1-9\n", nil, "element 4: is"},

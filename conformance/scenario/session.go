@@ -12,7 +12,7 @@ import (
 type Session struct {
 	target   Target
 	stations map[string]*station
-	numbers  numbers
+	numbers  *numbers
 	zone     *time.Location
 }
 
@@ -26,11 +26,11 @@ func Open(ctx context.Context, target Target) (*Session, error) {
 	s := &Session{
 		target:   target,
 		stations: make(map[string]*station),
-		numbers:  numbers{stan: now / 1e3 % 1000000, prefix: prefix},
+		numbers:  &numbers{stan: now / 1e3 % 1000000, prefix: prefix},
 		zone:     time.FixedZone("JST", 9*3600),
 	}
 	for name, door := range target.Issuers {
-		st, err := target.station(ctx, door)
+		st, err := s.target.station(ctx, door)
 		if err != nil {
 			s.Close()
 			return nil, fmt.Errorf("issuer %s: %w", name, err)

@@ -90,7 +90,7 @@ func (s *station) received(c *wire.Conn, a arrival) {
 	case player != nil:
 		player.arrive(c, a)
 	case a.fault == nil && a.message.IsRequest():
-		_ = c.Send(automatic(a.message)) // nobody is playing: a dead line is nobody's failure
+		_ = c.Send(automatic(a.message)) // nobody plays: a dead line is nobody's failure
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"cardswitch/conformance/format"
 	"cardswitch/conformance/match"
@@ -48,6 +49,9 @@ func (r *run) answer(s *Step, p *party) error {
 		return fmt.Errorf("%s has expected nothing that could be answered", p.name)
 	}
 	m := format.Answer(question.message, s.mti)
+	if question.message.MTI[2] == '0' && strings.HasPrefix(s.mti, "0") {
+		m.Set(38, "A"+question.message.Get(11)[1:]) // an approval has its code
+	}
 	if err := r.apply(m, p.format, s.fields); err != nil {
 		return err
 	}

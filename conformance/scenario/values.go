@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cardswitch/conformance/format"
@@ -16,6 +17,15 @@ import (
 type numbers struct {
 	stan, rrn uint64
 	prefix    string
+	before    atomic.Uint64 // reference numbers up to here belong to earlier scenarios
+}
+
+// past reports whether a message is about an earlier scenario: an advice that the host still
+// owed when that one ended, for example.
+func (n *numbers) past(m *format.Message) bool {
+	digits, ours := strings.CutPrefix(m.Get(37), n.prefix)
+	rrn, err := strconv.ParseUint(digits, 10, 64)
+	return ours && err == nil && rrn <= n.before.Load()
 }
 
 func (n *numbers) nextSTAN() string {
