@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -69,6 +70,7 @@ func printCrash(command *cobra.Command, r chaos.Report) error {
 			"%d malformed", r.Changed, r.Mismatched, r.Unknown, r.Collisions, r.Malformed))
 		t.row("unfinished", fmt.Sprintf("%d unanswered, %d owed, %d on the work list",
 			r.Unanswered, r.Owed, r.Shelved))
+		t.row("journal", cmp.Or(r.Journal, "whole"))
 		for _, example := range r.Examples {
 			t.row("", example)
 		}

@@ -108,6 +108,9 @@ func Run(ctx context.Context, config Config) (Report, error) {
 		return Report{}, err
 	}
 	r.verify(&report)
+	if err := r.stage.VerifyJournal(ctx); err != nil {
+		report.Journal = err.Error()
+	}
 	return report, child.Stop(startTime)
 }
 

@@ -17,8 +17,14 @@ import (
 
 // TestMain is also the switch that dies: the test's own program, started as `start --config file`.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "start" {
+	switch {
+	case len(os.Args) > 2 && os.Args[1] == "start":
 		runRelay(os.Args[3])
+	case len(os.Args) > 2 && os.Args[1] == "journal":
+		if os.Getenv(faultEnv) == "journal" {
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -159,6 +165,7 @@ func TestEveryKindOfFaultIsFound(t *testing.T) {
 	for fault, count := range map[string]func(Report) int{
 		"lose":    func(r Report) int { return r.Lost },
 		"double":  func(r Report) int { return r.Double },
+		"journal": func(r Report) int { return len(r.Journal) },
 		"decline": func(r Report) int { return min(r.Unexplained, r.Changed) },
 	} {
 		t.Run(fault, func(t *testing.T) {

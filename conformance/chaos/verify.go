@@ -39,15 +39,16 @@ type Report struct {
 	Collisions  int      `json:"collisions"` // one question to a bank about two sales
 	Malformed   int      `json:"malformed"`
 	Unanswered  int      `json:"unanswered"`
-	Owed        int      `json:"owed"`    // still to be delivered when time was up
-	Shelved     int      `json:"shelved"` // on the work list
+	Owed        int      `json:"owed"`              // still to be delivered when time was up
+	Shelved     int      `json:"shelved"`           // on the work list
+	Journal     string   `json:"journal,omitempty"` // what is wrong with it; empty: it is whole
 	Examples    []string `json:"examples,omitempty"`
 }
 
 // Clean says whether no transaction was lost, doubled or left unexplained.
 func (r Report) Clean() bool {
 	return r.Lost+r.Double+r.Unexplained+r.Changed+r.Mismatched+r.Unknown+r.Collisions+
-		r.Malformed+r.Unanswered+r.Owed+r.Shelved == 0
+		r.Malformed+r.Unanswered+r.Owed+r.Shelved == 0 && r.Journal == ""
 }
 
 // wrong notes one finding with its reference number, which is no card data.

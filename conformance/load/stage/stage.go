@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"text/template"
@@ -97,6 +98,16 @@ func (s *Stage) File(name string) string { return filepath.Join(s.Dir, name) }
 func (s *Stage) Start(ctx context.Context, flags ...string) (*process.Child, error) {
 	args := append([]string{"start", "--config", s.File("cardswitch.yaml")}, flags...)
 	return process.Start(ctx, "the switch", s.Program, args...)
+}
+
+// VerifyJournal asks the running switch to prove its journal whole, by the operators' own command.
+func (s *Stage) VerifyJournal(ctx context.Context) error {
+	command := exec.CommandContext(ctx, s.Program, "journal", "verify",
+		"--config", s.File("cardswitch.yaml"))
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("journal verify: %w: %s", err, strings.TrimSpace(string(output)))
+	}
+	return nil
 }
 
 var configuration = template.Must(template.New("").Funcs(template.FuncMap{
