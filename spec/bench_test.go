@@ -70,3 +70,41 @@ func BenchmarkTranslate(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSafe is what the journal asks of a request: its image without what may not be kept.
+func BenchmarkSafe(b *testing.B) {
+	for _, name := range []string{"ascii-binary", "bcd-left", "ebcdic"} {
+		b.Run(name, func(b *testing.B) {
+			d, raw := financial(b, name)
+			var m spec.Message
+			d.Index(&m, raw)
+			out := make([]byte, 0, 1024)
+			b.ReportAllocs()
+			for b.Loop() {
+				out = m.AppendSafe(out[:0])
+			}
+		})
+	}
+}
+
+// BenchmarkDelta is what the journal asks of an answer: what it changes in the request.
+func BenchmarkDelta(b *testing.B) {
+	d, raw := financial(b, "ascii-binary")
+	var request, answer spec.Message
+	d.Index(&request, raw)
+	var e spec.Edit
+	e.SetMTI(0x1210)
+	e.KeepOnly(spec.Elements(2, 3, 4, 7, 11, 12, 32, 37, 41, 42, 49))
+	e.Set(38, []byte("123456"))
+	e.SetNumber(39, 0)
+	out, fault := d.Append(nil, &request, &e)
+	if !fault.OK() {
+		b.Fatal(fault)
+	}
+	d.Index(&answer, out)
+	delta := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		delta = spec.AppendDelta(delta[:0], &request, &answer)
+	}
+}

@@ -71,13 +71,16 @@ func (c *compiler) compile() {
 		}
 		d.elements[n] = c.layout(n, f, class)
 		d.known.Set(n)
-		if l := &d.elements[n]; l.form == formText && l.text.ascii {
-			d.plain.Set(n)
-		}
 	}
 	for n := range c.Spec.Fields {
 		if n < 0 || n > 128 {
 			c.refuse(n, "a message has the elements 2 to 128")
+		}
+	}
+	d.zero = d.mainText().zero
+	for n := d.known.Next(0); n != 0; n = d.known.Next(n) {
+		if l := &d.elements[n]; l.form == formText && l.text.zero == d.zero {
+			d.plain.Set(n)
 		}
 	}
 	c.edition()

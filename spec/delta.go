@@ -38,9 +38,14 @@ func AppendDelta(dst []byte, base, m *Message) []byte {
 	if used&7 != 0 {
 		dst = append(dst, bits<<(8-used&7))
 	}
+	var found search
+	card := &found
+	if !found.prepare(&pan) {
+		card = nil
+	}
 	other := m.sound.AndNot(same)
 	for n := other.Next(0); n != 0; n = other.Next(n) {
-		dst = m.appendBlanked(append(dst, byte(n)), n, &pan)
+		dst = m.appendBlanked(append(dst, byte(n)), n, card)
 	}
 	return dst
 }
@@ -56,14 +61,14 @@ func equal(base, m *Message, n int) bool {
 }
 
 // appendBlanked appends element n as it may be kept.
-func (m *Message) appendBlanked(dst []byte, n int, pan *PAN) []byte {
+func (m *Message) appendBlanked(dst []byte, n int, card *search) []byte {
 	l, begin := &m.dialect.elements[n], len(dst)
 	dst = append(dst, m.wireOf(n)...)
 	if sensitive.Has(n) {
 		l.blank(dst[begin:], blankingOf(n), nil)
 	}
-	if pan.n >= shortestPAN {
-		l.blank(dst[begin:], blankPAN, pan)
+	if card != nil {
+		l.blank(dst[begin:], blankPAN, card)
 	}
 	return dst
 }

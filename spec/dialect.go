@@ -9,7 +9,8 @@ type Dialect struct {
 	mti         layout
 	bitmap      layout
 	known       Bitmap
-	plain       Bitmap // elements in ASCII, so that their text is on the wire as it is
+	plain       Bitmap // elements of text in which '0' is zero
+	zero        byte
 	name        string
 	source      []byte
 	fingerprint [8]byte

@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 )
@@ -45,15 +44,16 @@ func (m *Message) blank(image []byte, pan PAN) {
 		wire := image[m.offsets[n]:m.offsets[m.wire.Next(n)]]
 		d.elements[n].blank(wire, blankingOf(n), nil)
 	}
-	if pan.n < shortestPAN {
+	var card search
+	if !card.prepare(&pan) {
 		return
 	}
 	elsewhere := m.sound.AndNot(d.plain)
-	if digits := pan.plain(); bytes.Contains(image, digits[:pan.n]) {
+	if card.text.find(image, 0, d.zero) >= 0 {
 		elsewhere = m.sound
 	}
 	for n := elsewhere.Next(0); n != 0; n = elsewhere.Next(n) {
-		d.elements[n].blank(image[m.offsets[n]:m.offsets[m.wire.Next(n)]], blankPAN, &pan)
+		d.elements[n].blank(image[m.offsets[n]:m.offsets[m.wire.Next(n)]], blankPAN, &card)
 	}
 }
 
@@ -62,9 +62,6 @@ var sensitive = neverKept.With(2, 34, 48, 55)
 
 // neverKept are the elements that no journal may hold, not even encrypted: the tracks and the PIN.
 var neverKept = Elements(35, 36, 45, 52)
-
-// shortestPAN is the number of digits from which an occurrence of them is no coincidence.
-const shortestPAN = 10
 
 // errNoPlace is that of a card number that does not fit the image it is given for.
 var errNoPlace = errors.New("the message has no element 2 or 34 of the card number's length")
