@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/moov-io/iso8583"
@@ -23,6 +24,14 @@ func seeds(f *testing.F) (list []wireFormat) {
 		}
 		f.Add(byte(i), raw)
 		f.Add(byte(i), append(raw, 0))
+		whole := content{"1200", map[int][]byte{}}
+		for n := range d.def.Spec.Fields {
+			if n > 1 {
+				whole.values[n] = d.value(rand.New(rand.NewPCG(uint64(n), 3)), n)
+			}
+		}
+		_, raw = d.pack(f, whole)
+		f.Add(byte(i), raw)
 		list = append(list, d)
 	}
 	return list
