@@ -2,8 +2,10 @@ package store
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // FS is a disk; simulations bring their own.
@@ -18,4 +20,16 @@ func Crashed(disk FS, seed uint64) FS {
 	rng := rand.New(rand.NewPCG(seed, seed))
 	return disk.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{
 		UnsyncedDataPercent: rng.IntN(101), RNG: rng})
+}
+
+// Failing gives a disk on which every write fails once broken has been called.
+func Failing(disk FS) (failing FS, broken func()) {
+	var fails atomic.Bool
+	failing = errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if fails.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			return errorfs.ErrInjected
+		}
+		return nil
+	}))
+	return failing, func() { fails.Store(true) }
 }

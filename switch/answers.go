@@ -37,7 +37,7 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 		return // can't be: it was indexed when it came
 	}
 	in := txn.Answer{Action: a.msg.ActionCode(), Closed: r.State == txn.Closed,
-		Cancelled: r.State == txn.Cancelled, Reachable: from.link.Best() != nil}
+		Cancelled: r.State == txn.Cancelled, Reachable: len(from.link.Links()) > 0}
 	if !in.Closed {
 		if a.fault.OK() {
 			a.fault = c.rules.Check(a.msg)
@@ -54,7 +54,7 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 	case txn.Relay:
 		s.relay(now, l, c, from, r, a, d)
 	default:
-		s.close(now, from, c, r, d, a)
+		s.conclude(now, from, c, r, d, a)
 	}
 }
 
@@ -74,7 +74,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	if !fault.OK() {
 		s.pending.out = s.pending.out[:at]
 		a.fault = fault
-		s.close(now, from, c, r, authorization.Answer(txn.Answer{Action: int(d.Action),
+		s.conclude(now, from, c, r, authorization.Answer(txn.Answer{Action: int(d.Action),
 			Cancelled: r.State == txn.Cancelled}), a)
 		return
 	}
@@ -87,10 +87,10 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	c.rows.Drop(r)
 }
 
-// close ends a forwarded request with an answer of the switch's own and owes the reversal that the
+// conclude ends a forwarded request with an answer of the switch's own and owes the reversal that the
 // decision says. The row stays as the mark by which a late answer is known. a is the answer that
 // led to it, nil if there was none. askedAs must hold the request.
-func (s *Switch) close(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival) {
+func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival) {
 	rec := s.closing(now, r, d)
 	if a != nil && a.refused == txn.None {
 		s.addMessage(rec, journal.Answer, 0, c, a.msg, &s.askedAs, journal.Request)
@@ -220,7 +220,7 @@ func (s *Switch) overdue(now int64, c *center, r *txn.Row, why txn.Reason) {
 	if !from.dialect.Index(&s.askedAs, r.Raw).OK() {
 		return // can't be: it was indexed when it came
 	}
-	s.close(now, from, c, r, authorization.Deadline(why, r.State == txn.Cancelled), nil)
+	s.conclude(now, from, c, r, authorization.Deadline(why, r.State == txn.Cancelled), nil)
 	c.metrics.timeouts.Inc()
 }
 

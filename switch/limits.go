@@ -38,6 +38,6 @@ const (
 	// drainWait is how long a stop waits for what is in flight.
 	drainWait = 30 * time.Second
 
-	// rowBytes is the room a new row has for its request.
-	rowBytes = 512
+	// failureWait is how long a switch whose disk has failed tries to end in order.
+	failureWait = 3 * time.Second
 )

@@ -74,7 +74,7 @@ func (s *Switch) takeBack(now int64, c *center, tag uint64, frame []byte) {
 	case txn.Forwarded:
 		from := s.centers[r.Source]
 		if from.dialect.Index(&s.askedAs, r.Raw).OK() {
-			s.close(now, from, c, r, authorization.NeverSent(), nil)
+			s.conclude(now, from, c, r, authorization.NeverSent(), nil)
 		}
 	case txn.Delivery:
 		item := c.owed.Item(r.Item)

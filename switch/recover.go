@@ -131,7 +131,7 @@ func (s *Switch) abandon(r *journal.Record) error {
 		row.State = txn.Cancelled // the merchant has reversed it already
 	}
 	d := authorization.Deadline(txn.Restarted, row.State == txn.Cancelled)
-	s.close(s.now(), from, c, row, d, nil)
+	s.conclude(s.now(), from, c, row, d, nil)
 	return nil
 }
 

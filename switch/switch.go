@@ -136,6 +136,7 @@ func (s *Switch) open(config Config) error {
 		return errors.Join(err, opened.Close())
 	}
 	s.install(t)
+	s.deps.Metrics.MustRegister(newLinkMetrics(s.network.Status))
 	return nil
 }
 
@@ -158,13 +159,25 @@ func (s *Switch) Run(ctx context.Context) error {
 		}
 	}
 	stopLinks()
-	if s.fenced.Load() {
-		return err // the disk may hang whoever asks it for more; the process is to end
+	ended := make(chan error, 1)
+	go func() { ended <- s.close() }()
+	if !s.fenced.Load() {
+		return errors.Join(err, <-ended)
 	}
+	// A disk that failed may hang whoever asks it for more; the process is to end all the same.
+	select {
+	case <-ended:
+	case <-time.After(failureWait):
+	}
+	return err
+}
+
+// close joins everything and closes the store.
+func (s *Switch) close() error {
 	s.network.Wait()
 	s.note("stopped")
 	s.finish()
-	return errors.Join(err, s.store.Close())
+	return s.store.Close()
 }
 
 // drain finishes what is in flight and signs off.

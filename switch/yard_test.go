@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"cardswitch/spec"
 	"cardswitch/spec/dialect"
 	"cardswitch/store"
@@ -40,6 +42,7 @@ type yard struct {
 	d      *spec.Dialect
 
 	sw      *cardswitch.Switch
+	metrics *prometheus.Registry
 	stop    context.CancelFunc
 	stopped chan error
 }
@@ -83,8 +86,9 @@ func newYard(t *testing.T, change func(*cardswitch.Config)) *yard {
 // start starts the switch; the issuer's listeners must stand already.
 func (y *yard) start() {
 	y.t.Helper()
+	y.metrics = prometheus.NewRegistry()
 	sw, err := cardswitch.New(y.config, cardswitch.Deps{Disk: y.disk, Listen: y.net.Listen,
-		Dial: y.net.Dial, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		Metrics: y.metrics, Dial: y.net.Dial, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		y.t.Fatal(err)
 	}
