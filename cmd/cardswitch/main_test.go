@@ -1,8 +1,11 @@
 package main
 
 import (
+	"net"
 	"os"
+	"regexp"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -17,10 +20,50 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"ports":   ports,
+			"expand":  expand,
+			"waitfor": waitFor,
+		},
 		Setup: func(env *testscript.Env) error {
 			// Nothing of the machine's own configuration may leak in.
 			env.Setenv("CARDSWITCH_CONFIG", "")
 			return nil
 		},
 	})
+}
+
+// ports NAME... puts addresses that are free into the environment.
+func ports(ts *testscript.TestScript, _ bool, names []string) {
+	for _, name := range names {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		// Closed only at the end of the loop's work, so that no two are the same.
+		defer listener.Close()
+		ts.Setenv(name, listener.Addr().String())
+	}
+}
+
+// expand FILE... replaces $NAME in files by the environment.
+func expand(ts *testscript.TestScript, _ bool, files []string) {
+	for _, file := range files {
+		text := os.Expand(ts.ReadFile(file), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+	}
+}
+
+// waitfor PATTERN COMMAND... runs a command until it succeeds and prints the text.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && matches(args[0], ts.ReadFile("stdout")) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%q never appeared in the output of %v:\n%s", args[0], args[1:], ts.ReadFile("stdout"))
+}
+
+func matches(pattern, text string) bool {
+	return regexp.MustCompile(pattern).MatchString(text)
 }

@@ -18,6 +18,7 @@ func newRootCommand() *cobra.Command {
 		newSAFCommand(),
 		newWorklistCommand(),
 		newStatusCommand(),
+		newReloadCommand(),
 		newSimCommand(),
 		newDemoCommand(),
 		newBenchCommand(),

@@ -64,6 +64,7 @@ func start(command *cobra.Command) (err error) {
 func untilStopped(ctx context.Context, n *node, log *slog.Logger) error {
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
+	asked := false // Ctrl-C also ends ctx, so only signals are counted
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -80,12 +81,13 @@ func untilStopped(ctx context.Context, n *node, log *slog.Logger) error {
 			switch {
 			case s == syscall.SIGHUP:
 				reload(n, log, systemd)
-			case ctx.Err() != nil:
+			case asked:
 				return failed(errors.New("stopped before it was drained"),
 					"what was open is answered and reversed at the next start")
 			default:
 				log.Info("draining", "signal", s.String(), "again", "ends at once")
 				tell(log, systemd.say("STOPPING=1"))
+				asked = true
 				drain()
 			}
 		}
