@@ -118,7 +118,8 @@ func TestCompileRefuses(t *testing.T) {
 		f     field.Field
 		wants string
 	}{
-		{"packer", 11, field.NewString(own), "element 11 (systems trace audit number): it has a packer"},
+		{"packer", 11, field.NewString(own),
+			"element 11 (systems trace audit number): it has a packer"},
 		{"padded and prefixed", 43, field.NewString(padded), "element 43"},
 		{"BER-TLV length", 48, field.NewString(text(99, prefix.BerTLV)), `"BerTLV"`},
 		{"no length", 48, field.NewString(text(999, prefix.None.Fixed)), `"None.Fixed"`},

@@ -53,8 +53,8 @@ func TestMTI(t *testing.T) {
 	}
 }
 
-// TestMTITable counts the messages of the edition: 18 pairs of a request or an advice and its repeat,
-// 18 responses, 11 notifications.
+// TestMTITable counts the messages of the edition: 18 pairs of a request or an advice and its
+// repeat, 18 responses, 11 notifications.
 func TestMTITable(t *testing.T) {
 	count := 0
 	for m := range spec.MTI(0x9999) {

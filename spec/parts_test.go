@@ -71,7 +71,8 @@ func TestSafeImageOfBroken(t *testing.T) {
 	raw := "1200" + "\x70\x00\x00\x00\x00\x00\x00\x00" + "16" + pan + "00000A" + "000000001000"
 	f := formats(t)["ascii-binary"]
 	var m spec.Message
-	if got, want := f.Index(&m, []byte(raw+pan)), (spec.Fault{Element: 3, Kind: spec.FaultClass}); got != want {
+	want := spec.Fault{Element: 3, Kind: spec.FaultClass}
+	if got := f.Index(&m, []byte(raw+pan)); got != want {
 		t.Fatalf("fault %v", got)
 	}
 	image := m.AppendSafe(nil)

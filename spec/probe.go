@@ -3,6 +3,8 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/moov-io/iso8583/encoding"
@@ -53,7 +55,8 @@ func encoderOf(f field.Field) (encoding.Encoder, error) {
 		return f.Spec().Enc, nil
 	}
 	var shared encoding.Encoder
-	for tag, part := range composite.Spec().Subfields {
+	for _, tag := range slices.Sorted(maps.Keys(composite.Spec().Subfields)) {
+		part := composite.Spec().Subfields[tag]
 		enc, err := encoderOf(part)
 		if err != nil {
 			return nil, err

@@ -74,8 +74,8 @@ func TestFieldPractice(t *testing.T) {
 			"002AB"},
 		{"MAC of 4 bytes", "{elements: {64: {length: 4}}}", 64, "\x01\x02\x03\x04",
 			"\x01\x02\x03\x04"},
-		{"PIN as hexadecimal digits", "{elements: {52: {form: hex}}}", 52, "\x12\x34\x56\x78\x9A\xBC\xDE\xFF",
-			"123456789ABCDEFF"},
+		{"PIN as hexadecimal digits", "{elements: {52: {form: hex}}}", 52,
+			"\x12\x34\x56\x78\x9A\xBC\xDE\xFF", "123456789ABCDEFF"},
 		{"bytes in a text element", "{elements: {48: {class: b}}}", 48, "\x00\xFF", "002\x00\xFF"},
 		{"LL as two packed bytes", "{base: bcd-left, elements: {32: {prefix: 4}}}", 32, "12345",
 			"\x00\x05\x01\x23\x45"},
@@ -85,12 +85,14 @@ func TestFieldPractice(t *testing.T) {
 			"\x01\x02\x03\x04\x05\x06\x07\x08"},
 		{"EBCDIC in one element", "{elements: {43: {text: cp037}}}", 43, "A1", "\xF0\xF2\xC1\xF1"},
 		{"packed track", "{base: bcd-left}", 35, "41111=2", "\x07\x04\x11\x11\xD2"},
-		{"packed track, filled with F", "{base: bcd-right-f}", 35, "41111=2", "\x07\x41\x11\x1D\x2F"},
+		{"packed track, filled with F", "{base: bcd-right-f}", 35, "41111=2",
+			"\x07\x41\x11\x1D\x2F"},
 		{"packed signed amount", "{base: bcd-left}", 97, "D0000000000000123",
 			"D\x00\x00\x00\x00\x00\x00\x01\x23"},
 		{"packed currency", "{base: bcd-left, elements: {49: {class: n}}}", 49, "392", "\x03\x92"},
 		{"katakana", "{base: ascii-katakana}", 44, "\xB1\xC9\xDE", "03\xB1\xC9\xDE"},
-		{"katakana in EBCDIC", "{base: ebcdic-katakana}", 44, "\xB1\xC9\xDE", "\xF0\xF3\x81\x9A\xBE"},
+		{"katakana in EBCDIC", "{base: ebcdic-katakana}", 44, "\xB1\xC9\xDE",
+			"\xF0\xF3\x81\x9A\xBE"},
 		{"hexadecimal digits in EBCDIC", "{base: ebcdic, binary: hex}", 53, "\x0A",
 			"\xF0\xF1\xF0\xC1"},
 	}
@@ -213,7 +215,8 @@ func TestKatakanaStaysOut(t *testing.T) {
 			}
 			continue
 		}
-		if want := (spec.Fault{Element: 43, Kind: spec.FaultClass}); fault != want || len(out) != 0 {
+		want := spec.Fault{Element: 43, Kind: spec.FaultClass}
+		if fault != want || len(out) != 0 {
 			t.Errorf("%s: fault %v", name, fault)
 		}
 	}
