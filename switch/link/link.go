@@ -43,14 +43,14 @@ type Link struct {
 	since  time.Time
 
 	// Of the reader.
-	stream    *stream
-	batch     []Inbound
-	readArmed time.Duration // when the read deadline was last moved
+	stream *stream
+	batch  []Inbound
+	readBy time.Duration // the read deadline, since the network's epoch
 
 	// Of the writer.
-	outbox     outbox
-	writeArmed time.Duration
-	written    chan struct{} // closed when the writer has ended
+	outbox  outbox
+	writeBy time.Duration
+	written chan struct{} // closed when the writer has ended
 
 	session  session
 	signedOn atomic.Bool

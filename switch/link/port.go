@@ -174,7 +174,7 @@ func (p *port) allowed(from net.Addr) []*Line {
 	var out []*Line
 	for _, n := range *p.lines.Load() {
 		if slices.ContainsFunc(n.config.From, func(in netip.Prefix) bool {
-			return in.Contains(at.Addr().Unmap().WithZone(""))
+			return in.Contains(at.Addr())
 		}) {
 			out = append(out, n)
 		}

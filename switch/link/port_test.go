@@ -134,6 +134,41 @@ func TestWhoSaysNothingIsSentAway(t *testing.T) {
 	})
 }
 
+// A connection that is still asked who it is finds the door closed when the answer comes late.
+func TestWhoComesTooLateIsNotServed(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, h *house){
+		"drain": func(t *testing.T, h *house) {
+			if err := h.Drain(t.Context()); err != nil {
+				t.Error(err)
+			}
+		},
+		"drain of the line": func(_ *testing.T, h *house) { h.Center("aoyama").Lines()[0].Drain() },
+		"removal": func(t *testing.T, h *house) {
+			if err := h.Reconfigure(nil); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := build(t, &tape{},
+					merchant("aoyama", func(m *CenterConfig) { m.Identities = []string{"111"} }),
+					merchant("ginza", func(m *CenterConfig) { m.Identities = []string{"222"} }))
+				line := h.Center("aoyama").Lines()[0]
+				peer := h.call(t)
+				end(t, h)
+				write(t, peer, frame(message(t, 0x1200, map[int]string{32: "111"})))
+				if len(h.links) != 0 || line.ends[NotServing].Load() != 1 {
+					t.Errorf("%d links, ended %v", len(h.links), line.ends.status())
+				}
+				if _, err := peer.Read(make([]byte, 1)); err == nil {
+					t.Error("the connection stands")
+				}
+			})
+		})
+	}
+}
+
 func TestConnectionsOfALineAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t, &tape{}, merchant("m", func(m *CenterConfig) { m.Links[0].MaxConnections = 3 }))

@@ -103,14 +103,13 @@ func (l *Link) slot() *Inbound {
 	return &l.batch[n]
 }
 
-// armRead moves the read deadline, which is a lock and a timer in the runtime, only now and then:
-// so silence ends the connection after its limit and an eighth at most.
+// armRead sees that the read deadline is at least the limit away. It moves it, which is a lock and
+// a timer in the runtime, only now and then: so silence ends the connection an eighth late at most.
 func (l *Link) armRead(now time.Duration) {
 	limit := l.line.config.ReadTimeout
-	if l.readArmed != 0 && now-l.readArmed < limit/8 || l.closing.Load() {
+	if l.readBy-now >= limit {
 		return
 	}
-	l.readArmed = now
-	by := l.line.center.network.epoch.Add(now + limit + limit/8)
-	l.conn.SetReadDeadline(by)
+	l.readBy = now + limit + limit/8
+	l.conn.SetReadDeadline(l.line.center.network.epoch.Add(l.readBy))
 }

@@ -143,11 +143,11 @@ func (l *Link) send() error {
 // armWrite sees that the write deadline is at least the limit away.
 func (l *Link) armWrite(now time.Duration) {
 	limit := l.line.config.WriteTimeout
-	if l.writeArmed != 0 && now-l.writeArmed < limit/4 {
+	if l.writeBy-now >= limit {
 		return
 	}
-	l.writeArmed = now
-	l.conn.SetWriteDeadline(l.line.center.network.epoch.Add(now + limit + limit/4))
+	l.writeBy = now + limit + limit/8
+	l.conn.SetWriteDeadline(l.line.center.network.epoch.Add(l.writeBy))
 }
 
 // halfClose ends our side, and leaves the peer a moment to end its own.

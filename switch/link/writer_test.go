@@ -204,6 +204,30 @@ func TestCloseDoesNotWaitForThePeer(t *testing.T) {
 	})
 }
 
+func TestWhatWaitsBehindAStalledWriteIsUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, &tape{}, merchant("m", nil))
+		c := h.call(t) // reads nothing: 65 frames fit its buffer, and half a one
+		l := h.last(t)
+		var want []uint64
+		for i := range uint64(130) {
+			l.Queue(i, make([]byte, 998), Prefix{})
+			if i >= 66 {
+				want = append(want, i)
+			}
+			if i == 99 {
+				l.Flush()
+				synctest.Wait()
+			}
+		}
+		c.Cut()
+		synctest.Wait()
+		if diff := cmp.Diff(want, h.tags); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // Whatever is queued, and wherever the connection breaks: a frame of which a byte left is not given
 // back, every other one is, in order.
 func TestUnsentIsExact(t *testing.T) {
