@@ -145,8 +145,9 @@ func (r *run) cycles(ctx context.Context) (*process.Child, error) {
 	child, err := r.startSwitch(ctx, true)
 	for cycle := 1; err == nil && cycle <= r.config.Cycles; cycle++ {
 		if cycle%50 == 0 {
-			fmt.Fprintf(r.config.Progress, "cycle %d, %d transactions, start p50 %s\n",
-				cycle, r.merchants.answered.Load(), r.startQuantile(0.5).Round(time.Millisecond))
+			lately := quantile(r.starts[max(0, len(r.starts)-50):], 0.5)
+			fmt.Fprintf(r.config.Progress, "cycle %d, %d answers, start lately %s\n",
+				cycle, r.merchants.answered.Load(), lately.Round(time.Millisecond))
 		}
 		if err = r.wait(ctx, child, r.between(5, 120)); err != nil {
 			break
@@ -204,10 +205,10 @@ func (r *run) startSwitch(ctx context.Context, answering bool) (*process.Child, 
 	return child, nil
 }
 
-func (r *run) startQuantile(q float64) time.Duration {
-	if len(r.starts) == 0 {
+func quantile(times []time.Duration, q float64) time.Duration {
+	if len(times) == 0 {
 		return 0
 	}
-	sorted := slices.Sorted(slices.Values(r.starts))
+	sorted := slices.Sorted(slices.Values(times))
 	return sorted[int(q*float64(len(sorted)-1))]
 }

@@ -116,7 +116,7 @@ func (r *run) owed() (owing, error) {
 // verify compares the merchants' books with the banks'.
 func (r *run) verify(report *Report) {
 	report.Kills, report.Cuts = r.kills, r.cuts
-	report.StartP50, report.StartMax = r.startQuantile(0.5), r.startQuantile(1)
+	report.StartP50, report.StartMax = quantile(r.starts, 0.5), quantile(r.starts, 1)
 	standing := map[wire.Reference]int{}
 	for _, b := range r.banks {
 		b.book.mu.Lock()

@@ -80,6 +80,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	defer os.RemoveAll(dir)
 	o.Dir = dir
+	if inMemory(dir) {
+		return Result{}, fmt.Errorf("bench: %s is in memory, not on a disk: name another with --dir", dir)
+	}
 	machine, err := describe(dir)
 	if err != nil {
 		return Result{}, err

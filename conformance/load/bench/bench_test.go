@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -115,5 +117,15 @@ func TestStepsAndRate(t *testing.T) {
 	rate, err := o.rate(open, []Measure{{Switch: switchOurs, Load: "4x512", TPS: 9001}})
 	if err != nil || rate != 4500 {
 		t.Errorf("rate is %d, %v", rate, err)
+	}
+}
+
+func TestMemoryIsNoDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/shm"); err != nil {
+		t.Skip("no file system in memory here")
+	}
+	_, err := Run(t.Context(), Options{Dir: "/dev/shm", Progress: io.Discard})
+	if err == nil || !strings.Contains(err.Error(), "in memory") {
+		t.Errorf("a journal in memory is measured: %v", err)
 	}
 }

@@ -18,6 +18,7 @@ type Machine struct {
 	Go      string `json:"go"`
 	FsyncUS int64  `json:"fsync_p50_us"`
 	Fsync99 int64  `json:"fsync_p99_us"`
+	Busy    string `json:"load_average"` // over the minute before: what else was going on
 }
 
 // describe reads the machine's facts and measures the disk under dir.
@@ -33,6 +34,9 @@ func describe(dir string) (Machine, error) {
 	}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(release))
+	}
+	if averages, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.Busy, _, _ = strings.Cut(string(averages), " ")
 	}
 	var err error
 	m.FsyncUS, m.Fsync99, err = fsync(dir)

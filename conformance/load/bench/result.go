@@ -77,8 +77,8 @@ func median(runs []Measure) Measure {
 // Print writes the result as a table for people.
 func (r Result) Print(out io.Writer) error {
 	m := r.Machine
-	fmt.Fprintf(out, "%s, %d cores, Linux %s, %s, fsync p50 %d µs, p99 %d µs\n\n",
-		m.CPU, m.Cores, m.Kernel, m.Go, m.FsyncUS, m.Fsync99)
+	fmt.Fprintf(out, "%s, %d cores, Linux %s, %s, fsync p50 %d µs, p99 %d µs, load average %s\n\n",
+		m.CPU, m.Cores, m.Kernel, m.Go, m.FsyncUS, m.Fsync99, m.Busy)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "switch\tload\tTPS\tp50 µs\tp99 µs\tp999 µs\tCPU µs/txn\tsynced B/txn\t"+
 		"written B/txn\tRSS MB\t× moov\tmoney\t\n")
