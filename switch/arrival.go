@@ -90,7 +90,7 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 		a.all.safe = m.AppendSafe(a.all.safe)
 	}
 	a.safe[1] = len(a.all.safe)
-	a.refused = a.screen(p, l)
+	a.refused = a.screen(p, l, s.diskLow.Load())
 	if !a.fault.OK() || a.service == nil || a.mti.Class() == 8 {
 		return // no question that could be asked again: a sign-on or echo is new each time
 	}
@@ -118,7 +118,8 @@ func (a *arrival) identify() {
 	a.stan = uint32(stan)
 	a.localTime, _ = m.Number(12)
 	a.acquirer, _ = m.Number(32)
-	a.acquirerLen = uint8(len(m.Data(32)))
+	var id [16]byte // its digits are counted, not its bytes: packed ones are fewer
+	a.acquirerLen = uint8(len(m.Append(id[:0], 32)))
 	a.function = -1
 	if n, ok := m.Number(24); ok {
 		a.function = int(n)
@@ -127,7 +128,7 @@ func (a *arrival) identify() {
 }
 
 // screen finds what is wrong with a request before any table is asked.
-func (a *arrival) screen(p *profile, l *link.Link) txn.Reason {
+func (a *arrival) screen(p *profile, l *link.Link, low bool) txn.Reason {
 	if !a.fault.OK() {
 		return txn.Malformed
 	}
@@ -139,6 +140,9 @@ func (a *arrival) screen(p *profile, l *link.Link) txn.Reason {
 	}
 	if a.mti.Class() == 8 {
 		return txn.None
+	}
+	if low {
+		return txn.JournalNotReady
 	}
 	switch l.State() {
 	case link.SignedOn:
