@@ -1,11 +1,13 @@
-// Package admin is the door of the operators: an HTTP API on a unix socket that can do everything,
-// and a TCP address where monitoring may read metrics and health.
+// Package admin is the operators' door: a socket that can do everything, an address that only reads.
 //
-// Nothing here stands on the way of a message: what is read comes from the store and from copies of
-// the switch's state, and a reader that is too slow is cut off with the number to go on from.
+// The unix socket carries the HTTP API behind every operator's command; whoever may open it may do
+// everything. The TCP address has metrics and health for monitoring.
 //
-// Goroutines: one HTTP server a listener and what net/http starts for each request; each follower of
-// the journal has one more that flushes its lines. All end with the context of Serve.
+// Nothing here stands on the way of a message: what is read comes from the store and from copies
+// of the switch's state, and a reader that is too slow is cut off with the number to go on from.
+//
+// Goroutines: one HTTP server a listener and what net/http starts for each request; each follower
+// of the journal has one more that flushes its lines. All end with the context of Serve.
 package admin
 
 import (

@@ -44,7 +44,7 @@ func books(t *testing.T) *twinJournal {
 		MTI: 0x1200, Reason: uint16(txn.IssuerAnswered)}
 	refused := journal.Record{Kind: journal.Settled, At: at(20_000), Center: 1, MTI: 0x1100,
 		Amount: 99, Action: 908, Reason: uint16(txn.NoRoute)}
-	event := journal.Record{Kind: journal.Event, At: at(30_000), Text: "link issuer-sakura/primary down"}
+	event := journal.Record{Kind: journal.Event, At: at(30_000), Text: "primary down"}
 	return newTwinJournal(opened, closed, refused, event)
 }
 
@@ -264,7 +264,8 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	slices.Sort(sw.told)
-	if diff := cmp.Diff([]string{"issuer-sakura/ drain", "issuer-sakura/primary echo"}, sw.told); diff != "" {
+	want := []string{"issuer-sakura/ drain", "issuer-sakura/primary echo"}
+	if diff := cmp.Diff(want, sw.told); diff != "" {
 		t.Error(diff)
 	}
 }

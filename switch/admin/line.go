@@ -10,8 +10,8 @@ import (
 	"cardswitch/switch/txn"
 )
 
-// renderer makes lines of records. Later records of a transaction don't say again what the first one
-// said, so it remembers the beginnings of recent ones; it serves one reader.
+// renderer makes lines of records. Later records of a transaction don't say again what the first
+// one said, so it remembers the beginnings of recent ones; it serves one reader.
 type renderer struct {
 	names  Names
 	begun  map[uint64]beginning

@@ -74,23 +74,12 @@ func centers(config cardswitch.Config, role string) []cardswitch.CenterConfig {
 	return list
 }
 
-// simulated is the simulators' name for a dialect: theirs take katakana in any text.
-func simulated(dialect string) string {
-	switch dialect {
-	case "ascii-katakana":
-		return "ascii-binary"
-	case "kiku":
-		return "ascii-hex"
-	}
-	return dialect
-}
-
 func (t *Town) buildIssuer(ctx context.Context, center cardswitch.CenterConfig,
 	rules []issuer.Rule, latency issuer.Delay) error {
 	options := issuer.Options{
 		Name:    center.Name,
 		Peer:    t.config.Institution,
-		Dialect: simulated(center.Dialect),
+		Dialect: center.Dialect,
 		Rules:   rules,
 		Latency: latency,
 		Seed:    t.Seed + uint64(len(t.issuers)),
@@ -142,7 +131,7 @@ func (t *Town) Open(ctx context.Context) error {
 			Name:        center.Name,
 			Acquirer:    center.Acquirers[0],
 			Peer:        t.config.Institution,
-			Dialect:     simulated(center.Dialect),
+			Dialect:     center.Dialect,
 			Connections: 2,
 			AnswerTime:  center.AnswerTime + time.Second,
 			Settle:      20 * time.Second,
@@ -150,7 +139,8 @@ func (t *Town) Open(ctx context.Context) error {
 			Rate:        t.Rate / float64(len(merchants)),
 			Cards: []pos.Range{
 				{Prefix: "352812"}, {Prefix: "453912"}, {Prefix: "521234"}},
-			Seed: t.Seed + 100 + uint64(n),
+			Shops: shops(center.Name),
+			Seed:  t.Seed + 100 + uint64(n),
 		}
 		for _, link := range center.Links {
 			address, err := t.listening(ctx, link.Listen)
@@ -173,6 +163,18 @@ func (t *Town) Open(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// shops are the branches of a merchant; the simulators bring those of hq-aoyama themselves.
+func shops(merchant string) []pos.Shop {
+	if merchant != "hq-minato" {
+		return nil
+	}
+	return []pos.Shop{
+		{ID: "MINATO-00000001", Name: "MINATO MART SHIBA\\\\TOKYO\\", Category: "5499", Typical: 680},
+		{ID: "MINATO-00000002", Name: "MINATO MART MITA\\\\TOKYO\\", Category: "5499", Typical: 540},
+		{ID: "MINATO-00000003", Name: "MINATO SEKIYU\\\\KAWASAKI\\", Category: "5541", Typical: 5200},
+	}
 }
 
 // listening waits until the switch has opened the port.
