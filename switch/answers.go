@@ -32,9 +32,8 @@ func (s *Switch) match(c *center, a *arrival) *txn.Row {
 // answered closes a forwarded request with what the issuer said.
 func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arrival) {
 	from := s.centers[r.Source]
-	asked := &s.askedAs
-	if r.State != txn.Closed && !from.dialect.Index(asked, r.Raw).OK() {
-		return // can't be: it was indexed when it came
+	if r.State != txn.Closed && !s.readAsked(from, r) {
+		return
 	}
 	in := txn.Answer{Action: a.msg.ActionCode(), Closed: r.State == txn.Closed,
 		Cancelled: r.State == txn.Cancelled, Reachable: len(from.link.Links()) > 0}
@@ -43,7 +42,7 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 			a.fault = c.rules.Check(a.msg)
 		}
 		if a.fault.OK() {
-			a.fault = c.rules.CheckAnswer(asked, a.msg)
+			a.fault = c.rules.CheckAnswer(&s.askedAs, a.msg)
 		}
 		in.Valid = a.refused == txn.None && a.fault.OK()
 	}
@@ -56,6 +55,13 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 	default:
 		s.conclude(now, from, c, r, d, a)
 	}
+}
+
+// readAsked reads a row's request again into askedAs; false can't be: it was read when it came.
+func (s *Switch) readAsked(from *center, r *txn.Row) bool {
+	ok := from.dialect.Index(&s.askedAs, r.Raw).OK()
+	s.askedPAN = s.askedAs.PAN()
+	return ok
 }
 
 // relay gives the issuer's answer to the merchant, with the merchant's own trace number.
@@ -142,6 +148,7 @@ func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision,
 	if c.config.ForwardingID {
 		s.edit.Set(33, s.institution)
 	}
+	named := s.nameCard(&s.askedAs, s.askedPAN)
 	var fault spec.Fault
 	s.scratch, fault = c.dialect.Append(s.scratch[:0], &s.askedAs, &s.edit)
 	if !fault.OK() {
@@ -149,7 +156,7 @@ func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision,
 			"error", fault.Err(), "hint", "compare the dialects; reverse it by hand")
 		return nil
 	}
-	s.addEdited(rec, journal.Advice, 0, c, s.scratch, &s.askedAs, journal.Request)
+	s.addOwed(rec, c, &s.askedAs, named)
 	return &saf.Item{Entry: queue.Entry{Card: r.Card, STAN: stan, MTI: 0x1420,
 		DE12: r.LocalTime, Reason: d.Owe, At: now}, Due: now}
 }
@@ -217,8 +224,8 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 // overdue closes a request that the issuer left unanswered.
 func (s *Switch) overdue(now int64, c *center, r *txn.Row, why txn.Reason) {
 	from := s.centers[r.Source]
-	if !from.dialect.Index(&s.askedAs, r.Raw).OK() {
-		return // can't be: it was indexed when it came
+	if !s.readAsked(from, r) {
+		return
 	}
 	s.conclude(now, from, c, r, authorization.Deadline(why, r.State == txn.Cancelled), nil)
 	c.metrics.timeouts.Inc()

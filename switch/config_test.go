@@ -55,13 +55,19 @@ func TestSampleIsValid(t *testing.T) {
 	}
 }
 
-// Each case breaks one thing; Validate must name exactly that.
-func TestValidateNamesTheKey(t *testing.T) {
-	const merchant, issuer = "centers[0](hq-aoyama)", "centers[1](issuer-sakura)"
-	cases := map[string]struct {
-		spoil func(c *Config)
-		paths []string
-	}{
+// spoiled is a configuration with something broken, and the keys that Validate must name.
+type spoiled struct {
+	spoil func(c *Config)
+	paths []string
+}
+
+const (
+	merchant = "centers[0](hq-aoyama)"
+	issuer   = "centers[1](issuer-sakura)"
+)
+
+func TestValidateTop(t *testing.T) {
+	testSpoiled(t, map[string]spoiled{
 		"node upper case": {func(c *Config) { c.Node = "Tokyo" }, []string{"node"}},
 		"institution": {func(c *Config) { c.Institution = "12a" },
 			[]string{"institution"}},
@@ -97,6 +103,11 @@ func TestValidateNamesTheKey(t *testing.T) {
 			[]string{merchant + ".messages[1]"}},
 		"original": {func(c *Config) { c.Centers[0].UnknownOriginal = 25 },
 			[]string{merchant + ".unknown_original"}},
+	})
+}
+
+func TestValidateCenters(t *testing.T) {
+	testSpoiled(t, map[string]spoiled{
 		"acquirer at issuer": {func(c *Config) { c.Centers[1].Acquirers = []string{"1"} },
 			[]string{issuer + ".acquirers"}},
 		"saf at merchant": {func(c *Config) { c.Centers[0].SAF = &SAFConfig{} },
@@ -113,6 +124,11 @@ func TestValidateNamesTheKey(t *testing.T) {
 		}, []string{issuer + ".saf.shelve"}},
 		"failover": {func(c *Config) { c.Centers[1].Failover.Errors = -1 },
 			[]string{issuer + ".failover.errors"}},
+	})
+}
+
+func TestValidateLinks(t *testing.T) {
+	testSpoiled(t, map[string]spoiled{
 		"no links": {func(c *Config) { c.Centers[1].Links = nil },
 			[]string{issuer + ".links"}},
 		"same order": {func(c *Config) { c.Centers[1].Links[1].Order = 0 },
@@ -160,7 +176,11 @@ func TestValidateNamesTheKey(t *testing.T) {
 			c.Centers[1].Dialect = ""
 			c.Centers[1].Links[1].MaxFrame = 8
 		}, []string{"node", issuer + ".dialect", issuer + ".links[1](standby).max_frame"}},
-	}
+	})
+}
+
+// testSpoiled breaks one thing after the other; Validate must name exactly that.
+func testSpoiled(t *testing.T, cases map[string]spoiled) {
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			c := sample()

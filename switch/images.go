@@ -54,6 +54,9 @@ func (i *Images) Restore(role journal.Role, d *spec.Dialect, pan spec.PAN) ([]by
 	if f := k.dialect.Index(&m, k.safe); !f.OK() {
 		return nil, fmt.Errorf("the kept %s: %w", role, f.Err())
 	}
+	if !m.Has(2) && !m.Has(34) {
+		pan = spec.PAN{} // it came by a track, and an answer doesn't repeat it
+	}
 	raw, err := k.dialect.RestorePAN(nil, &m, pan)
 	if err != nil || d == nil || d.Same(k.dialect) {
 		return raw, err

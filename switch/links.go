@@ -73,7 +73,7 @@ func (s *Switch) takeBack(now int64, c *center, tag uint64, frame []byte) {
 	switch r.Kind {
 	case txn.Forwarded:
 		from := s.centers[r.Source]
-		if from.dialect.Index(&s.askedAs, r.Raw).OK() {
+		if s.readAsked(from, r) {
 			s.conclude(now, from, c, r, authorization.NeverSent(), nil)
 		}
 	case txn.Delivery:

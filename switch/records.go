@@ -61,6 +61,26 @@ func (s *Switch) addEdited(rec *journal.Record, role journal.Role, on uint16, c 
 		Data: s.images[from:len(s.images):len(s.images)]})
 }
 
+// addOwed adds the owed message in s.scratch, which s.edit made of base. One in which the switch has
+// put the card number is read again, so that it is blanked.
+func (s *Switch) addOwed(rec *journal.Record, dest *center, base *spec.Message, named bool) {
+	if named {
+		s.addImage(rec, journal.Advice, 0, dest, s.scratch, base, journal.Request)
+		return
+	}
+	s.addEdited(rec, journal.Advice, 0, dest, s.scratch, base, journal.Request)
+}
+
+// nameCard puts the card number into element 2 of the edited message if it came by a track only:
+// tracks may not be kept, and the issuer must know the card.
+func (s *Switch) nameCard(m *spec.Message, pan spec.PAN) bool {
+	if pan.IsZero() || m.Has(2) || m.Has(34) {
+		return false
+	}
+	s.edit.Set(2, pan.AppendReveal(s.value[:0]))
+	return true
+}
+
 // reply builds the switch's own answer to a request, adds its image to the record and releases
 // it to the connection that asked. false when no answer can be made of what was readable.
 func (s *Switch) reply(l *link.Link, c *center, m *spec.Message, a *arrival, action uint16,

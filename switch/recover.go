@@ -116,6 +116,7 @@ func (s *Switch) abandon(r *journal.Record) error {
 	if f := from.dialect.Index(&s.askedAs, raw); !f.OK() {
 		return f.Err()
 	}
+	s.askedPAN = r.PAN // also where it came by a track, which is not kept
 	row := c.rows.Take()
 	row.Kind, row.State, row.Txn = txn.Forwarded, txn.Open, r.Seq
 	row.Source, row.Dest, row.STAN = from.id, c.id, r.STAN

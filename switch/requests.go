@@ -118,6 +118,7 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	for _, n := range [...]int{35, 36, 45, 52} {
 		s.edit.Remove(n) // what may not be kept can't be delivered later
 	}
+	named := s.nameCard(a.msg, a.pan)
 	if dest.config.ForwardingID {
 		s.edit.Set(33, s.institution)
 	}
@@ -134,7 +135,7 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	rec := s.record(now, journal.Settled, l, a)
 	rec.Dest, rec.STAN, rec.Action, rec.Reason = dest.id, stan, d.Action, uint16(d.Reason)
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
-	s.addEdited(rec, journal.Advice, 0, dest, s.scratch, a.msg, journal.Request)
+	s.addOwed(rec, dest, a.msg, named)
 	s.reply(l, c, a.msg, a, d.Action, rec)
 	id := s.pending.batch.Append(rec)
 	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, STAN: stan,

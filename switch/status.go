@@ -40,8 +40,8 @@ func (s *Switch) Status() Status {
 		out.State, out.Reason = "failed", "the journal cannot be written"
 	case s.draining.Load():
 		out.State = "draining"
-	case health.Full:
-		out.State, out.Reason = "failed", "the disk is full"
+	case health.Low:
+		out.State, out.Reason = "failed", "the disk is nearly full; new requests are refused"
 	}
 	return out
 }
@@ -208,6 +208,7 @@ func (s *Switch) resolve(e queue.Owed, r Resolution) error {
 func (s *Switch) measure() {
 	health := s.store.Health()
 	s.metrics.freeBytes.Set(float64(health.FreeBytes))
+	s.diskLow.Store(health.Low)
 	s.metrics.indexLag.Set(float64(health.IndexLag))
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,18 +64,20 @@ type Switch struct {
 	pending   *pending
 
 	// Scratch of the goroutine that holds mu.
-	edit    spec.Edit
-	made    spec.Message
-	askedAs spec.Message
-	rec     journal.Record
-	images  []byte
-	scratch []byte
-	value   [64]byte
-	due     []*txn.Row
-	items   []*saf.Item
+	edit     spec.Edit
+	made     spec.Message
+	askedAs  spec.Message
+	askedPAN spec.PAN
+	rec      journal.Record
+	images   []byte
+	scratch  []byte
+	value    [64]byte
+	due      []*txn.Row
+	items    []*saf.Item
 
 	owing    atomic.Bool
 	draining atomic.Bool
+	diskLow  atomic.Bool // no new requests; what is in flight can still be finished
 	fenced   atomic.Bool // nothing may leave any more
 	wake     chan struct{}
 	stopped  chan struct{}

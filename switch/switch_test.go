@@ -241,3 +241,56 @@ func TestRestart(t *testing.T) {
 		}
 	})
 }
+
+// The card came by its track, which may not be kept: the reversal still names the card, before and
+// after a restart, and the disk holds neither.
+func TestTrackOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, nil)
+		first, second := y.listen(primaryAt), y.listen(standbyAt)
+		defer first.Close()
+		defer second.Close()
+		y.start()
+		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
+		time.Sleep(time.Second)
+		shop := y.merchant()
+		track := func(stan int) map[int]string {
+			e := sale(stan, 700)
+			delete(e, 2)
+			e[35] = card + "=29122010000000000000"
+			e[55] = "\x57\x03\x35\x30\x11\x9F\x26\x02\xAB\xCD"
+			return e
+		}
+		shop.send("1200", track(1))
+		m := primary.read("1200")
+		want(t, m, map[int]string{35: card + "=29122010000000000000"})
+		want(t, shop.read("1210"), map[int]string{39: "911"})
+		r := primary.read("1420")
+		want(t, r, map[int]string{2: card})
+		if r.Has(35) {
+			t.Error("the reversal carries the track")
+		}
+		primary.answer(r, map[int]string{39: "400"})
+		e := track(2)
+		e[25], e[38], e[39] = "1004", "OFF001", "000"
+		shop.send("1220", e)
+		shop.read("1230")
+		a := primary.read("1220")
+		want(t, a, map[int]string{2: card, 55: "\x9F\x26\x02\xAB\xCD"})
+		primary.answer(a, map[int]string{39: "900"})
+		time.Sleep(time.Second)
+		shop.send("1200", track(3))
+		primary.read("1200")
+		y.crash(primary, standby, shop)
+		y.start()
+		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		want(t, primary.read("1420"), map[int]string{2: card, 25: "4021"})
+		shop = y.merchant()
+		shop.send("1201", track(1))
+		want(t, shop.read("1210"), map[int]string{39: "911"})
+		y.end()
+		for _, p := range []*peer{shop, primary, standby} {
+			p.conn.Close()
+		}
+	})
+}
