@@ -11,46 +11,45 @@ import (
 )
 
 // A bad table names every fault, each with its line and what to do.
-func TestParseNamesEveryFault(t *testing.T) {
-	tests := []struct{ name, text, want string }{
-		{"nothing", "", "t: no ranges (hint: write at least one entry under ranges:)"},
-		{"not YAML", "ranges:\n  - {from: \"1\n", "t:2: not YAML: found unexpected end of stream" +
-			" (hint: ranges are indented under ranges:, one a line)"},
-		{"another file", "routes: []\n", `
+var badTables = []struct{ name, text, want string }{
+	{"nothing", "", "t: no ranges (hint: write at least one entry under ranges:)"},
+	{"not YAML", "ranges:\n  - {from: \"1\n", "t:2: not YAML: found unexpected end of stream" +
+		" (hint: ranges are indented under ranges:, one a line)"},
+	{"another file", "routes: []\n", `
 t:1: unknown key "routes" (hint: known keys: ranges)`},
-		{"a list on top", "- a\n",
-			"t:1: not a list of keys and values (hint: known keys: ranges)"},
-		{"two documents", "ranges: [{any: true, destinations: [a]}]\n---\nranges: []\n",
-			"t:2: a second document (hint: put all ranges into one)"},
-		{"a range too short", `ranges: [{prefix: "45391", destinations: [a]}]`,
-			rangeFault("5 digits, must be 6 to 19")},
-		{"a range too long", `ranges: [{prefix: "45391234000000080000", destinations: [a]}]`,
-			rangeFault("20 digits, must be 6 to 19")},
-		{"letters", `ranges: [{prefix: "45391x", destinations: [a]}]`,
-			rangeFault("must be digits only")},
-		{"from above to", `ranges: [{from: "453912", to: "453911", destinations: [a]}]`,
-			rangeFault("from is above to")},
-		{"unequal ends", `ranges: [{from: "453912", to: "45391234", destinations: [a]}]`,
-			rangeFault("from has 6 digits, to has 8")},
-		{"a range in two ways", `ranges: [{from: "453912", prefix: "453912", destinations: [a]}]`,
-			"t:1: the range isn't given in one way " +
-				"(hint: give from and to, or prefix, or any: true)"},
-		{"unknown keys", `
+	{"a list on top", "- a\n",
+		"t:1: not a list of keys and values (hint: known keys: ranges)"},
+	{"two documents", "ranges: [{any: true, destinations: [a]}]\n---\nranges: []\n",
+		"t:2: a second document (hint: put all ranges into one)"},
+	{"a range too short", `ranges: [{prefix: "45391", destinations: [a]}]`,
+		rangeFault("5 digits, must be 6 to 19")},
+	{"a range too long", `ranges: [{prefix: "45391234000000080000", destinations: [a]}]`,
+		rangeFault("20 digits, must be 6 to 19")},
+	{"letters", `ranges: [{prefix: "45391x", destinations: [a]}]`,
+		rangeFault("must be digits only")},
+	{"from above to", `ranges: [{from: "453912", to: "453911", destinations: [a]}]`,
+		rangeFault("from is above to")},
+	{"unequal ends", `ranges: [{from: "453912", to: "45391234", destinations: [a]}]`,
+		rangeFault("from has 6 digits, to has 8")},
+	{"a range in two ways", `ranges: [{from: "453912", prefix: "453912", destinations: [a]}]`,
+		"t:1: the range isn't given in one way " +
+			"(hint: give from and to, or prefix, or any: true)"},
+	{"unknown keys", `
 ranges:
   - {any: true, destination: [a], when: {currency: "392", mti: ["1200"]}}`, `
 t:3: unknown key "destination" (hint: known keys: from, to, prefix, any, luhn, scheme, ` +
-			`destinations, effective, until, when)
+		`destinations, effective, until, when)
 t:3: no destinations (hint: write destinations: [center])
 t:3: unknown key "currency" (hint: known keys: mti, processing, acquirers, amount, categories, ` +
-			`company, kid, merchants)`},
-		{"a key twice", `ranges: [{any: true, any: true, destinations: [a]}]`,
-			"t:1: any is given twice (hint: keep one of them)"},
-		{"unknown destination", `ranges: [{any: true, destinations: [a, c, a]}]`, `
+		`company, kid, merchants)`},
+	{"a key twice", `ranges: [{any: true, any: true, destinations: [a]}]`,
+		"t:1: any is given twice (hint: keep one of them)"},
+	{"unknown destination", `ranges: [{any: true, destinations: [a, c, a]}]`, `
 t:1: unknown destination "c" (hint: known: a, b)
 t:1: destination "a" is given twice (hint: keep the first)`},
-		{"no destination", `ranges: [{any: true, destinations: []}]`,
-			"t:1: an empty list (hint: name at least one, or leave the key out)"},
-		{"dates", `
+	{"no destination", `ranges: [{any: true, destinations: []}]`,
+		"t:1: an empty list (hint: name at least one, or leave the key out)"},
+	{"dates", `
 ranges:
   - any: true
     destinations: [a]
@@ -61,7 +60,7 @@ ranges:
     until: 2025-12-31T15:00:00Z`, `
 t:5: not a time with its zone (hint: write it as 2026-04-01T00:00:00+09:00)
 t:9: until isn't after effective (hint: exchange the two dates)`},
-		{"conditions", `
+	{"conditions", `
 ranges:
   - any: true
     destinations: [a]
@@ -90,23 +89,25 @@ t:12: not an identifier (hint: give 5 digits in quotes)
 t:13: not a list (hint: write it as [a, b])
 t:14: unknown merchant "hq" (hint: known: hq-ginza, hq-aoyama)
 t:17: when has no condition (hint: leave it out)`},
-		{"equal width, half overlapping", `
+	{"equal width, half overlapping", `
 ranges:
   - {from: "453900", to: "453949", destinations: [a]}
   - {from: "453925", to: "453974", destinations: [b]}`, "t:4: overlaps the range of t:3, " +
-			"which is as wide (hint: make one narrower, or let their times not overlap)"},
-		{"the same twice", `
+		"which is as wide (hint: make one narrower, or let their times not overlap)"},
+	{"the same twice", `
 ranges:
   - {prefix: "453912", destinations: [a], when: {mti: ["1200", "1100"]}}
   - {prefix: "453912", destinations: [b], when: {mti: ["1100", "1200"]}}`,
-			"t:4: has the range, conditions and time of t:3 (hint: remove one)"},
-		{"never reached", `
+		"t:4: has the range, conditions and time of t:3 (hint: remove one)"},
+	{"never reached", `
 ranges:
   - {prefix: "453912", destinations: [a]}
-  - {from: "45391200", to: "45391299", destinations: [b], when: {mti: ["1100"]}}`, "t:4: is never " +
-			"reached, as t:3 takes all of its range (hint: put it before that one)"},
-	}
-	for _, test := range tests {
+  - {from: "45391200", to: "45391299", destinations: [b], when: {mti: ["1100"]}}`, "t:4: is " +
+		"never reached, as t:3 takes all of its range (hint: put it before that one)"},
+}
+
+func TestParseNamesEveryFault(t *testing.T) {
+	for _, test := range badTables {
 		t.Run(test.name, func(t *testing.T) {
 			parser := Parser{Destinations: []string{"a", "b"}, Merchants: centers.Merchants}
 			table, err := parser.Parse(Source{Name: "t", Text: []byte(test.text)})
@@ -171,8 +172,8 @@ func TestParseTellsABoundedNumberOfFaults(t *testing.T) {
 	}
 }
 
-// A range may name a single card, and a careless file may hold card numbers anywhere: neither faults
-// nor explanations show them.
+// A range may name a single card, and a careless file may hold card numbers anywhere: neither
+// faults nor explanations show them.
 func TestNothingShowsACardNumber(t *testing.T) {
 	const card = "4539123400000008"
 	for _, text := range []string{

@@ -1,8 +1,8 @@
 // Package routing decides which centers a message goes to.
 //
 // A table is read once from a text, checked whole, and never changes: a reload swaps it for
-// another. The narrowest range of card numbers goes first; among rules of the same range the first in the
-// file whose conditions hold goes first. In Japan the range alone often doesn't name the
+// another. The narrowest range of card numbers goes first; among rules of the same range the
+// first in the file whose conditions hold. In Japan the range alone often doesn't name the
 // destination: the merchant's contract, the company code or the KID does, so those are conditions.
 package routing
 

@@ -3,8 +3,8 @@ package spec
 // ItemTag names a Japanese item of element 48.
 type ItemTag uint16
 
-// The items that Japanese centers add in element 48, each as a tag of four digits, a length of three
-// and the value. No public paper fixes the tags: these are our own, told to each partner.
+// The items that Japanese centers add in element 48, each as a tag of four digits, a length of
+// three and the value. No public paper fixes the tags: these are our own, told to each partner.
 const (
 	TagPaymentDivision ItemTag = 1  // 支払区分 and what it needs, see Payment
 	TagSlipNumber      ItemTag = 2  // 伝票番号

@@ -26,8 +26,8 @@ func Katakana(text []byte) string {
 	return string(runes)
 }
 
-// AppendKatakana appends the bytes of text; false, and nothing appended, if it holds a character that
-// has none.
+// AppendKatakana appends the bytes of text; false, and nothing appended, if it holds a character
+// that has none.
 func AppendKatakana(dst []byte, text string) ([]byte, bool) {
 	made := dst
 	for _, c := range text {

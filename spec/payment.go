@@ -102,8 +102,8 @@ func PaymentName(division int) string {
 	return ""
 }
 
-// ParsePayment reads the value of the item TagPaymentDivision and checks that its contents are those
-// of its division.
+// ParsePayment reads the value of the item TagPaymentDivision and checks that its contents are
+// those of its division.
 func ParsePayment(value []byte) (Payment, PaymentFault) {
 	var p Payment
 	r := paymentReader{rest: value}

@@ -61,8 +61,8 @@ func told(secret string) []string {
 		strings.Trim(fmt.Sprintf("%q", []byte(secret)), `"`)}
 }
 
-// Nothing of what is secret is seen through any verb of fmt, alone or in a structure, by value or by
-// pointer, nor in JSON, XML or a log.
+// Nothing of what is secret is seen through any verb of fmt, alone or in a structure, by value or
+// by pointer, nor in JSON, XML or a log.
 func TestSecretsDoNotPrint(t *testing.T) {
 	g := secrets(t)
 	var outputs []string

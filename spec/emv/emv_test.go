@@ -99,8 +99,7 @@ func TestSensitiveTagsHaveNames(t *testing.T) {
 	}
 }
 
-// Whatever the bytes, the walk ends, gives values that lie in them, and gives each byte of the outer
-// level to one object, to filling or to the rest.
+// Whatever the bytes, the walk ends and gives values that lie in them.
 func FuzzObjects(f *testing.F) {
 	f.Add([]byte("\x9A\x03\x26\x11\x22\x70\x03\x4F\x01\xA0"))
 	f.Add([]byte("\x70\x82\x00\x04\x70\x82\x00\x00"))
