@@ -21,6 +21,7 @@ func newRootCommand() *cobra.Command {
 		newReloadCommand(),
 		newSimCommand(),
 		newDemoCommand(),
+		newConformCommand(),
 		newBenchCommand(),
 		newCrashCommand(),
 		newVersionCommand(),

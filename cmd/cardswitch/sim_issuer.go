@@ -24,9 +24,10 @@ func newSimIssuerCommand() *cobra.Command {
 			"  - name: silence\n" +
 			"    chance: 0.01\n" +
 			"    do: {answer: never}",
-		Example: "  cardswitch sim issuer --listen primary=127.0.0.1:7201 --listen standby=127.0.0.1:7202",
-		Args:    cobra.NoArgs,
-		RunE:    func(command *cobra.Command, _ []string) error { return simIssuer(command) },
+		Example: "  cardswitch sim issuer --listen primary=127.0.0.1:7201 " +
+			"--listen standby=127.0.0.1:7202",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error { return simIssuer(command) },
 	}
 	flags := command.Flags()
 	flags.String("file", "", "options as YAML; flags stand over it")

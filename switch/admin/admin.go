@@ -1,4 +1,4 @@
-// Package admin is the operators' door: a socket that can do everything, an address that only reads.
+// Package admin is the operators' door: a socket that can do everything, a port that only reads.
 //
 // The unix socket carries the HTTP API behind every operator's command; whoever may open it may do
 // everything. The TCP address has metrics and health for monitoring.

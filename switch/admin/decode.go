@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"sync"
 
 	"cardswitch/spec"
@@ -120,6 +121,26 @@ func (v *view) element(m *spec.Message, n int) Element {
 		e.Value = hex.EncodeToString(value)
 	default:
 		e.Value = spec.Katakana(value)
+		e.Text = meaning(n, e.Value)
 	}
 	return e
+}
+
+// meaning is what a code says in words.
+func meaning(n int, value string) string {
+	code, err := strconv.Atoi(value)
+	if err != nil {
+		return ""
+	}
+	switch n {
+	case 3:
+		return spec.ProcessingName(code)
+	case 24:
+		return spec.FunctionName(code)
+	case 25:
+		return spec.ReasonName(code)
+	case 39:
+		return spec.ActionName(code)
+	}
+	return ""
 }

@@ -161,9 +161,11 @@ func viewLast(s *Snapshot, width, room int) []string {
 	return lines
 }
 
-func columns(narrow bool, record any, when, mti, from, to, card, amount, act, took, why string) string {
+func columns(narrow bool, record any, when, mti, from, to, card, amount, act, took,
+	why string) string {
 	if narrow {
-		return fmt.Sprintf("%-8s %-13s %-16s %10s %-3s %8s  %s", when, to, card, amount, act, took, why)
+		return fmt.Sprintf("%-8s %-13s %-16s %10s %-3s %8s  %s", when, to, card, amount, act, took,
+			why)
 	}
 	return fmt.Sprintf("%-8v %-8s %-4s %-10s %-14s %-19s %11s %-3s %8s  %s", record, when, mti, from,
 		to, card, amount, act, took, why)
