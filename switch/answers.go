@@ -184,7 +184,8 @@ func (s *Switch) answerTo(from *center, r *txn.Row, at int) {
 		return // asked before a restart: the merchant repeats its question
 	}
 	s.pending.effects = append(s.pending.effects, effect{kind: sendAnswer, link: l, to: from,
-		prefix: r.Prefix, from: at, end: len(s.pending.out)})
+		prefix: r.Prefix, from: at, end: len(s.pending.out), held: r.Held})
+	r.Held = nil
 }
 
 // end notes a transaction's outcome in the tables.

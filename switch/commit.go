@@ -16,6 +16,9 @@ type effect struct {
 	from, end int
 	prefix    link.Prefix
 	next      txn.Session
+	// held is the connection that counts the request as in flight until its answer is on its way,
+	// so that a drain waits for it; nil where none does.
+	held txn.Carrier
 }
 
 type effectKind uint8
@@ -100,6 +103,9 @@ func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
 		if !ok && e.kind == sendAnswer { // any other connection of the center will do
 			l = e.to.link.Best()
 			ok = l != nil && l.Queue(e.tag, p.out[e.from:e.end], e.prefix)
+		}
+		if e.held != nil {
+			e.held.Release()
 		}
 		if !ok {
 			lost = append(lost, *e)
