@@ -6,6 +6,7 @@ import (
 	"cardswitch/conformance/ledger"
 	"cardswitch/spec"
 	"cardswitch/store/journal"
+	"cardswitch/switch/txn"
 )
 
 // Replayer is a store, or whatever else gives the journal's records in order.
@@ -151,6 +152,9 @@ func (f *fold) ended(r *journal.Record) {
 		t.shelf++
 	case journal.Resolved:
 		t.shelf--
+		if txn.Reason(r.Reason) == txn.OperatorRetried {
+			t.owed++
+		}
 	}
 }
 

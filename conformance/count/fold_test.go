@@ -8,6 +8,7 @@ import (
 	"cardswitch/conformance/ledger"
 	"cardswitch/spec"
 	"cardswitch/store/journal"
+	"cardswitch/switch/txn"
 )
 
 // records is a journal in memory. It numbers what it's given.
@@ -45,6 +46,10 @@ func answered(kind journal.Kind, txn, advice uint64) journal.Record {
 	return journal.Record{Kind: kind, Txn: txn, Advice: advice}
 }
 
+func resolved(why txn.Reason, txn, advice uint64) journal.Record {
+	return journal.Record{Kind: journal.Resolved, Txn: txn, Advice: advice, Reason: uint16(why)}
+}
+
 func TestFromJournal(t *testing.T) {
 	open := about(journal.Opened, 0x1200, "R1", 500)
 	for name, c := range map[string]struct {
@@ -68,7 +73,15 @@ func TestFromJournal(t *testing.T) {
 			Entry{State: ledger.Declined, Shelf: true, Txns: []uint64{1}}},
 		"resolved": {
 			records{open, owing(later(journal.Closed, 1, 911)), answered(journal.Shelved, 1, 2),
-				answered(journal.Resolved, 1, 2)},
+				resolved(txn.OperatorDropped, 1, 2)},
+			Entry{State: ledger.Declined, Txns: []uint64{1}}},
+		"retried": {
+			records{open, owing(later(journal.Closed, 1, 911)), answered(journal.Shelved, 1, 2),
+				resolved(txn.OperatorRetried, 1, 2)},
+			Entry{State: ledger.Declined, Owed: true, Txns: []uint64{1}}},
+		"retried and delivered": {
+			records{open, owing(later(journal.Closed, 1, 911)), answered(journal.Shelved, 1, 2),
+				resolved(txn.OperatorRetried, 1, 2), answered(journal.Delivered, 1, 2)},
 			Entry{State: ledger.Declined, Txns: []uint64{1}}},
 		"cancelled": {
 			records{open, later(journal.Closed, 1, 0),
