@@ -130,7 +130,7 @@ type listening struct {
 
 // validateListeners looks at addresses that several links listen on. Bytes must
 // be read before anyone can say whose they are, so the sharers must read alike;
-// and they must be told apart by address or certificate.
+// and they must be told apart by address, certificate, or what their messages say.
 func (c *Config) validateListeners(f *faults) {
 	users := map[string][]listening{}
 	for i := range c.Centers {
@@ -174,7 +174,7 @@ func (a listening) validateShared(f *faults, b listening) {
 		f.add(a.path+".tls", hint, "differs from %s on the same address", other)
 	}
 	if !a.apart(b) {
-		f.add(a.path, "give them separate addresses in from, or separate tls.names",
+		f.add(a.path, "give them separate addresses in from, tls.names or acquirers",
 			"can't be told from %s on the same address", other)
 	}
 }
@@ -194,6 +194,9 @@ func (a listening) apart(b listening) bool {
 			return true
 		}
 	}
+	if !sharesIdentity(a.center, b.center) {
+		return true // the first message tells: DE 94 of a sign-on, else DE 33 or 32
+	}
 	if len(a.link.From) == 0 || len(b.link.From) == 0 {
 		return false
 	}
@@ -207,4 +210,17 @@ func (a listening) apart(b listening) bool {
 		}
 	}
 	return true
+}
+
+// sharesIdentity says whether a message could name either center.
+func sharesIdentity(a, b *CenterConfig) bool {
+	names := func(c *CenterConfig) []string {
+		return append(append([]string{c.Institution}, c.Acquirers...), c.Forwarders...)
+	}
+	for _, id := range names(a) {
+		if id != "" && slices.Contains(names(b), id) {
+			return true
+		}
+	}
+	return false
 }

@@ -166,8 +166,14 @@ func TestValidateLinks(t *testing.T) {
 			[]string{"centers[2](hq-ginza).links[0](a).framing"}},
 		"shared dialect": {func(c *Config) { second(c).Dialect = "ebcdic" },
 			[]string{"centers[2](hq-ginza).links[0](a)"}},
-		"shared addresses": {func(c *Config) { second(c).Links[0].From = []string{"127.0.0.1/32"} },
-			[]string{"centers[2](hq-ginza).links[0](a)"}},
+		"shared addresses": {func(c *Config) {
+			other := second(c)
+			other.Links[0].From = []string{"127.0.0.1/32"}
+			other.Acquirers = c.Centers[0].Acquirers
+		}, []string{"centers[2](hq-ginza).links[0](a)"}},
+		"told apart by acquirer": {func(c *Config) {
+			second(c).Links[0].From = []string{"127.0.0.1/32"}
+		}, nil},
 		"shared tls": {func(c *Config) {
 			second(c).Links[0].TLS = &TLSConfig{Cert: "a", Key: "b", CA: "c", Names: []string{"d"}}
 		}, []string{"centers[2](hq-ginza).links[0](a).tls"}},
