@@ -88,20 +88,36 @@ func Run(ctx context.Context, config Config) (Report, error) {
 		}
 	})
 	defer stop()
-	defer announce(w.from, config.Measuring)()
-	defer announce(w.to, config.Measured)()
+	running, stopClock := context.WithCancel(ctx)
+	defer stopClock()
+	closed := announce(running, w, config)
 	if err := drive(lanes, w, config); err != nil {
 		return summarize(lanes, config), err
 	}
+	// The last answer may come a moment before the window closes.
+	<-closed
 	return summarize(lanes, config), ctx.Err()
 }
 
-// announce calls at the given moment of the run, unless it is stopped before.
-func announce(after int64, call func()) (stop func() bool) {
-	if call == nil {
-		return func() bool { return true }
+// announce tells when the window opens and closes; the channel closes behind it.
+func announce(ctx context.Context, w *window, config Config) <-chan struct{} {
+	done := make(chan struct{})
+	tell := func(at int64, call func()) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Until(w.base.Add(time.Duration(at)))):
+		}
+		if call != nil {
+			call()
+		}
 	}
-	return time.AfterFunc(time.Duration(after), call).Stop
+	go func() {
+		defer close(done)
+		tell(w.from, config.Measuring)
+		tell(w.to, config.Measured)
+	}()
+	return done
 }
 
 func drive(lanes []*lane, w *window, config Config) error {

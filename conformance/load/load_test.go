@@ -212,3 +212,21 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations a request", got)
 	}
 }
+
+func TestWindowIsAlwaysAnnounced(t *testing.T) {
+	for range 20 {
+		_, address := serve(t)
+		var opened, closed time.Time
+		c := config(address)
+		c.Connections, c.Outstanding = 1, 1
+		c.WarmUp, c.Duration = time.Millisecond, 5*time.Millisecond
+		c.Measuring = func() { opened = time.Now() }
+		c.Measured = func() { closed = time.Now() }
+		if _, err := Run(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if opened.IsZero() || !closed.After(opened) {
+			t.Fatalf("opened %v, closed %v", opened, closed)
+		}
+	}
+}

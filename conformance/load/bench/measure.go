@@ -30,6 +30,7 @@ type subject struct {
 
 // sample is a moment of the subject.
 type sample struct {
+	taken   bool
 	usage   process.Usage
 	metrics metrics
 }
@@ -175,6 +176,9 @@ func drive(ctx context.Context, o Options, s step, rate int, sub *subject) (
 		case eventMeasured:
 			to, err = sub.sample()
 		case eventReport:
+			if !from.taken || !to.taken {
+				return from, to, report, errors.New("bench: the load didn't say when it measured")
+			}
 			return from, to, *e.Report, nil
 		}
 		if err != nil {
@@ -189,10 +193,10 @@ func (s *subject) sample() (sample, error) {
 		return sample{}, err
 	}
 	if s.http == "" {
-		return sample{usage: usage}, nil
+		return sample{taken: true, usage: usage}, nil
 	}
 	m, err := scrape(s.http)
-	return sample{usage: usage, metrics: m}, err
+	return sample{taken: true, usage: usage, metrics: m}, err
 }
 
 func newMeasure(s step, from, to sample, report load.Report) Measure {
