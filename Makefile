@@ -1,0 +1,52 @@
+# cardswitch. `make` alone prints what there is.
+
+FUZZTIME ?= 1m
+CYCLES   ?= 1000
+BENCH    ?=
+# The program needs no C: it is one static file that runs anywhere.
+export CGO_ENABLED ?= 0
+
+.PHONY: help run test race lint fuzz crash conform bench build clean
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, CYCLES=$(CYCLES) for crash, BENCH= are flags of bench"
+
+build: ## build bin/cardswitch
+	@go build -trimpath -o bin/cardswitch ./cmd/cardswitch
+
+run: build ## show the switch at work, with merchants and issuers
+	@./bin/cardswitch demo
+
+test: ## vet and run all tests
+	@go vet ./...
+	@go test -timeout 10m ./...
+
+race: ## run all tests with the race detector (needs a C compiler)
+	@CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+lint: ## hold formatting, layers and the order of the house
+	@test -z "$$(gofmt -l cmd conformance routing spec store switch)" || \
+		{ gofmt -l cmd conformance routing spec store switch; echo "hint: gofmt -w"; exit 1; }
+	@go vet ./...
+	@go test ./conformance
+
+fuzz: ## fuzz every parser for FUZZTIME
+	@grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+			echo "fuzz $$(dirname $$file) $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$(dirname $$file) || exit 1; \
+		done; \
+	done
+
+crash: build ## kill the switch and cut its links CYCLES times under load, then count the money
+	@./bin/cardswitch crash --cycles $(CYCLES)
+
+conform: ## run the scenario suite against the switch
+	@go test -count=1 ./conformance/suite
+
+bench: build ## measure the switch, beside a moov-based one; writes bench.json
+	@./bin/cardswitch bench $(BENCH)
+
+clean: ## remove what was built
+	@rm -rf bin bench.json
