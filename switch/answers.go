@@ -104,7 +104,7 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 	if a != nil && !a.fault.OK() {
 		rec.Text = a.fault.Err().Error()
 	}
-	at, ok := s.writeReply(from, &s.askedAs, r.Asked, d.Action)
+	at, ok := s.writeReply(from, &s.askedAs, r.Asked, d.Action, spec.Fault{})
 	if ok {
 		s.addEdited(rec, journal.Reply, 0, from, s.pending.out[at:], &s.askedAs, journal.Request)
 		s.answerTo(from, r, at)

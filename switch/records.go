@@ -85,7 +85,7 @@ func (s *Switch) nameCard(m *spec.Message, pan spec.PAN) bool {
 // it to the connection that asked. false when no answer can be made of what was readable.
 func (s *Switch) reply(l *link.Link, c *center, m *spec.Message, a *arrival, action uint16,
 	rec *journal.Record) bool {
-	from, ok := s.writeReply(c, m, a.mti, action)
+	from, ok := s.writeReply(c, m, a.mti, action, a.fault)
 	if !ok {
 		return false
 	}
@@ -99,14 +99,19 @@ func (s *Switch) reply(l *link.Link, c *center, m *spec.Message, a *arrival, act
 	return true
 }
 
-// writeReply appends the switch's own answer to a request to pending.out.
-func (s *Switch) writeReply(c *center, m *spec.Message, mti spec.MTI,
-	action uint16) (from int, ok bool) {
+// writeReply appends the switch's own answer to a request to pending.out. A fault of the request is
+// named in element 44, for the partner's engineer.
+func (s *Switch) writeReply(c *center, m *spec.Message, mti spec.MTI, action uint16,
+	f spec.Fault) (from int, ok bool) {
 	from = len(s.pending.out)
 	s.edit.Reset()
 	s.edit.SetMTI(mti.Response())
 	s.edit.KeepOnly(c.rules.Echo(mti.Response()))
 	s.edit.SetNumber(39, uint64(action))
+	if !f.OK() {
+		text := f.String()
+		s.edit.Set(44, []byte(text[:min(len(text), 99)]))
+	}
 	var fault spec.Fault
 	s.pending.out, fault = c.dialect.Append(s.pending.out, m, &s.edit)
 	if !fault.OK() {

@@ -199,9 +199,11 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 	if !a.fault.OK() {
 		rec.Text = a.fault.Err().Error()
 	}
-	// A refusal is an answer like any other, so a repeat gets it again. Only what is not about this
-	// question leaves no mark: its trace number belongs to another, or to one still being read.
-	if why != txn.QuestionDiffers && why != txn.InProgress {
+	// The refusal of a request is an answer like any other, so a repeat gets it again. Only what is
+	// not about this question leaves no mark: its trace number belongs to another, or to one still
+	// being read. The refusal of an advice or a reversal stands for the moment only: what happened
+	// has happened, and must get in at last.
+	if why != txn.QuestionDiffers && why != txn.InProgress && a.mti.Function() != 2 {
 		rec.Key = a.key
 	}
 	rec.PAN, rec.Card = a.pan, a.card

@@ -1,6 +1,7 @@
 package cardswitch_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,6 +173,9 @@ func TestRefusals(t *testing.T) {
 			m := shop.next(time.Minute)
 			if m == nil || value(m, 39) != c.action {
 				t.Errorf("%s: got %v, want action %s", c.name, m, c.action)
+			}
+			if c.action == "904" && !strings.Contains(value(m, 44), "element 3") {
+				t.Errorf("%s: element 44 is %q, want the element's number", c.name, value(m, 44))
 			}
 		}
 		primary.quiet(time.Second)
