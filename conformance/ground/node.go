@@ -1,0 +1,64 @@
+package ground
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/admin"
+)
+
+// Node is a running switch with the doors of its operators.
+type Node struct {
+	*cardswitch.Switch
+	Metrics *prometheus.Registry
+	Admin   *admin.Server
+	Socket  string // the operators' door
+	Stop    func() // drains and closes; the test's end does so too
+}
+
+// StartNode runs a switch with its admin server, as the program does.
+func (g *Ground) StartNode(t *testing.T, c cardswitch.Config, log *slog.Logger) *Node {
+	t.Helper()
+	c.Complete()
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{Metrics: prometheus.NewRegistry(),
+		Socket: filepath.Join(filepath.Dir(c.Data.Dir), "admin.sock")}
+	n.Metrics.MustRegister(collectors.NewGoCollector())
+	operators, err := admin.ListenSocket(n.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Switch, err = cardswitch.New(c, cardswitch.Deps{Listen: g.Listen, Dial: g.Dial, Log: log,
+		Metrics: n.Metrics})
+	if err != nil {
+		t.Fatal(errors.Join(err, operators.Close()))
+	}
+	n.Admin = admin.New(admin.Options{Switch: n.Switch, Journal: n.Journal(),
+		Names: n.Journal().Registry(), Metrics: n.Metrics, Logger: log,
+		Reload: func() error { return n.Reload(c) }})
+	ctx, cancel := context.WithCancel(context.Background())
+	doors, closeDoors := context.WithCancel(context.Background())
+	done, served := make(chan error, 1), make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	go func() { served <- n.Admin.Serve(doors, operators, nil) }()
+	n.Stop = sync.OnceFunc(func() {
+		cancel()
+		err := <-done
+		closeDoors()
+		if err := errors.Join(err, <-served); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(n.Stop)
+	return n
+}
