@@ -67,7 +67,7 @@ var neverKept = Elements(35, 36, 45, 52)
 var errNoPlace = errors.New("the message has no element 2 or 34 of the card number's length")
 
 // RestorePAN appends a kept image as it can be sent: with the card number in its place again, and
-// without the tracks, the PIN block and the items and tags that are blank, which cannot be had back.
+// without the tracks, the PIN block and the items and tags that are blank: they can't be had back.
 func (d *Dialect) RestorePAN(dst []byte, safe *Message, pan PAN) ([]byte, error) {
 	var e Edit
 	var scratch [64]byte

@@ -93,9 +93,9 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	c.rows.Drop(r)
 }
 
-// conclude ends a forwarded request with an answer of the switch's own and owes the reversal that the
-// decision says. The row stays as the mark by which a late answer is known. a is the answer that
-// led to it, nil if there was none. askedAs must hold the request.
+// conclude ends a forwarded request with an answer of the switch's own and owes the reversal that
+// the decision says. The row stays as the mark by which a late answer is known. a is the answer
+// that led to it, nil if there was none. askedAs must hold the request.
 func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival) {
 	rec := s.closing(now, r, d)
 	if a != nil && a.refused == txn.None {

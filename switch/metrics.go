@@ -45,15 +45,16 @@ type counts struct {
 // centerMetrics are one center's figures, with their labels resolved, so that counting on the
 // path is one atomic addition.
 type centerMetrics struct {
-	all                                        *metrics
-	requests                                   map[spec.MTI]prometheus.Counter
-	other                                      prometheus.Counter
-	approved, declined, refused, sent, unasked prometheus.Counter
-	deliveryRetries, deliveryAlarms, moved     prometheus.Counter
-	repeats, timeouts, late                    tally
-	reversals, delivered                       tally
-	latency                                    prometheus.Observer
-	inFlight, owed, shelved                    prometheus.Gauge
+	all                                         *metrics
+	requests                                    map[spec.MTI]prometheus.Counter
+	other                                       prometheus.Counter
+	approved, accepted, declined, refused, sent prometheus.Counter
+	unasked                                     prometheus.Counter
+	deliveryRetries, deliveryAlarms, moved      prometheus.Counter
+	repeats, timeouts, late                     tally
+	reversals, delivered                        tally
+	latency                                     prometheus.Observer
+	inFlight, owed, shelved                     prometheus.Gauge
 }
 
 // tally counts for Prometheus and for the status page.
@@ -83,7 +84,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		requests: counter("cardswitch_requests_total",
 			"Requests and advices that came from a center.", "center", "mti"),
 		outcomes: counter("cardswitch_outcomes_total",
-			"Answers by what they said: approved, declined, refused.", "center", "outcome"),
+			"Answers by what they said: approved, accepted, declined, refused.", "center", "outcome"),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "cardswitch_answer_seconds",
 			Help:    "Time from a request's arrival to the decision on its answer.",
@@ -130,6 +131,7 @@ func (m *metrics) center(name string) *centerMetrics {
 	c := &centerMetrics{all: m, requests: make(map[spec.MTI]prometheus.Counter),
 		other:    m.requests.WithLabelValues(name, "other"),
 		approved: m.outcomes.WithLabelValues(name, "approved"),
+		accepted: m.outcomes.WithLabelValues(name, "accepted"),
 		declined: m.outcomes.WithLabelValues(name, "declined"),
 		refused:  m.outcomes.WithLabelValues(name, "refused"),
 		sent:     m.sent.WithLabelValues(name),
@@ -164,8 +166,10 @@ func (c *centerMetrics) request(m spec.MTI) {
 // outcome counts an answer to a merchant, and how long it took if it went by an issuer.
 func (c *centerMetrics) outcome(action uint16, took time.Duration) {
 	switch {
-	case txn.Approves(int(action)) || action == 400 || action == 900 || action == 800:
+	case txn.Approves(int(action)):
 		c.approved.Inc()
+	case action == 400 || action == 900 || action == 800:
+		c.accepted.Inc()
 	case action >= 900:
 		c.refused.Inc()
 	default:

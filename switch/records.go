@@ -61,8 +61,8 @@ func (s *Switch) addEdited(rec *journal.Record, role journal.Role, on uint16, c 
 		Data: s.images[from:len(s.images):len(s.images)]})
 }
 
-// addOwed adds the owed message in s.scratch, which s.edit made of base. One in which the switch has
-// put the card number is read again, so that it is blanked.
+// addOwed adds the owed message in s.scratch, which s.edit made of base. One in which the switch
+// has put the card number is read again, so that it is blanked.
 func (s *Switch) addOwed(rec *journal.Record, dest *center, base *spec.Message, named bool) {
 	if named {
 		s.addImage(rec, journal.Advice, 0, dest, s.scratch, base, journal.Request)

@@ -88,7 +88,8 @@ func acquireBoth(from, to *link.Link) bool {
 	return true
 }
 
-func (s *Switch) fill(r *txn.Row, now int64, l *link.Link, c, dest *center, a *arrival, stan uint32) {
+func (s *Switch) fill(r *txn.Row, now int64, l *link.Link, c, dest *center, a *arrival,
+	stan uint32) {
 	r.Kind, r.State = txn.Forwarded, txn.Open
 	r.Source, r.From, r.Dest = c.id, l, dest.id
 	r.Asked, r.MTI = a.mti, a.mti.Original()
@@ -106,7 +107,8 @@ func (s *Switch) fill(r *txn.Row, now int64, l *link.Link, c, dest *center, a *a
 func tagOf(r *txn.Row) uint64 { return r.Txn<<20 | uint64(r.STAN) }
 
 // keep acknowledges an advice or a reversal and owes it to dest.
-func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o found, d txn.Decision) {
+func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o found,
+	d txn.Decision) {
 	stan, ok := dest.rows.Fresh()
 	if !ok {
 		s.refuse(now, l, c, a, txn.WindowFull)

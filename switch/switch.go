@@ -1,4 +1,4 @@
-// Package cardswitch is the switch itself: it takes requests from merchant centers, gives them to issuer centers and brings the answers back.
+// Package cardswitch is the switch: it brings merchants' requests to issuers and the answers back.
 //
 // Read it in this order: doors.go (the three ways in), services.go (what it can do), requests.go,
 // answers.go and owed.go (what each decision does), commit.go (nothing leaves before it is

@@ -1,5 +1,7 @@
-// Package link keeps the persistent TCP connections with centers: it listens and dials, cuts
-// frames and writes them in batches, and knows which connection of a center is the best to use.
+// Package link keeps the persistent TCP connections with centers.
+//
+// It listens and dials, cuts frames and writes them in batches, and knows which connection of a
+// center is the best to use.
 //
 // It is transport only. It indexes each message, since one pass over the bytes is the cheapest
 // check there is, but what a message means is the business of the switch behind the Handler.

@@ -72,24 +72,28 @@ func TestOrderPerCard(t *testing.T) {
 		for _, item := range flying {
 			q.Retry(item, now)
 		}
-		now += 1000
-		for q.Len() > 0 {
-			taken := q.Take(nil, now, 1)
-			if len(taken) == 0 {
-				t.Fatalf("%d items never become due", q.Len())
-			}
-			if want := owed[taken[0].Card[0]][0]; taken[0].ID != want {
-				t.Fatalf("at the end: %d went before %d", taken[0].ID, want)
-			}
-			owed[taken[0].Card[0]] = owed[taken[0].Card[0]][1:]
-			q.Remove(taken[0])
-		}
-		for card, left := range owed {
-			if len(left) > 0 {
-				t.Fatalf("card %d: lost %v", card, left)
-			}
-		}
+		empties(t, q, owed, now+1000)
 	})
+}
+
+// empties takes everything that is left, card by card in order.
+func empties(t *rapid.T, q *Queue, owed map[byte][]uint64, now int64) {
+	for q.Len() > 0 {
+		taken := q.Take(nil, now, 1)
+		if len(taken) == 0 {
+			t.Fatalf("%d items never become due", q.Len())
+		}
+		if want := owed[taken[0].Card[0]][0]; taken[0].ID != want {
+			t.Fatalf("at the end: %d went before %d", taken[0].ID, want)
+		}
+		owed[taken[0].Card[0]] = owed[taken[0].Card[0]][1:]
+		q.Remove(taken[0])
+	}
+	for card, left := range owed {
+		if len(left) > 0 {
+			t.Fatalf("card %d: lost %v", card, left)
+		}
+	}
 }
 
 func TestBackoff(t *testing.T) {

@@ -70,9 +70,9 @@ type Table struct {
 	last uint32
 }
 
-// NewTable gives an empty table. Its trace numbers begin at the journal's last sequence number: each
-// trace number that was ever given out has a record of its own, so that the journal always counts
-// further than the trace numbers, and a restart gives none of the last ones out again.
+// NewTable gives an empty table. Its trace numbers begin at the journal's last sequence number:
+// each trace number that was ever given out has a record of its own, so that the journal always
+// counts further than the trace numbers, and a restart gives none of the last ones out again.
 func NewTable(lastSeq uint64) *Table {
 	return &Table{rows: make(map[uint32]*Row), last: uint32(lastSeq % maxSTAN)}
 }

@@ -199,7 +199,8 @@ func viewEvents(s *Snapshot) []string {
 }
 
 func viewFoot(s *Snapshot) []string {
-	return []string{faint.Render("q ends.  elsewhere: cardswitch journal tail -f --socket " + s.Socket)}
+	hint := "q ends.  elsewhere: cardswitch journal tail -f --socket " + s.Socket
+	return []string{faint.Render(hint)}
 }
 
 func alarm(on bool, text string) string {

@@ -1,5 +1,6 @@
-// Package linktest is a network in memory: listeners, dialers and connections with buffers,
-// deadlines, delay and failures, that run on the virtual clock of a testing/synctest bubble.
+// Package linktest is a network in memory, for tests on the virtual clock of a bubble.
+//
+// It has listeners, dialers and connections with buffers, deadlines, delay and failures.
 //
 // A connection behaves as TCP does where it matters here: writes go into a bounded buffer and block
 // when it is full, a close lets the other side read what was sent, a cut loses it.

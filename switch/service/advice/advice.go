@@ -1,4 +1,6 @@
-// Package advice decides on messages that tell what already happened: they are acknowledged once durable and delivered to the issuer until it accepts them.
+// Package advice decides on messages that tell what has already happened.
+//
+// They are acknowledged once durable, and delivered to the issuer until it accepts them.
 package advice
 
 import "cardswitch/switch/txn"

@@ -1,4 +1,4 @@
-// Package authorization decides on requests that wait for the issuer's word: authorizations (11xx) and sales, returns and other financial requests (12xx).
+// Package authorization decides on requests that wait for the issuer: 11xx and 12xx.
 package authorization
 
 import "cardswitch/switch/txn"

@@ -1,4 +1,6 @@
-// Package reversal decides on reversal advices of merchants: a reversal can't be declined, it can only have nothing to undo.
+// Package reversal decides on reversal advices of merchants.
+//
+// A reversal cannot be declined; it can only have nothing to undo.
 package reversal
 
 import "cardswitch/switch/txn"
