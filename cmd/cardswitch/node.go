@@ -19,6 +19,7 @@ import (
 type node struct {
 	*cardswitch.Switch
 	admin             *admin.Server
+	metrics           *prometheus.Registry
 	operators, public net.Listener
 }
 
@@ -39,10 +40,10 @@ func newNode(config cardswitch.Config, deps cardswitch.Deps,
 			return nil, errors.Join(fmt.Errorf("admin.http: %w", err), n.closeDoors())
 		}
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(),
+	n.metrics = prometheus.NewRegistry()
+	n.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	deps.Metrics = metrics
+	deps.Metrics = n.metrics
 	if n.Switch, err = cardswitch.New(config, deps); err != nil {
 		return nil, errors.Join(err, n.closeDoors())
 	}
@@ -50,7 +51,7 @@ func newNode(config cardswitch.Config, deps cardswitch.Deps,
 		Switch:  n.Switch,
 		Journal: n.Switch.Journal(),
 		Names:   n.Switch.Journal().Registry(),
-		Metrics: metrics,
+		Metrics: n.metrics,
 		Logger:  deps.Log,
 		Reload: func() error {
 			config, err := reload()
