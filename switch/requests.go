@@ -14,6 +14,9 @@ import (
 func (s *Switch) destination(now int64, a *arrival, o found) (*center, txn.Path) {
 	if o.known && o.question.Dest != 0 {
 		c := s.centers[o.question.Dest]
+		if c == nil { // no longer configured
+			return nil, txn.NoDestination
+		}
 		return c, c.path()
 	}
 	if !a.routed || len(a.route.To) == 0 {

@@ -13,6 +13,10 @@ func Request(q txn.Request) txn.Decision {
 	case txn.Differs:
 		return refuse(txn.QuestionDiffers)
 	}
+	effective := q.Original == txn.Waiting || q.Original == txn.Approved
+	if effective && q.Path == txn.NoDestination {
+		return refuse(txn.NoRoute) // its issuer is gone: nobody to owe it to
+	}
 	switch q.Original {
 	case txn.Waiting:
 		return keep(txn.ReversalAhead)

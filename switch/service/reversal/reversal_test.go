@@ -15,6 +15,8 @@ func TestRequest(t *testing.T) {
 	}{
 		{"of an approved one", txn.Request{Original: txn.Approved}, txn.Keep, 400},
 		{"before the answer", txn.Request{Original: txn.Waiting}, txn.Keep, 400},
+		{"of one whose issuer is gone", txn.Request{Original: txn.Approved,
+			Path: txn.NoDestination}, txn.Refuse, 908},
 		{"of a declined one", txn.Request{Original: txn.Declined}, txn.Acknowledge, 400},
 		{"of a reversed one", txn.Request{Original: txn.Reversed}, txn.Acknowledge, 400},
 		{"of nothing", txn.Request{Original: txn.NotFound}, txn.Refuse, 914},
