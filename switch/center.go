@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"errors"
 	"time"
 
 	"cardswitch/spec"
@@ -55,6 +56,18 @@ func (p *profile) allows(m spec.MTI) bool {
 
 // knows tells whether the acquirer id (DE 32) is one of the center's.
 func (p *profile) knows(acquirer uint64) bool { return p.acquirers[acquirer] }
+
+// stays tells what a reload may not change of a center: its open requests and what it must still
+// get were read and written by these, also if it was taken out meanwhile.
+func (c *center) stays(p *profile) error {
+	switch {
+	case c.config.Role != p.config.Role:
+		return errors.New("its role can't change while the switch runs; use another name")
+	case !c.dialect.Same(p.dialect):
+		return errors.New("its dialect can't change while the switch runs; start it again")
+	}
+	return nil
+}
 
 // path tells whether the center can take a request now.
 func (c *center) path() txn.Path {

@@ -101,7 +101,7 @@ func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
 		l := e.link
 		ok := l.Queue(e.tag, p.out[e.from:e.end], e.prefix)
 		if !ok && e.kind == sendAnswer { // any other connection of the center will do
-			l = e.to.link.Best()
+			l = l.Center().Best()
 			ok = l != nil && l.Queue(e.tag, p.out[e.from:e.end], e.prefix)
 		}
 		if e.held != nil {

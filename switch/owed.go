@@ -14,10 +14,11 @@ import (
 
 // delivery is an owed advice on its way from the journal to a link.
 type delivery struct {
-	center *center
-	item   *saf.Item
-	frame  []byte
-	err    error
+	center  *center
+	dialect *spec.Dialect
+	item    *saf.Item
+	frame   []byte
+	err     error
 }
 
 // drains delivers what centers must still get: it takes what is due, reads the messages back from
@@ -34,7 +35,7 @@ func (s *Switch) drains() {
 		}
 		list = s.takeOwed(list[:0])
 		for i := range list {
-			list[i].frame, list[i].err = s.owedMessage(list[i].center, list[i].item)
+			list[i].frame, list[i].err = s.owedMessage(&list[i])
 		}
 		if len(list) > 0 {
 			s.sendOwed(list)
@@ -54,15 +55,15 @@ func (s *Switch) takeOwed(list []delivery) []delivery {
 		}
 		s.items = c.owed.Take(s.items[:0], now, room)
 		for _, item := range s.items {
-			list = append(list, delivery{center: c, item: item})
+			list = append(list, delivery{center: c, dialect: c.dialect, item: item})
 		}
 	}
 	return list
 }
 
 // owedMessage reads an owed message back from the journal and puts the card number back in.
-func (s *Switch) owedMessage(c *center, item *saf.Item) ([]byte, error) {
-	records, err := s.store.Transaction(item.Txn)
+func (s *Switch) owedMessage(d *delivery) ([]byte, error) {
+	records, err := s.store.Transaction(d.item.Txn)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (s *Switch) owedMessage(c *center, item *saf.Item) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return images.Restore(journal.Advice, c.dialect, records[0].PAN)
+	return images.Restore(journal.Advice, d.dialect, records[0].PAN)
 }
 
 // sendOwed gives what could be read to the links. What could not stays owed.

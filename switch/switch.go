@@ -54,6 +54,7 @@ type Switch struct {
 	arrivals    sync.Pool
 	recalls     chan recall
 	found       Recovered
+	reloading   sync.Mutex // held by a reload, which builds without mu
 
 	mu        sync.Mutex
 	room      *sync.Cond // pending has room again

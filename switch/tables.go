@@ -56,6 +56,9 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 			c = &center{name: p.config.Name, profile: p, rows: txn.NewTable(s.store.LastSeq()),
 				owed: saf.New(), taken: make(map[uint64]bool), metrics: s.metrics.center(p.config.Name)}
 		}
+		if err := c.stays(p); err != nil {
+			return nil, nil, fmt.Errorf("center %s: %w", p.config.Name, err)
+		}
 		t.seats[p.id] = seat{c, p}
 		if p.config.Role == RoleIssuer {
 			t.issuers = append(t.issuers, c)
@@ -82,6 +85,17 @@ func (s *Switch) install(t *tables) {
 		seat.center.link = s.network.Center(seat.center.name)
 		s.centers[id] = seat.center
 	}
+	for id, c := range s.centers {
+		if _, stays := t.seats[id]; stays {
+			continue
+		}
+		// Who is taken out keeps its seat: answers still count while its links are drained, and
+		// what it must still get is still shown.
+		t.seats[id] = seat{c, c.profile}
+		if c.config.Role == RoleIssuer {
+			t.issuers = append(t.issuers, c)
+		}
+	}
 	s.issuers = t.issuers
 	s.tables.Store(t)
 }
@@ -90,6 +104,8 @@ func (s *Switch) install(t *tables) {
 // anything in it is wrong, nothing changes. The data folder, the admin doors and the node's own
 // name take effect at the next start.
 func (s *Switch) Reload(config Config) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
 	t, links, err := s.build(config)
 	if err != nil {
 		return err
