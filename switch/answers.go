@@ -77,7 +77,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	}
 	var fault spec.Fault
 	s.pending.out, fault = from.dialect.Append(s.pending.out, a.msg, &s.edit)
-	if !fault.OK() {
+	if from.unfit(len(s.pending.out)-at, fault) != txn.None {
 		s.pending.out = s.pending.out[:at]
 		a.fault = fault
 		s.conclude(now, from, c, r, authorization.Answer(txn.Answer{Action: int(d.Action),

@@ -69,6 +69,17 @@ func (c *center) stays(p *profile) error {
 	return nil
 }
 
+// unfit says why a message that was written for the center can't go to it; None if it can.
+func (c *center) unfit(size int, f spec.Fault) txn.Reason {
+	switch {
+	case !f.OK():
+		return txn.Untranslatable
+	case !c.link.Takes(size):
+		return txn.TooLong
+	}
+	return txn.None
+}
+
 // path tells whether the center can take a request now.
 func (c *center) path() txn.Path {
 	switch {

@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"errors"
 	"time"
 
 	"cardswitch/spec"
@@ -20,6 +21,9 @@ type delivery struct {
 	frame   []byte
 	err     error
 }
+
+// errTooLong is that of an owed message for which the center's links have become too narrow.
+var errTooLong = errors.New("it is longer than max_frame of the center's links")
 
 // drains delivers what centers must still get: it takes what is due, reads the messages back from
 // the journal without a lock, and sends them through the same release as everything else.
@@ -81,6 +85,9 @@ func (s *Switch) sendOwed(list []delivery) {
 	now := s.now()
 	for i := range list {
 		d := &list[i]
+		if d.err == nil && !d.center.link.Takes(len(d.frame)) {
+			d.err = errTooLong
+		}
 		if d.err != nil {
 			s.unreadable(now, d)
 			continue
@@ -98,7 +105,7 @@ func (s *Switch) unreadable(now int64, d *delivery) {
 	wait := drainTick
 	if now-d.item.At > int64(10*time.Second) {
 		s.log.Error("an owed advice cannot be read", "advice", d.item.ID, "center", d.center.name,
-			"error", d.err, "hint", "run `cardswitch journal verify`")
+			"error", d.err, "hint", "compare max_frame, then run `cardswitch journal verify`")
 		wait = d.center.config.SAF.BackoffMax
 	}
 	d.center.owed.Retry(d.item, now+int64(wait))

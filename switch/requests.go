@@ -51,15 +51,15 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	}
 	var fault spec.Fault
 	s.pending.out, fault = dest.dialect.Append(s.pending.out, a.msg, &s.edit)
-	if !fault.OK() {
+	sent := s.pending.out[from:]
+	if why := dest.unfit(len(sent), fault); why != txn.None {
 		s.pending.out = s.pending.out[:from]
 		l.Release()
 		out.Release()
 		a.fault = fault
-		s.refuse(now, l, c, a, txn.Untranslatable)
+		s.refuse(now, l, c, a, why)
 		return
 	}
-	sent := s.pending.out[from:]
 	r := dest.rows.Take()
 	s.fill(r, now, l, c, dest, a, stan)
 	r.Held, r.Sent = l, out
@@ -132,9 +132,9 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	}
 	var fault spec.Fault
 	s.scratch, fault = dest.dialect.Append(s.scratch[:0], a.msg, &s.edit)
-	if !fault.OK() {
+	if why := dest.unfit(len(s.scratch), fault); why != txn.None {
 		a.fault = fault
-		s.refuse(now, l, c, a, txn.Untranslatable)
+		s.refuse(now, l, c, a, why)
 		return
 	}
 	rec := s.record(now, journal.Settled, l, a)

@@ -61,6 +61,16 @@ func (c *Center) InFlight() int { return int(c.inFlight.Load()) }
 // Window is the bound of InFlight.
 func (c *Center) Window() int { return int(c.window.Load()) }
 
+// Takes tells whether a message of so many bytes fits into the frames of all its lines.
+func (c *Center) Takes(size int) bool {
+	for _, line := range c.Lines() {
+		if f := &line.framing; len(f.header)+size > f.max {
+			return false
+		}
+	}
+	return true
+}
+
 // Best is the best link for a new request, nil if there is none: of those signed on the first by
 // order, with sick and just returned ones behind the others. Links of equal rank take turns; one
 // that is full, or starts slowly and has its share, is passed over.

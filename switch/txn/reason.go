@@ -27,6 +27,7 @@ const (
 	NeverLeft       Reason = 115
 	Untranslatable  Reason = 116
 	InProgress      Reason = 118
+	TooLong         Reason = 119
 
 	IssuerTimedOut Reason = 201
 	LinkLost       Reason = 202
@@ -98,6 +99,8 @@ func about(r Reason) reasonText {
 		return reasonText{912, "the request never left", "see `cardswitch link list`"}
 	case InProgress:
 		return reasonText{923, "still in progress", "too many repeats at once"}
+	case TooLong:
+		return reasonText{904, "longer than the issuer's links take", "raise `max_frame`"}
 	case Untranslatable:
 		return reasonText{904, "cannot be written in the issuer's dialect", "compare the dialects"}
 	}
