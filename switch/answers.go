@@ -86,7 +86,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	}
 	rec := s.closing(now, r, d)
 	s.addMessage(rec, journal.Answer, l.ID(), c, a.msg, &s.askedAs, journal.Request)
-	s.addEdited(rec, journal.Reply, 0, from, s.pending.out[at:], a.msg, journal.Answer)
+	s.addEdited(rec, journal.Reply, askedOn(r), from, s.pending.out[at:], a.msg, journal.Answer)
 	s.pending.batch.Append(rec)
 	s.answerTo(from, r, at)
 	s.end(now, from, c, r, d, true)
@@ -106,7 +106,8 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 	}
 	at, ok := s.writeReply(from, &s.askedAs, r.Asked, d.Action, spec.Fault{})
 	if ok {
-		s.addEdited(rec, journal.Reply, 0, from, s.pending.out[at:], &s.askedAs, journal.Request)
+		s.addEdited(rec, journal.Reply, askedOn(r), from, s.pending.out[at:], &s.askedAs,
+			journal.Request)
 		s.answerTo(from, r, at)
 	}
 	var item *saf.Item
@@ -175,6 +176,14 @@ func (s *Switch) closing(now int64, r *txn.Row, d txn.Decision) *journal.Record 
 		Center: r.Source, Dest: r.Dest, STAN: r.STAN, Action: d.Action,
 		Reason: uint16(d.Reason), Amount: r.Amount, Key: r.Key}
 	return &s.rec
+}
+
+// askedOn is the link on which a row's question came last; zero after a restart.
+func askedOn(r *txn.Row) uint16 {
+	if l, ok := r.From.(*link.Link); ok {
+		return l.ID()
+	}
+	return 0
 }
 
 // answerTo releases what stands in pending.out from at on as the answer to a row's question.
