@@ -30,6 +30,10 @@ const (
 	changeSession
 )
 
+// staysHere is the tag of what belongs to its connection: unsent, it goes over no other. No request
+// has it, for it names no transaction.
+const staysHere = 1
+
 // pending is what waits for the next durable write: records, and the effects they release.
 type pending struct {
 	batch   *store.Batch
@@ -98,11 +102,14 @@ func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
 			e.link.SetSignedOn(e.next == txn.SignOn)
 			continue
 		}
-		l := e.link
-		ok := l.Queue(e.tag, p.out[e.from:e.end], e.prefix)
+		l, tag := e.link, e.tag
+		if e.kind == sendHere {
+			tag = staysHere
+		}
+		ok := l.Queue(tag, p.out[e.from:e.end], e.prefix)
 		if !ok && e.kind == sendAnswer { // any other connection of the center will do
 			l = l.Center().Best()
-			ok = l != nil && l.Queue(e.tag, p.out[e.from:e.end], e.prefix)
+			ok = l != nil && l.Queue(tag, p.out[e.from:e.end], e.prefix)
 		}
 		if e.held != nil {
 			e.held.Release()

@@ -31,12 +31,14 @@ func (s *Switch) Down(l *link.Link, unsent []link.Unsent, cause error) {
 	}
 	now := s.now()
 	for _, u := range unsent {
-		if u.Tag != 0 {
+		switch out := c.link.Best(); {
+		case u.Tag == staysHere:
+		case u.Tag != 0:
 			s.takeBack(now, c, u.Tag, u.Frame)
-		} else if out := c.link.Best(); out != nil && out != l {
+		case out != nil && out != l:
 			from := len(s.pending.out)
 			s.pending.out = append(s.pending.out, u.Frame...)
-			s.pending.effects = append(s.pending.effects, effect{kind: sendHere, link: out, to: c,
+			s.pending.effects = append(s.pending.effects, effect{kind: sendAnswer, link: out, to: c,
 				from: from, end: len(s.pending.out)})
 		}
 	}

@@ -94,7 +94,11 @@ func (s *Switch) reply(l *link.Link, c *center, m *spec.Message, a *arrival, act
 	} else {
 		s.addImage(rec, journal.Reply, l.ID(), c, s.pending.out[from:], nil, 0)
 	}
-	s.pending.effects = append(s.pending.effects, effect{kind: sendAnswer, link: l, to: c,
+	kind := sendAnswer
+	if a.mti.Class() == 8 { // network management is about its connection
+		kind = sendHere
+	}
+	s.pending.effects = append(s.pending.effects, effect{kind: kind, link: l, to: c,
 		prefix: a.in.Prefix, from: from, end: len(s.pending.out)})
 	return true
 }
