@@ -94,8 +94,8 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 }
 
 // conclude ends a forwarded request with an answer of the switch's own and owes the reversal that
-// the decision says. The row stays as the mark by which a late answer is known. a is the answer
-// that led to it, nil if there was none. askedAs must hold the request.
+// the decision says. a is the answer that led to it; if there was none, the row stays as the mark by
+// which a late answer is known. askedAs must hold the request.
 func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival) {
 	rec := s.closing(now, r, d)
 	if a != nil && a.refused == txn.None {
@@ -121,9 +121,8 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 		c.metrics.reversals.Inc()
 	}
 	s.end(now, from, c, r, d, false)
-	if d.Reason == txn.NeverLeft {
-		s.wheel.Lift(r)
-		c.rows.Drop(r)
+	if a != nil || d.Reason == txn.NeverLeft {
+		c.rows.Drop(r) // no answer can come any more
 		return
 	}
 	s.wheel.Set(r, now+int64(lateKept))
@@ -251,6 +250,8 @@ func (s *Switch) late(now int64, l *link.Link, c *center, r *txn.Row, a *arrival
 	s.addMessage(&s.rec, journal.Answer, l.ID(), c, a.msg, nil, 0)
 	s.pending.batch.Append(&s.rec)
 	c.metrics.late.Inc()
+	s.wheel.Lift(r)
+	c.rows.Drop(r) // once: who says it again and again fills no disk
 }
 
 // unasked counts an answer to nothing; a few a second are journaled, safe image and all.
