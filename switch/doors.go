@@ -10,6 +10,9 @@ import (
 // checks that need no table are done before the lock is taken, the decisions and their records
 // under it, and nothing leaves before the committer has made them durable.
 func (s *Switch) Received(l *link.Link, in []link.Inbound) {
+	if l.Center().Role() == link.Merchant && !s.opened() {
+		return
+	}
 	arrived := s.arrivals.Get().(*arrivals)
 	c := s.read(l, in, arrived)
 	if c == nil {

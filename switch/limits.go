@@ -38,6 +38,9 @@ const (
 	// drainWait is how long a stop waits for what is in flight.
 	drainWait = 30 * time.Second
 
+	// openAfter is how long after a start merchants wait at most for the issuers' links.
+	openAfter = 2 * time.Second
+
 	// failureWait is how long a switch whose disk has failed tries to end in order.
 	failureWait = 3 * time.Second
 )

@@ -78,8 +78,9 @@ type Switch struct {
 
 	owing    atomic.Bool
 	draining atomic.Bool
-	diskLow  atomic.Bool // no new requests; what is in flight can still be finished
-	fenced   atomic.Bool // nothing may leave any more
+	diskLow  atomic.Bool   // no new requests; what is in flight can still be finished
+	fenced   atomic.Bool   // nothing may leave any more
+	ready    chan struct{} // closed when merchants are served
 	wake     chan struct{}
 	stopped  chan struct{}
 	failed   chan struct{}
@@ -100,7 +101,7 @@ func New(config Config, deps Deps) (*Switch, error) {
 	s := &Switch{log: deps.Log, deps: deps, started: time.Now(), services: services(),
 		institution: []byte(config.Institution), centers: make(map[uint16]*center),
 		questions: txn.NewQuestions(questionsKept), recalls: make(chan recall, recallsWaiting),
-		wake: make(chan struct{}, 1), stopped: make(chan struct{}), failed: make(chan struct{})}
+		ready: make(chan struct{}), wake: make(chan struct{}, 1), stopped: make(chan struct{}), failed: make(chan struct{})}
 	s.room = sync.NewCond(&s.mu)
 	s.arrivals.New = func() any { return new(arrivals) }
 	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())
@@ -222,11 +223,40 @@ func (s *Switch) ticks() {
 			return
 		}
 		s.deadlines()
+		s.openDoors()
 		if n%dutyTicks == 0 {
 			s.duties()
 			s.measure()
 		}
 	}
+}
+
+// openDoors lets the merchants in once every issuer can be reached, or after a while all the same:
+// what a merchant sends in the first moments of a start would only be refused.
+func (s *Switch) openDoors() {
+	select {
+	case <-s.ready:
+		return
+	default:
+	}
+	for _, c := range s.tables.Load().issuers {
+		if c.link.Best() == nil && time.Since(s.started) < openAfter {
+			return
+		}
+	}
+	close(s.ready)
+}
+
+// opened waits until merchants are served; false when the switch ends before.
+func (s *Switch) opened() bool {
+	select {
+	case <-s.ready:
+	case <-s.stopped:
+		return false
+	case <-s.failed:
+		return false
+	}
+	return true
 }
 
 // now is the time in unix nanoseconds. It goes on evenly: a step of the machine's clock moves no
