@@ -1,0 +1,134 @@
+package hostile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"cardswitch/conformance/ground"
+)
+
+// shop is the good merchant: one sale after the other, all the time.
+type shop struct {
+	mu     sync.Mutex
+	took   []time.Duration
+	disk   time.Duration // the longest that it took to make a few bytes durable
+	failed error
+}
+
+// enough is how many of its sales must fall into a case, so that the case says something.
+const enough = 30
+
+func openShop(t *testing.T, g *ground.Ground, dir string) *shop {
+	t.Helper()
+	p, err := g.Call(goodDoor, "ascii-binary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.SignOn(goodID); err != nil {
+		t.Fatal(err)
+	}
+	s := &shop{}
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		defer p.Close()
+		s.trade(p, stop)
+	})
+	running.Go(func() { s.probe(filepath.Join(dir, "probe"), stop) })
+	t.Cleanup(func() { close(stop); running.Wait() })
+	s.mark()
+	s.check(t) // it works before anybody misbehaves
+	return s
+}
+
+func (s *shop) trade(p *ground.Peer, stop <-chan struct{}) {
+	for stan := 1; ; stan++ {
+		began := time.Now()
+		a, err := p.Ask(sale(stan%1000000, cards()[0], goodID), 10*time.Second)
+		if err == nil && a.Get(39) != "000" {
+			err = fmt.Errorf("answered %s", a.Get(39))
+		}
+		s.mu.Lock()
+		s.took = append(s.took, time.Since(began))
+		if err != nil {
+			s.failed = fmt.Errorf("sale %d: %w", stan, err)
+		}
+		s.mu.Unlock()
+		select {
+		case <-stop:
+			return
+		case <-time.After(3 * time.Millisecond):
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// probe asks the disk, so that a slow one isn't blamed on a peer.
+func (s *shop) probe(file string, stop <-chan struct{}) {
+	f, err := os.Create(file)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	for {
+		began := time.Now()
+		_, err := f.WriteAt(make([]byte, 4096), 0)
+		err = errors.Join(err, f.Sync())
+		s.mu.Lock()
+		s.disk = max(s.disk, time.Since(began))
+		if err != nil {
+			s.failed = err
+		}
+		s.mu.Unlock()
+		select {
+		case <-stop:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// mark begins a new count.
+func (s *shop) mark() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took, s.disk = nil, 0
+}
+
+// check demands that the merchant got an answer to all that it asked since mark, in time.
+func (s *shop) check(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		s.mu.Lock()
+		n, err := len(s.took), s.failed
+		s.mu.Unlock()
+		if n >= enough || err != nil {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed != nil {
+		t.Fatalf("the good merchant is harmed: %v", s.failed)
+	}
+	if len(s.took) < enough {
+		t.Fatalf("the good merchant made %d sales only", len(s.took))
+	}
+	slices.Sort(s.took)
+	last := s.took[len(s.took)-1]
+	t.Logf("%d sales beside it, median %v, longest %v, disk %v", len(s.took),
+		s.took[len(s.took)/2].Round(time.Microsecond), last.Round(time.Microsecond),
+		s.disk.Round(time.Microsecond))
+	if most := worst + writes*s.disk; last > most {
+		t.Errorf("the good merchant waited %v, longer than %v", last, most)
+	}
+}
