@@ -14,7 +14,7 @@ import (
 
 // match finds the row that an answer belongs to: our trace number finds it, and what the answer
 // must echo has to agree. A partner that puts its own local time into answers is met in the field
-// (reference iso8583-1993 section 5.1), so DE 12 is compared only where the profile asks for it.
+// (reference iso8583-1993 section 5.1), so DE 12 is not compared where the profile relaxes it.
 func (s *Switch) match(c *center, a *arrival) *txn.Row {
 	r := c.rows.Find(a.stan)
 	if r == nil || r.MTI.Response() != a.mti {
@@ -23,7 +23,10 @@ func (s *Switch) match(c *center, a *arrival) *txn.Row {
 	if r.Kind == txn.Management {
 		return r
 	}
-	if a.localTime != r.LocalTime || (a.msg.Has(32) && a.acquirer != r.Acquirer) {
+	if a.localTime != r.LocalTime && c.rules.Same(a.mti).Has(12) {
+		return nil
+	}
+	if a.msg.Has(32) && a.acquirer != r.Acquirer {
 		return nil
 	}
 	return r
@@ -43,6 +46,9 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 		}
 		if a.fault.OK() {
 			a.fault = c.rules.CheckAnswer(&s.askedAs, a.msg)
+		}
+		if pan := a.msg.PAN(); a.fault.OK() && !pan.IsZero() && pan != s.askedPAN {
+			a.fault = spec.Fault{Element: 2, Kind: spec.FaultValue} // of another card
 		}
 		in.Valid = a.refused == txn.None && a.fault.OK()
 	}
@@ -70,6 +76,9 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	at := len(s.pending.out)
 	s.edit.Reset()
 	s.edit.SetNumber(11, uint64(r.Key.STAN()))
+	if a.localTime != r.LocalTime {
+		s.edit.SetNumber(12, r.LocalTime)
+	}
 	if s.askedAs.Has(33) {
 		s.edit.Set(33, s.askedAs.Append(s.value[:0], 33))
 	} else {
@@ -112,7 +121,7 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 	}
 	var item *saf.Item
 	if d.Owe != 0 {
-		item = s.writeReversal(now, c, r, d, rec)
+		item = s.writeReversal(now, c, r, d, a, rec)
 	}
 	id := s.pending.batch.Append(rec)
 	if item != nil {
@@ -130,7 +139,7 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 
 // writeReversal builds the reversal that the switch owes for a request whose outcome it doesn't
 // know, and adds its image to the record.
-func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision,
+func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision, a *arrival,
 	rec *journal.Record) *saf.Item {
 	stan, ok := c.rows.Fresh()
 	if !ok {
@@ -142,6 +151,9 @@ func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision,
 	s.edit.SetNumber(11, uint64(stan))
 	s.edit.SetNumber(24, 400)
 	s.edit.SetNumber(25, uint64(d.Owe))
+	if d.Owe == txn.ReverseUndeliverable && a.msg.Has(4) {
+		s.edit.Set(4, a.msg.Append(s.value[:0], 4)) // what was approved, perhaps in part
+	}
 	o := spec.Original{MTI: r.MTI, STAN: r.STAN, LocalTime: r.LocalTime,
 		Acquirer: r.Acquirer, AcquirerLen: r.Key.AcquirerLen()}
 	s.edit.Set(56, o.Append(s.value[:0]))

@@ -166,4 +166,8 @@ func (a *arrival) prepareAnswer() {
 func (a *arrival) readOriginal() {
 	var value [40]byte
 	a.original, a.named = spec.ParseOriginal(a.msg.Append(value[:0], 56))
+	// Some partners fill the acquirer up to eleven digits here, though not in element 32.
+	if o := &a.original; o.AcquirerLen == 11 && o.Acquirer == a.acquirer {
+		o.AcquirerLen = a.acquirerLen
+	}
 }

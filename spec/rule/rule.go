@@ -100,6 +100,10 @@ func sameProcessing(request, answer *spec.Message) bool {
 // it answers if it has nothing else to say.
 func (r *Rules) Echo(mti spec.MTI) spec.Bitmap { return r.answer(mti).echo }
 
+// Same is the set of elements of which the answer to mti, or mti itself if it is one, must have the
+// values of what it answers.
+func (r *Rules) Same(mti spec.MTI) spec.Bitmap { return r.answer(mti).same }
+
 // Mandatory is the set of elements that a message must always have.
 func (r *Rules) Mandatory(mti spec.MTI) spec.Bitmap { return r.orEmpty(mti).mandatory }
 
