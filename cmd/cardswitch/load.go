@@ -55,7 +55,13 @@ func load(flags *pflag.FlagSet) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	return assemble(flags, file, text)
+}
+
+// assemble puts the environment and the flags over the text of the file.
+func assemble(flags *pflag.FlagSet, file string, text []byte) (*loaded, error) {
 	l := &loaded{Config: cardswitch.Defaults(), file: file, from: map[string]string{}}
+	var err error
 	if l.tree, err = parseYAML(file, text); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
 	cardswitch "cardswitch/switch"
@@ -66,4 +68,37 @@ func TestNearest(t *testing.T) {
 			t.Errorf("nearest to %s is %q, want %q", name, got, want)
 		}
 	}
+}
+
+// Whatever stands in the file, it is refused with a word or understood; and what `config show` then
+// prints means the same as what was read.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(sampleConfig))
+	f.Add([]byte("node: tokyo-1\ncenters:\n  - {name: a, role: issuer, answer_time: 2s}"))
+	f.Add([]byte("centers: {name: a}\ndata: [1]"))
+	f.Add([]byte("centers: [{links: [{tls: {names: [a]}}], rules: {require: {\"1200\": [37]}}}]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		flags := pflag.NewFlagSet("fuzz", pflag.ContinueOnError)
+		first, err := assemble(flags, "fuzz.yaml", text)
+		if err != nil {
+			return
+		}
+		// A fault must be found without falling over it.
+		_ = first.Validate()
+		shown, err := yaml.Marshal(&first.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := assemble(flags, "fuzz.yaml", shown)
+		if err != nil {
+			t.Fatalf("%v in what was shown:\n%s", err, shown)
+		}
+		again, err := yaml.Marshal(&second.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(shown), string(again)); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
