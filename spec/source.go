@@ -16,7 +16,12 @@ func (d *Dialect) describe(katakana bool) []byte {
 	fmt.Fprintf(&b, "bitmap: {%s}\n", d.bitmap.describe(text))
 	b.WriteString("elements:\n")
 	for n := d.known.Next(0); n != 0; n = d.known.Next(n) {
-		fmt.Fprintf(&b, "  %d: {%s}\n", n, d.elements[n].describe(text))
+		l := &d.elements[n]
+		fixed := "" // said only here: the MTI and the bitmap are never anything else
+		if l.prefix == 0 {
+			fixed = ", prefix: 0"
+		}
+		fmt.Fprintf(&b, "  %d: {%s%s}\n", n, l.describe(text), fixed)
 	}
 	return []byte(b.String())
 }
