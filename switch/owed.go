@@ -191,6 +191,7 @@ func (s *Switch) recordDelivery(now int64, kind journal.Kind, l *link.Link, c *c
 	s.addMessage(&s.rec, journal.AdviceAnswer, l.ID(), c, a.msg, nil, 0)
 	s.pending.batch.Append(&s.rec)
 	s.pending.batch.Dequeue(c.id, item.ID)
+	delete(c.taken, item.ID) // if it comes onto the work list again, it can be decided again
 }
 
 // undelivered handles an owed advice that was not answered in time.
