@@ -34,8 +34,8 @@ func (e *SlowReaderError) Error() string {
 // fail takes the store out of service. It may be called from inside Pebble, with its locks held.
 func (s *Store) fail(err error) {
 	s.failOnce.Do(func() {
-		s.fs.Close()
-		s.indexFS.Close()
+		s.fs.Shut()
+		s.indexFS.Shut()
 		s.failure = &Error{"write the journal", err,
 			"the node is out of service; check the disk, then restart cardswitch"}
 		close(s.failed)
@@ -59,7 +59,7 @@ func (s *Store) err() error {
 	return nil
 }
 
-// protect turns a panic of Pebble, which it uses for errors of its log, into a failure.
+// protect turns a panic of Pebble into a failure.
 func (s *Store) protect(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

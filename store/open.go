@@ -46,6 +46,8 @@ func Open(o Options) (*Store, error) {
 	if err := s.open(o.Epoch); err != nil {
 		return nil, err
 	}
+	s.fs.Arm(s.fail)
+	s.indexFS.Arm(s.fail)
 	s.patient = time.NewTimer(s.patience)
 	s.patient.Stop()
 	s.health.look(s)
@@ -58,7 +60,7 @@ func Open(o Options) (*Store, error) {
 func (s *Store) open(epoch uint64) error {
 	const op = "open the journal"
 	dir := s.fs.PathJoin(s.dir, "journal")
-	err := s.fs.MkdirAll(dir, 0o700)
+	err := s.makeFolders(dir, s.fs.PathJoin(s.dir, "index"))
 	if err != nil {
 		return &Error{op, err, "check data.dir and who owns it"}
 	}
@@ -69,9 +71,6 @@ func (s *Store) open(epoch uint64) error {
 		return errors.Join(err, s.db.Close())
 	}
 	dir = s.fs.PathJoin(s.dir, "index")
-	if err := s.indexFS.MkdirAll(dir, 0o700); err != nil {
-		return errors.Join(&Error{op, err, "check data.dir and who owns it"}, s.db.Close())
-	}
 	if s.index, err = index.Open(dir, s.indexOptions(s.indexFS), s.fail); err != nil {
 		err = &Error{"open the index", err, "if it is damaged, remove " + dir + "; it is rebuilt from the journal"}
 		return errors.Join(err, s.db.Close())
@@ -80,6 +79,28 @@ func (s *Store) open(epoch uint64) error {
 		return errors.Join(err, s.index.Close(), s.db.Close())
 	}
 	return nil
+}
+
+// makeFolders makes folders that only the owner may read, and makes sure that they survive a power cut: a
+// synced file in a folder that was never synced is lost with it.
+func (s *Store) makeFolders(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := s.fs.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	for dir := s.dir; ; dir = s.fs.PathDir(dir) {
+		f, err := s.fs.OpenDir(dir)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+		if s.fs.PathDir(dir) == dir {
+			return nil
+		}
+	}
 }
 
 // openError tells a directory in use from a damaged one.

@@ -76,19 +76,30 @@ func (c *chunks) each(from uint64, fn func(*journal.Record) error) error {
 	}
 }
 
-// Replay calls fn with every committed record from one on, in order. A record is valid during its call.
+var errEnd = errors.New("no more records were committed")
+
+// Replay calls fn with every record from one on, in order, that was committed when it was called. (Pebble
+// shows what isn't synced yet too.) A record is valid during its call.
 func (s *Store) Replay(from uint64, fn func(*journal.Record) error) (err error) {
 	c, err := s.chunks(s.db)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.it.Close()) }()
-	from = max(from, s.first.Load())
+	from, last := max(from, s.first.Load()), s.last.Load()
+	committed := func(r *journal.Record) error {
+		if r.Seq > last {
+			return errEnd
+		}
+		return fn(r)
+	}
 	for ok, err := c.seek(from); ok || err != nil; ok, err = c.following() {
 		if err != nil {
 			return err
 		}
-		if err := c.each(from, fn); err != nil {
+		if err := c.each(from, committed); err == errEnd {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
@@ -165,7 +176,11 @@ func (s *Store) records(numbers []uint64) (found []journal.Record, err error) {
 	}
 	defer func() { err = errors.Join(err, c.it.Close()) }()
 	var r journal.Record
+	last := s.last.Load()
 	for _, seq := range numbers {
+		if seq > last {
+			return nil, fmt.Errorf("record %d: %w", seq, ErrNotFound)
+		}
 		if r.Seq >= seq || seq > c.chunk.Last() || c.chunk.Count == 0 {
 			if ok, err := c.seek(seq); err != nil || !ok {
 				return nil, errors.Join(err, fmt.Errorf("record %d: %w", seq, ErrNotFound))

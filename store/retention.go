@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	lookEvery = time.Second
+	lookEvery = 5 * time.Second
 	trimEvery = time.Hour
 )
 
@@ -22,9 +22,9 @@ func (s *Store) keeper() {
 	defer ticker.Stop()
 	var trimmed time.Time
 	for {
-		if now := time.Now(); now.Sub(trimmed) >= trimEvery {
+		if now := time.Now(); s.retention > 0 && now.Sub(trimmed) >= trimEvery {
 			trimmed = now
-			if err := s.trim(now); err != nil && s.err() == nil {
+			if err := s.trim(dayOf(now.UnixNano()) - int32(s.retention)); err != nil && s.err() == nil {
 				s.log.Error("old days of the journal couldn't be dropped", "error", err)
 			}
 		}
@@ -37,17 +37,17 @@ func (s *Store) keeper() {
 	}
 }
 
-// trim drops the whole days before the retention, but nothing from the oldest record on that is still
+// trim drops the whole days before one, but nothing from the oldest record on that is still
 // needed: of an open transaction, of a queued advice, of an entry of the work list.
-func (s *Store) trim(now time.Time) error {
-	if s.retention == 0 || s.err() != nil {
+func (s *Store) trim(day int32) error {
+	if s.err() != nil {
 		return nil
 	}
 	needed, err := s.needed()
 	if err != nil {
 		return err
 	}
-	cut, wanted := s.segments.cut(dayOf(now.UnixNano())-int32(s.retention), needed)
+	cut, wanted := s.segments.cut(day, needed)
 	s.health.held.Store(0)
 	if cut < wanted {
 		s.health.held.Store(needed)

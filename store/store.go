@@ -5,7 +5,7 @@
 // into a second Pebble (dir/index) without a log, so that its many small keys never make the journal's tables overlap:
 // those are written once and then only moved. A chunk is compressed and sealed before it is written, see journal.
 //
-// After a failure nothing more is written (fence), every Commit returns the error, and OnFailure has been called; reading
+// After a failure nothing more is written (see fence), every Commit returns the error, and OnFailure has been called; reading
 // goes on as far as the disk allows. A disk that doesn't answer is a failure too, so Commit never hangs.
 //
 // Goroutines: writer (one Pebble commit at a time, so that Commit can give up on it), keeper (free space, retention), the

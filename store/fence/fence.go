@@ -1,138 +1,135 @@
 // Package fence stands between Pebble and the disk, so that a store that has failed writes nothing more.
 //
-// Pebble expects the process to end when something goes wrong for good. A switch must rather stay alive without its
-// journal: to say what happened, to keep its links in order. So after Close of the fence every write fails (slowly, since
-// Pebble repeats some at once), while reads go on. The fence also counts what is written and synced.
+// Pebble expects the process to end when a write fails for good: it panics, with its locks in a state that no recover can
+// mend. A switch must rather stay alive without its journal, to say what happened and to keep its links in order. So Pebble
+// never sees such an error: the fence reports it, shuts, and from then on takes every write and puts it nowhere (new files
+// go to memory, so that Pebble can go on among itself). The store is told before Pebble's write returns, so nothing that
+// wasn't written is ever acknowledged. The fence also counts what is written to the log and synced.
 package fence
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// ErrClosed is the error of every write after the fence was closed.
-var ErrClosed = errors.New("the store has failed and writes nothing more")
-
-// pause keeps a write that Pebble repeats for ever from burning a processor.
-const pause = 100 * time.Millisecond
-
-// FS is a file system with a fence.
+// FS is a file system with a fence. It is open, and passes errors on, until Arm.
 type FS struct {
 	vfs.FS
+	fail   atomic.Pointer[func(error)]
 	closed atomic.Bool
+	shadow *vfs.MemFS // where Pebble's files go once the fence is shut
 	bytes  atomic.Uint64
 	syncs  atomic.Uint64
 }
 
 // New puts a fence before a file system.
-func New(fs vfs.FS) *FS { return &FS{FS: fs} }
+func New(disk vfs.FS) *FS { return &FS{FS: disk, shadow: vfs.NewMem()} }
 
-// Close lets no more writes through.
-func (f *FS) Close() { f.closed.Store(true) }
+// Arm makes the fence shut at the first write that fails, after telling fail. Before, while Pebble opens,
+// it returns errors well.
+func (f *FS) Arm(fail func(error)) { f.fail.Store(&fail) }
+
+// Shut lets no more writes through.
+func (f *FS) Shut() { f.closed.Store(true) }
 
 // Log returns the bytes written to write-ahead logs and how often those were synced.
 func (f *FS) Log() (bytes, syncs uint64) { return f.bytes.Load(), f.syncs.Load() }
 
-func (f *FS) check() error {
-	if f.closed.Load() {
-		time.Sleep(pause)
-		return ErrClosed
-	}
-	return nil
-}
-
-func (f *FS) wrap(name string, file vfs.File, err error) (vfs.File, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &fenced{File: file, fs: f, log: strings.HasSuffix(name, ".log")}, nil
-}
-
-func (f *FS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	file, err := f.FS.Create(name, c)
-	return f.wrap(name, file, err)
-}
-
-func (f *FS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	file, err := f.FS.OpenReadWrite(name, c, o...)
-	return f.wrap(name, file, err)
-}
-
-func (f *FS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	file, err := f.FS.ReuseForWrite(old, name, c)
-	return f.wrap(name, file, err)
-}
-
-func (f *FS) Rename(old, name string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	return f.FS.Rename(old, name)
-}
-
-func (f *FS) Remove(name string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	return f.FS.Remove(name)
-}
-
 // Unwrap lets Pebble find the file system behind.
 func (f *FS) Unwrap() vfs.FS { return f.FS }
 
-type fenced struct {
-	vfs.File
-	fs  *FS
-	log bool
+// try makes a change to the disk. It returns false if the change is to be made in the shadow instead: the
+// fence is shut, or now was.
+func (f *FS) try(change func() error) (bool, error) {
+	if f.closed.Load() {
+		return false, nil
+	}
+	err := change()
+	fail := f.fail.Load()
+	if err == nil || fail == nil || errors.Is(err, fs.ErrNotExist) {
+		return true, err
+	}
+	(*fail)(err)
+	f.Shut()
+	return false, nil
 }
 
-func (f *fenced) Write(p []byte) (int, error) {
-	if err := f.fs.check(); err != nil {
-		return 0, err
-	}
-	if f.log {
-		f.fs.bytes.Add(uint64(len(p)))
-	}
-	return f.File.Write(p)
-}
-
-func (f *fenced) WriteAt(p []byte, at int64) (int, error) {
-	if err := f.fs.check(); err != nil {
-		return 0, err
-	}
-	return f.File.WriteAt(p, at)
-}
-
-func (f *fenced) Sync() error {
-	if err := f.synced(); err != nil {
+// file opens a file for writing by open, or makes an empty one in the shadow.
+func (f *FS) file(name string, c vfs.DiskWriteCategory, open func() (vfs.File, error)) (vfs.File, error) {
+	var file vfs.File
+	done, err := f.try(func() (err error) {
+		file, err = open()
 		return err
+	})
+	if done && err == nil {
+		return &fenced{File: file, fs: f, log: strings.HasSuffix(name, ".log")}, nil
 	}
-	return f.File.Sync()
+	if done {
+		return nil, err
+	}
+	if err := f.shadow.MkdirAll(f.shadow.PathDir(name), 0o700); err != nil {
+		return nil, err
+	}
+	return f.shadow.Create(name, c)
 }
 
-func (f *fenced) SyncData() error {
-	if err := f.synced(); err != nil {
-		return err
-	}
-	return f.File.SyncData()
+func (f *FS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.file(name, c, func() (vfs.File, error) { return f.FS.Create(name, c) })
 }
 
-func (f *fenced) synced() error {
-	if f.log {
-		f.fs.syncs.Add(1)
+func (f *FS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	return f.file(name, c, func() (vfs.File, error) { return f.FS.OpenReadWrite(name, c, o...) })
+}
+
+func (f *FS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.file(name, c, func() (vfs.File, error) { return f.FS.ReuseForWrite(old, name, c) })
+}
+
+// Open reads from the shadow what was written there.
+func (f *FS) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	if f.closed.Load() {
+		if file, err := f.shadow.Open(name, o...); err == nil {
+			return file, nil
+		}
 	}
-	return f.fs.check()
+	return f.FS.Open(name, o...)
+}
+
+func (f *FS) OpenDir(name string) (vfs.File, error) {
+	dir, err := f.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &fenced{File: dir, fs: f}, nil
+}
+
+func (f *FS) Stat(name string) (vfs.FileInfo, error) {
+	if f.closed.Load() {
+		if info, err := f.shadow.Stat(name); err == nil {
+			return info, nil
+		}
+	}
+	return f.FS.Stat(name)
+}
+
+func (f *FS) Rename(old, name string) error {
+	done, err := f.try(func() error { return f.FS.Rename(old, name) })
+	if !done {
+		_ = f.shadow.Rename(old, name)
+	}
+	return err
+}
+
+func (f *FS) Link(old, name string) error {
+	_, err := f.try(func() error { return f.FS.Link(old, name) })
+	return err
+}
+
+func (f *FS) Remove(name string) error {
+	_, err := f.try(func() error { return f.FS.Remove(name) })
+	return err
 }

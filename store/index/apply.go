@@ -46,7 +46,7 @@ func (x *Index) apply(g *generation) error {
 	}
 	x.buckets.forget()
 	if bucketOf(last) != before { // so that little is to be replayed after a crash
-		_, err := x.db.AsyncFlush()
+		_, err := x.AsyncFlush()
 		return err
 	}
 	return nil

@@ -49,7 +49,8 @@ func (x *Index) waiting(k *journal.Key) (segments []uint64, txn uint64, ok bool)
 
 // Records returns the records of a transaction after its first, in order.
 func (x *Index) Records(txn uint64) ([]uint64, error) {
-	found := x.pending(func(n *Note) (uint64, bool) { return n.Seq, n.Txn == txn && !n.first() })
+	found := x.pending(func(g *generation) bool { return g.later.has(txn) },
+		func(n *Note) (uint64, bool) { return n.Seq, n.Txn == txn && !n.first() })
 	it, err := x.db.NewIter(&pebble.IterOptions{
 		LowerBound: appendRecordKey(nil, txn, 0), UpperBound: appendRecordKey(nil, txn+1, 0)})
 	if err != nil {
@@ -65,25 +66,27 @@ func (x *Index) Records(txn uint64) ([]uint64, error) {
 // Card returns transactions that may be of a card, newest first, none before first: all of the newest
 // limit, and perhaps some of another card or more than limit.
 func (x *Index) Card(hash [16]byte, first uint64, limit int) ([]uint64, error) {
-	found := x.pending(func(n *Note) (uint64, bool) { return n.Txn, n.first() && n.Card == hash })
+	found := x.pending(anyGeneration,
+		func(n *Note) (uint64, bool) { return n.Txn, n.first() && n.Card == hash })
 	return x.search(familyCard, cardHash(&hash), found, first, limit)
 }
 
 // Reference does the same for a retrieval reference number (DE 37).
 func (x *Index) Reference(reference [12]byte, first uint64, limit int) ([]uint64, error) {
-	found := x.pending(func(n *Note) (uint64, bool) {
-		return n.Txn, n.first() && n.Reference == reference
-	})
+	found := x.pending(anyGeneration,
+		func(n *Note) (uint64, bool) { return n.Txn, n.first() && n.Reference == reference })
 	return x.search(familyReference, referenceHash(&reference), found, first, limit)
 }
 
-// pending collects from the notes in memory.
-func (x *Index) pending(match func(*Note) (uint64, bool)) []uint64 {
+func anyGeneration(*generation) bool { return true }
+
+// pending collects from the notes in memory, of the generations that may have some.
+func (x *Index) pending(has func(*generation) bool, match func(*Note) (uint64, bool)) []uint64 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	var found []uint64
 	for _, g := range []*generation{x.filling, x.writing} {
-		if g == nil {
+		if g == nil || !has(g) {
 			continue
 		}
 		for i := range g.notes {

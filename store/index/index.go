@@ -56,6 +56,7 @@ type Index struct {
 type generation struct {
 	notes     []Note
 	questions map[journal.Key]uint64
+	later     filter
 }
 
 func newGeneration() *generation {
@@ -65,7 +66,28 @@ func newGeneration() *generation {
 func (g *generation) reset() {
 	g.notes = g.notes[:0]
 	clear(g.questions)
+	g.later = filter{}
 }
+
+// add takes the notes of one commit.
+func (g *generation) add(notes []Note) {
+	g.notes = append(g.notes, notes...)
+	for i := range notes {
+		n := &notes[i]
+		if !n.first() {
+			g.later.add(n.Txn)
+		} else if !n.Key.IsZero() {
+			g.questions[n.Key] = n.Seq
+		}
+	}
+}
+
+// filter says which transactions have surely no later record in a generation, so that most searches need
+// not go through its notes.
+type filter [1 << 14]uint64
+
+func (f *filter) add(txn uint64)      { f[txn>>6%uint64(len(f))] |= 1 << (txn & 63) }
+func (f *filter) has(txn uint64) bool { return f[txn>>6%uint64(len(f))]>>(txn&63)&1 != 0 }
 
 // Open opens the index. Fail is called when it can't go on.
 func Open(dir string, o *pebble.Options, fail func(error)) (*Index, error) {
@@ -150,12 +172,7 @@ func (x *Index) Add(notes []Note) {
 		x.roomy.Wait()
 	}
 	g := x.filling
-	g.notes = append(g.notes, notes...)
-	for i := range notes {
-		if n := &notes[i]; n.first() && !n.Key.IsZero() {
-			g.questions[n.Key] = n.Seq
-		}
-	}
+	g.add(notes)
 	full := len(g.notes) >= batchFull
 	x.mu.Unlock()
 	signal(x.wake)
@@ -256,3 +273,6 @@ func (x *Index) segments(date uint32) []uint64 { return slices.Clone(x.dates[dat
 
 // Metrics is Pebble's own account of the index.
 func (x *Index) Metrics() string { return x.db.Metrics().String() }
+
+// AsyncFlush begins to write what Pebble has in memory to tables.
+func (x *Index) AsyncFlush() (<-chan struct{}, error) { return x.db.AsyncFlush() }
