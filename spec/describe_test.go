@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -14,56 +15,15 @@ import (
 	"cardswitch/spec/sample"
 )
 
-const described = `
-MTI  message type indicator                 1200  (financial request)
-  2  primary account number                 352800******0007
-  3  processing code                        000000  (goods and services)
-  4  amount, transaction                    000000012980  (12980 JPY)
-  7  date and time, transmission            1122031844  (11-22 03:18:44)
- 11  systems trace audit number             000123
- 12  date and time, local transaction       261122121844  (2026-11-22 12:18:44)
- 14  date, expiration                       2912  (2029-12)
- 22  point of service data code             51010151334C
-       1 card data input capability         5  (ICC)
-       2 cardholder authentication capability 1  (PIN)
-       3 card capture capability            0  (no)
-       4 operating environment              1  (merchant's premises, attended)
-       5 cardholder present                 0  (present)
-       6 card present                       1  (yes)
-       7 card data input mode               5  (ICC)
-       8 cardholder authentication          1  (PIN)
-       9 authenticated by                   3  (authorizing agent)
-       10 card data output capability       3  (ICC)
-       11 terminal output capability        4  (printing and display)
-       12 PIN capture capability            C  (12 digits)
- 24  function code                          200  (original financial request)
- 26  card acceptor business code            5411
- 32  acquiring institution id               12345678901
- 37  retrieval reference number             632612000123
- 41  card acceptor terminal id              T0000001
- 42  card acceptor id code                  M00000000000001
- 43  card acceptor name/location            SAKURA STORES AOYAMA\1-2-3 MINAMI-AOYAMA\TOKYO\1070062   13 JPN
-       name                                 SAKURA STORES AOYAMA
-       street                               1-2-3 MINAMI-AOYAMA
-       city                                 TOKYO
-       postcode                             1070062
-       region                               13
-       country                              JPN
- 48  additional data, private                 (78 bytes)
-       0001 payment division 支払区分           10  (lump sum 一括)
-       0002 slip number 伝票番号                000123
-       0004 product code 商品コード              0000990
-       0008 terminal identification 端末番号    1234500100001
-       0009 company code 会社コード              12345
-       0010 KID                             739
- 49  currency code, transaction             392  (JPY)
-`
-
 func TestDescribe(t *testing.T) {
 	f := formats(t)["ascii-binary"]
 	raw, fault := f.Append(nil, nil, sample.Financial())
 	if !fault.OK() {
 		t.Fatal(fault)
+	}
+	want, err := os.ReadFile("testdata/golden/financial.txt")
+	if err != nil {
+		t.Fatal(err)
 	}
 	var text strings.Builder
 	for _, line := range spec.Describe(f.index(t, raw)) {
@@ -71,7 +31,7 @@ func TestDescribe(t *testing.T) {
 			text.WriteString(line.String() + "\n")
 		}
 	}
-	if diff := cmp.Diff(strings.TrimPrefix(described, "\n"), text.String()); diff != "" {
+	if diff := cmp.Diff(string(want), text.String()); diff != "" {
 		t.Error(diff)
 	}
 }

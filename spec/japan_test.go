@@ -73,7 +73,7 @@ func TestCheckItems(t *testing.T) {
 		tag       ItemTag
 		good, bad []string
 	}{
-		{TagPaymentDivision, []string{"10", "6104" + "03"}, []string{"", "1", "11", "10x", "6113" + "03"}},
+		{TagPaymentDivision, []string{"10", "610403"}, []string{"", "1", "11", "10x", "611303"}},
 		{TagSlipNumber, []string{"1", "000123"}, []string{"", "0001234", "12A"}},
 		{TagProcessing, []string{"20261122ABC"}, []string{"", strings.Repeat("1", 21)}},
 		{TagProductCode, []string{"0000990"}, []string{"000990", "000099A"}},
@@ -163,7 +163,8 @@ func FuzzItems(f *testing.F) {
 
 // Every byte that katakana text may hold becomes one character, and comes back.
 func TestKatakana(t *testing.T) {
-	if got := Katakana([]byte("\xD4\xCF\xC0\xDE TARO \xA1\xDF\x80\n")); got != "ﾔﾏﾀﾞ TARO ｡ﾟ\uFFFD\uFFFD" {
+	got := Katakana([]byte("\xD4\xCF\xC0\xDE TARO \xA1\xDF\x80\n"))
+	if got != "ﾔﾏﾀﾞ TARO ｡ﾟ\uFFFD\uFFFD" {
 		t.Error(got)
 	}
 	for c := range 256 {

@@ -14,6 +14,7 @@ func newRootCommand() *cobra.Command {
 		newConfigCommand(),
 		newJournalCommand(),
 		newLinkCommand(),
+		newMessageCommand(),
 		newRouteCommand(),
 		newSAFCommand(),
 		newWorklistCommand(),
