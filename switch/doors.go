@@ -19,22 +19,28 @@ func (s *Switch) Received(l *link.Link, in []link.Inbound) {
 		s.arrivals.Put(arrived)
 		return
 	}
+	s.decide(l, c, arrived.list)
+	s.kick()
+	s.arrivals.Put(arrived)
+}
+
+// decide takes a batch through the first two doors. The lock is given back whatever happens: a fault
+// of the program ends the link whose message brings it to light, not the switch.
+func (s *Switch) decide(l *link.Link, c *center, list []arrival) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for s.pending.full() && !s.fenced.Load() {
 		s.room.Wait()
 	}
 	now := s.now()
-	for i := range arrived.list {
-		a := &arrived.list[i]
+	for i := range list {
+		a := &list[i]
 		if a.answer {
 			s.answer(now, l, c, a)
 		} else {
 			s.request(now, l, c, a)
 		}
 	}
-	s.mu.Unlock()
-	s.kick()
-	s.arrivals.Put(arrived)
 }
 
 // request is the first door: a message that asks or tells something. Who asks → was it asked
