@@ -239,7 +239,9 @@ func (s *Switch) openDoors() {
 		return
 	default:
 	}
-	for _, c := range s.tables.Load().issuers {
+	s.mu.Lock() // a reload may be changing them
+	defer s.mu.Unlock()
+	for _, c := range s.issuers {
 		if c.link.Best() == nil && time.Since(s.started) < openAfter {
 			return
 		}
