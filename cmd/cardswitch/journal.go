@@ -79,6 +79,10 @@ func tail(command *cobra.Command) error {
 	printer := newTailPrinter(command)
 	for {
 		cut, err := c.tailOnce(command.Context(), query, printer)
+		if err == nil && cut == nil && query.Has("follow") && command.Context().Err() == nil {
+			return &failure{Code: exitUnreachable, What: errors.New("the switch has ended"),
+				Hint: fmt.Sprintf("go on with --from %d when it is back", printer.seq+1)}
+		}
 		if err != nil || cut == nil {
 			return err
 		}
@@ -135,15 +139,17 @@ type tailPrinter struct {
 	out   io.Writer
 	json  bool
 	begun bool
+	seq   uint64 // of the last line
 }
 
 func newTailPrinter(command *cobra.Command) *tailPrinter {
 	return &tailPrinter{out: command.OutOrStdout(), json: wantsJSON(command)}
 }
 
-const tailFormat = "%-9v %-12s %-10s %-4s %-26s %-6s %-12s %12s %-19s %-3s %8s %s\n"
+const tailFormat = "%-9v %-12s %-10s %-4s %-33s %-6s %-12s %12s %-19s %-3s %8s %s\n"
 
 func (p *tailPrinter) print(raw []byte, l *admin.Line) error {
+	p.seq = l.Seq
 	if p.json {
 		_, err := fmt.Fprintf(p.out, "%s\n", raw)
 		return err

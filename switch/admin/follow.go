@@ -51,7 +51,7 @@ func (s *Server) journal(w http.ResponseWriter, r *http.Request) {
 	}
 	var slow *store.SlowReaderError
 	switch {
-	case r.Context().Err() != nil || err == nil:
+	case r.Context().Err() != nil || err == nil || errors.Is(err, store.ErrClosed):
 	case errors.As(err, &slow):
 		_ = out.write(Cut{Error: "you read too slowly; nothing was skipped", Resume: slow.Resume})
 	default:
