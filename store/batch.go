@@ -10,13 +10,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// chunkSize is where the records of a batch are split into another chunk. Larger ones compress better,
-// smaller ones make reading a single record cheaper.
+// chunkSize is where the records of a batch are split into another chunk. Larger ones compress
+// better, smaller ones make reading a single record cheaper.
 const chunkSize = 64 << 10
 
-// Batch is one durable group: records, and the queue changes that belong to them. One goroutine fills one
-// batch at a time; another may be committing meanwhile. Batches commit in the order in which they were
-// filled.
+// Batch is one durable group: records, and the queue changes that belong to them. One goroutine
+// fills one batch at a time; another may be committing meanwhile. Batches commit in the order in
+// which they were filled.
 type Batch struct {
 	s       *Store
 	first   uint64
@@ -83,8 +83,8 @@ func (b *Batch) Enqueue(center uint16, e queue.Entry) {
 }
 func (b *Batch) Dequeue(center uint16, id uint64) { b.change(queueKey(center, id), nil) }
 
-// Shelve puts an entry on the work list, Unshelve takes it off. Neither touches the queue: moving an
-// entry is Dequeue and Shelve in one batch.
+// Shelve puts an entry on the work list, Unshelve takes it off. Neither touches the queue: moving
+// an entry is Dequeue and Shelve in one batch.
 func (b *Batch) Shelve(center uint16, e queue.Entry) {
 	b.change(seqKey(familyWorkList, e.ID), &queue.Owed{Center: center, Entry: e})
 }
@@ -108,8 +108,8 @@ func (b *Batch) reset() {
 	b.notes, b.changes, b.scratch = b.notes[:0], b.changes[:0], b.scratch[:0]
 }
 
-// seal writes the batch into one of Pebble's: its chunks, the segments that begin with one of them, and
-// the queue changes.
+// seal writes the batch into one of Pebble's: its chunks, the segments that begin with one of them,
+// and the queue changes.
 func (b *Batch) seal(to *pebble.Batch) []segment {
 	s := b.s
 	var begun []segment

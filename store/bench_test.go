@@ -12,8 +12,8 @@ import (
 	"cardswitch/store/journal"
 )
 
-// sample is what the switch writes for one transaction: a request of 415 bytes with its forward as a
-// patch, then the answer and the reply as patches. About half of the request varies.
+// sample is what the switch writes for one transaction: a request of 415 bytes with its forward as
+// a patch, then the answer and the reply as patches. About half of the request varies.
 type sample struct {
 	opened, closed journal.Record
 	message        [415]byte
@@ -52,7 +52,8 @@ func (m *sample) next(s *Store, at int64) *journal.Record {
 	}
 	r := &m.opened
 	r.At, r.Deadline = at, at+int64(20*time.Second)
-	r.Key = journal.KeyOf(1, 0x1200, 261122000000+uint64(at/1e9%86400), uint32(m.n%1000000), 12345678901, 11)
+	r.Key = journal.KeyOf(1, 0x1200, 261122000000+uint64(at/1e9%86400), uint32(m.n%1000000),
+		12345678901, 11)
 	binary.LittleEndian.PutUint64(r.Card[:], m.rng.Uint64())
 	binary.LittleEndian.PutUint64(r.Card[8:], m.rng.Uint64())
 	strconv.AppendInt(r.Reference[:0], int64(100000000000+m.n), 10)
@@ -117,7 +118,8 @@ func benchmarkCommit(b *testing.B, n int) {
 	b.ReportMetric(float64(h.BytesSynced)/txns, "synced-B/txn")
 }
 
-// TestLoad is the measurement behind the layout: set LOAD to transactions a second and run it alone.
+// TestLoad is the measurement behind the layout: set LOAD to transactions a second and run it
+// alone.
 func TestLoad(t *testing.T) {
 	rate, _ := strconv.Atoi(os.Getenv("LOAD"))
 	if rate == 0 {
@@ -152,7 +154,8 @@ func TestLoad(t *testing.T) {
 		slowest, total, commits = max(slowest, took), total+took, commits+1
 	}
 	h := s.Health()
-	t.Logf("%d txn/s, cpu %.2f µs/txn, synced %d B/txn, commit mean %v max %v, %.0f txn a commit, lag %d",
+	t.Logf("%d txn/s, cpu %.2f µs/txn, synced %d B/txn, "+
+		"commit mean %v max %v, %.0f txn a commit, lag %d",
 		txns/20, float64(cpu(t)-before)/float64(txns)/1000, h.BytesSynced/uint64(txns),
 		total/time.Duration(commits), slowest, float64(txns)/float64(commits), h.IndexLag)
 	t.Logf("journal\n%s", s.db.Metrics())

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestNoCardNumberOnDisk looks into every file of a data directory that has seen cards, with all its logs
-// and tables, for the digits of each: in clear, packed, and as a number.
+// TestNoCardNumberOnDisk looks into every file of a data directory that has seen cards, with all
+// its logs and tables, for the digits of each: in clear, packed, and as a number.
 func TestNoCardNumberOnDisk(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(Options{Dir: dir, KeyFile: filepath.Join(dir, "data.key"), CreateKey: true})

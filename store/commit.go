@@ -8,8 +8,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Commit makes a batch durable; then b is empty and may be filled again. It returns within StallAfter. A
-// batch refused for want of space is unchanged and can be committed again; no later one can be before it.
+// Commit makes a batch durable; then b is empty and may be filled again. It returns within
+// StallAfter. A batch refused for want of space is unchanged and can be committed again; no later
+// one can be before it.
 func (s *Store) Commit(b *Batch) error {
 	if err := s.err(); err != nil {
 		return err
@@ -56,6 +57,22 @@ func (s *Store) write(b *pebble.Batch) error {
 		return err
 	case <-s.failed:
 	case <-s.patient.C:
+		s.fail(fmt.Errorf("%w for %s", ErrStalled, s.patience))
+	}
+	return s.failure
+}
+
+// commitAside makes durable what no batch of records carries. It too gives up on the disk in time.
+func (s *Store) commitAside(b *pebble.Batch) error {
+	done := make(chan error, 1)
+	go func() { done <- s.commit(b) }()
+	timer := time.NewTimer(s.patience)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-s.failed:
+	case <-timer.C:
 		s.fail(fmt.Errorf("%w for %s", ErrStalled, s.patience))
 	}
 	return s.failure

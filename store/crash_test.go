@@ -14,8 +14,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// load commits for as long as it may, in batches of random size, and knows what was acknowledged. Record
-// n carries n in its amount and its image; every tenth owes an advice, every twentieth is delivered.
+// load commits for as long as it may, in batches of random size, and knows what was acknowledged.
+// Record n carries n in its amount and its image; every tenth owes an advice, every twentieth is
+// delivered.
 type load struct {
 	s     *Store
 	rng   *rand.Rand
@@ -38,7 +39,8 @@ func (l *load) run(batches int) error {
 
 func (l *load) append(b *Batch) {
 	seq := l.s.next
-	r := journal.Record{At: int64(seq), Kind: journal.Opened, Center: 1, Amount: seq, Key: questionOf(int(seq))}
+	r := journal.Record{At: int64(seq), Kind: journal.Opened, Center: 1, Amount: seq,
+		Key: questionOf(int(seq))}
 	if seq%2 == 0 {
 		r = journal.Record{At: int64(seq), Kind: journal.Closed, Txn: seq - 1, Amount: seq}
 	}
@@ -95,8 +97,8 @@ func checkAll(t *testing.T, s *Store) {
 	}
 }
 
-// TestPowerCut cuts the power at random moments, again and again on what the last cut has left: what was
-// acknowledged is there, nothing is there in part, and what is derived agrees with it.
+// TestPowerCut cuts the power at random moments, again and again on what the last cut has left:
+// what was acknowledged is there, nothing is there in part, and what is derived agrees with it.
 func TestPowerCut(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -23,8 +23,8 @@ var (
 	ErrNotFound = errors.New("no such record")
 )
 
-// SlowReaderError ends Follow for a reader that couldn't keep up. Nothing was skipped: Follow again from
-// Resume.
+// SlowReaderError ends Follow for a reader that couldn't keep up. Nothing was skipped: Follow again
+// from Resume.
 type SlowReaderError struct{ Resume uint64 }
 
 func (e *SlowReaderError) Error() string {

@@ -14,8 +14,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
-// TestBrokenDisk breaks each kind of write, on the journal and on the index: the store says so once,
-// refuses every later commit, and what it had acknowledged is there after a restart.
+// TestBrokenDisk breaks each kind of write, on the journal and on the index: the store says so
+// once, refuses every later commit, and what it had acknowledged is there after a restart.
 func TestBrokenDisk(t *testing.T) {
 	kinds := map[string]func(errorfs.Op) bool{
 		"log write": func(o errorfs.Op) bool {
@@ -208,7 +208,8 @@ func TestKeyFile(t *testing.T) {
 	hint := func(o Options, want string) {
 		t.Helper()
 		var e *Error
-		if _, err := dataKey(&o); !errors.As(err, &e) || !strings.Contains(err.Error(), want) || e.Hint == "" {
+		_, err := dataKey(&o)
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || e.Hint == "" {
 			t.Errorf("%v doesn't say %q", err, want)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 // farBehind is how many records a follower that had caught up may then fall behind.
 const farBehind = 1 << 17
 
-// feed wakes those who follow the journal. They read from the store at their own pace, one chunk at a
-// time, so a slow one holds nothing that a commit needs.
+// feed wakes those who follow the journal. They read from the store at their own pace, one chunk at
+// a time, so a slow one holds nothing that a commit needs.
 type feed struct {
 	mu        sync.Mutex
 	followers map[chan struct{}]bool
@@ -45,9 +45,9 @@ func (f *feed) leave(c chan struct{}) {
 	delete(f.followers, c)
 }
 
-// Follow calls fn with every committed record from one on, in order, and with new ones as they come, until
-// ctx ends, fn fails or the store closes. A reader that has caught up and then falls far behind gets a
-// SlowReaderError with the record to go on from.
+// Follow calls fn with every committed record from one on, in order, and with new ones as they
+// come, until ctx ends, fn fails or the store closes. A reader that has caught up and then falls
+// far behind gets a SlowReaderError with the record to go on from.
 func (s *Store) Follow(ctx context.Context, from uint64, fn func(*journal.Record) error) error {
 	more := s.feed.join()
 	defer s.feed.leave(more)

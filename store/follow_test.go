@@ -12,7 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// TestFollowMissesNothing: followers that begin anywhere, while commits go on, get each record once.
+// TestFollowMissesNothing: followers that begin anywhere, while commits go on, get each record
+// once.
 func TestFollowMissesNothing(t *testing.T) {
 	s := openOn(t, vfs.NewMem())
 	defer closeStore(t, s)
@@ -98,7 +99,10 @@ func TestCloseEndsFollowers(t *testing.T) {
 	joined := make(chan struct{})
 	fill(t, s, 0, 1)
 	go func() {
-		result <- s.Follow(context.Background(), 2, func(*journal.Record) error { close(joined); return nil })
+		result <- s.Follow(context.Background(), 2, func(*journal.Record) error {
+			close(joined)
+			return nil
+		})
 	}()
 	<-joined
 	closeStore(t, s)

@@ -71,8 +71,9 @@ func (s *Store) open(epoch uint64) error {
 		return errors.Join(err, s.db.Close())
 	}
 	dir = s.fs.PathJoin(s.dir, "index")
-	if s.index, err = index.Open(dir, s.indexOptions(s.indexFS), s.fail); err != nil {
-		err = &Error{"open the index", err, "if it is damaged, remove " + dir + "; it is rebuilt from the journal"}
+	if s.index, err = index.Open(dir, s.indexOptions(s.indexFS), s.patience, s.fail); err != nil {
+		err = &Error{"open the index", err,
+			"if it is damaged, remove " + dir + "; it is rebuilt from the journal"}
 		return errors.Join(err, s.db.Close())
 	}
 	if err := s.reindex(); err != nil {
@@ -81,8 +82,8 @@ func (s *Store) open(epoch uint64) error {
 	return nil
 }
 
-// makeFolders makes folders that only the owner may read, and makes sure that they survive a power cut: a
-// synced file in a folder that was never synced is lost with it.
+// makeFolders makes folders that only the owner may read, and makes sure that they survive a power
+// cut: a synced file in a folder that was never synced is lost with it.
 func (s *Store) makeFolders(dirs ...string) error {
 	for _, dir := range dirs {
 		if err := s.fs.MkdirAll(dir, 0o700); err != nil {
@@ -247,10 +248,11 @@ func (s *Store) saveName(e registry.Entry) error {
 	}
 	b := s.db.NewBatch()
 	set(b, binary.BigEndian.AppendUint16([]byte{familyName}, e.ID), e.Append(nil))
-	return s.commit(b)
+	return s.commitAside(b)
 }
 
-// Close writes what the index still has in memory and closes. No other method may run or be called then.
+// Close writes what the index still has in memory and closes. No other method may run or be called
+// then.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil

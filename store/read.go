@@ -26,8 +26,8 @@ func (s *Store) chunks(from pebble.Reader) (*chunks, error) {
 	return &chunks{it: it, keys: s.keys}, nil
 }
 
-// seek opens the chunk that holds a record. If that chunk was dropped, or there is none yet, it returns
-// false.
+// seek opens the chunk that holds a record. If that chunk was dropped, or there is none yet, it
+// returns false.
 func (c *chunks) seek(seq uint64) (bool, error) {
 	if !c.it.SeekLT(seqKey(familyChunk, seq+1)) {
 		return false, c.it.Error()
@@ -78,8 +78,8 @@ func (c *chunks) each(from uint64, fn func(*journal.Record) error) error {
 
 var errEnd = errors.New("no more records were committed")
 
-// Replay calls fn with every record from one on, in order, that was committed when it was called. (Pebble
-// shows what isn't synced yet too.) A record is valid during its call.
+// Replay calls fn with every record from one on, in order, that was committed when it was called.
+// (Pebble shows what isn't synced yet too.) A record is valid during its call.
 func (s *Store) Replay(from uint64, fn func(*journal.Record) error) (err error) {
 	c, err := s.chunks(s.db)
 	if err != nil {
@@ -135,7 +135,8 @@ func (s *Store) FindCard(hash [16]byte, limit int) ([]uint64, error) {
 	}, func(r *journal.Record) bool { return r.Card == hash })
 }
 
-// FindReference returns the newest transactions with a retrieval reference number (DE 37), newest first.
+// FindReference returns the newest transactions with a retrieval reference number (DE 37), newest
+// first.
 func (s *Store) FindReference(rrn string, limit int) ([]uint64, error) {
 	var reference [12]byte
 	if rrn == "" || copy(reference[:], rrn) < len(rrn) {

@@ -75,8 +75,8 @@ func (s *Store) needed() (uint64, error) {
 	return needed, nil
 }
 
-// dropBefore drops all before the first record of a segment. What the index still has of them is dropped
-// after the journal, and never found in between: searches begin at the first record.
+// dropBefore drops all before the first record of a segment. What the index still has of them is
+// dropped after the journal, and never found in between: searches begin at the first record.
 func (s *Store) dropBefore(first uint64) error {
 	c, err := s.chunks(s.db)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Store) dropBefore(first uint64) error {
 		_ = b.DeleteRange(seqKey(family, 0), seqKey(family, first), nil)
 	}
 	s.first.Store(first)
-	if err := s.commit(b); err != nil {
+	if err := s.commitAside(b); err != nil {
 		return err
 	}
 	s.segments.drop(first)

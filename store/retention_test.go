@@ -14,7 +14,8 @@ import (
 // today is the day for which the tests drop what is old.
 var today = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// days writes ten transactions on each of the n days before today but skip, and returns the first of each.
+// days writes ten transactions on each of the n days before today but skip, and returns the first
+// of each.
 func days(t *testing.T, s *Store, skip, n int) (first []uint64) {
 	t.Helper()
 	for ago := skip + n; ago > skip; ago-- {
@@ -69,8 +70,10 @@ func TestRetentionDropsWholeDays(t *testing.T) {
 func TestRetentionKeepsWhatIsNeeded(t *testing.T) {
 	needs := map[string]struct{ keep, release func(b *Batch, txn uint64) }{
 		"open": {
-			func(b *Batch, txn uint64) { b.Append(&journal.Record{At: at(-4), Kind: journal.Opened}) },
-			func(b *Batch, txn uint64) { b.Append(&journal.Record{At: at(0), Kind: journal.Closed, Txn: txn}) },
+			func(b *Batch, _ uint64) { b.Append(&journal.Record{At: at(-4), Kind: journal.Opened}) },
+			func(b *Batch, txn uint64) {
+				b.Append(&journal.Record{At: at(0), Kind: journal.Closed, Txn: txn})
+			},
 		},
 		"queued": {
 			func(b *Batch, txn uint64) { b.Enqueue(4, queue.Entry{ID: txn + 500, Txn: txn}) },
@@ -108,7 +111,8 @@ func TestRetentionKeepsWhatIsNeeded(t *testing.T) {
 
 func at(days int) int64 { return today.AddDate(0, 0, days).UnixNano() }
 
-// TestRetentionSurvivesAWrongClock: a day in the far future, in between, doesn't hold the days after it.
+// TestRetentionSurvivesAWrongClock: a day in the far future, in between, doesn't hold the days
+// after it.
 func TestRetentionSurvivesAWrongClock(t *testing.T) {
 	table := segments{list: []segment{{1, 100}, {11, 9999}, {21, 101}, {31, 102}, {41, 103}}}
 	for _, c := range []struct {

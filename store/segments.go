@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// segment is a run of chunks of one day (UTC). Retention drops whole segments. A clock that jumps makes
-// more and shorter ones, and does no other harm.
+// segment is a run of chunks of one day (UTC). Retention drops whole segments. A clock that jumps
+// makes more and shorter ones, and does no other harm.
 type segment struct {
 	first uint64 // Seq of its first record
 	day   int32  // since 1970
@@ -52,9 +52,9 @@ func (t *segments) of(seq uint64) uint64 {
 	return 0
 }
 
-// cut is where to cut so that every segment older than day is dropped, but nothing from the record keep
-// on; wanted is where it would be without keep. A later segment of an older day says that those before it
-// are older still, whatever their clock said. 0: drop nothing.
+// cut is where to cut so that every segment older than day is dropped, but nothing from the record
+// keep on; wanted is where it would be without keep. A later segment of an older day says that
+// those before it are older still, whatever their clock said. 0: drop nothing.
 func (t *segments) cut(day int32, keep uint64) (cut, wanted uint64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

@@ -1,15 +1,21 @@
-// Package store keeps the switch's books: the journal, what is derived from it, and what is still owed.
+// Package store keeps the switch's books: the journal, what is derived from it, and what is still
+// owed.
 //
-// The journal is one Pebble (dir/journal) with one key a chunk of records, in sequence, written and synced by Commit; what
-// belongs to a record (an advice queued or delivered) changes in the same batch. Where things are found is derived from it
-// into a second Pebble (dir/index) without a log, so that its many small keys never make the journal's tables overlap:
-// those are written once and then only moved. A chunk is compressed and sealed before it is written, see journal.
+// The journal is one Pebble (dir/journal) with one key a chunk of records, in sequence, written and
+// synced by Commit; what belongs to a record (an advice queued or delivered) changes in the same
+// batch. Where things are found is derived from it into a second Pebble (dir/index) that keeps no
+// log, so that a transaction's small keys cost no synced byte and never make the journal's tables
+// overlap: those are written once and then only moved. A chunk is compressed and sealed before it
+// is written, see journal. At 100,000 transactions a second for 20 s (TestLoad) the journal's
+// tables were each written once, none was compacted, and the index cost about a third of the
+// processor time.
 //
-// After a failure nothing more is written (see fence), every Commit returns the error, and OnFailure has been called; reading
-// goes on as far as the disk allows. A disk that doesn't answer is a failure too, so Commit never hangs.
+// After a failure nothing more is written (see fence), every Commit returns the error, and
+// OnFailure has been called; reading goes on as far as the disk allows. A disk that doesn't answer
+// is a failure too, so Commit never hangs.
 //
-// Goroutines: writer (one Pebble commit at a time, so that Commit can give up on it), keeper (free space, retention), the
-// index's own, and Pebble's. All end with Close.
+// Goroutines: writer (one Pebble commit at a time, so that Commit can give up on it), keeper (free
+// space, retention), the index's own, and Pebble's. All end with Close.
 package store
 
 import (
@@ -28,7 +34,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Options say where the store lives and when it gives up. Zero values are sensible but for Dir and the key.
+// Options say where the store lives and when it gives up. Zero values are sensible but for Dir and
+// the key.
 type Options struct {
 	Dir           string
 	FS            vfs.FS        // nil: the machine's
@@ -40,11 +47,11 @@ type Options struct {
 	StallAfter    time.Duration // a commit that takes longer is a failure; 0: 5 s
 	Epoch         uint64        // of the node, written into every chunk
 	Logger        *slog.Logger
-	OnFailure     func(error) // called once, on its own goroutine, when nothing can be committed any more
+	OnFailure     func(error) // called once, when nothing can be committed any more
 }
 
-// Store is one open data directory. NewBatch, Append and Commit have rules of their own (see Batch); all
-// other methods are safe for concurrent use.
+// Store is one open data directory. NewBatch, Append and Commit have rules of their own (see
+// Batch); all other methods are safe for concurrent use.
 type Store struct {
 	dir       string
 	log       *slog.Logger
@@ -61,7 +68,7 @@ type Store struct {
 	registry *registry.Registry
 	segments segments
 
-	next   uint64          // Seq of the next record to be appended; of the goroutine that fills batches
+	next   uint64          // Seq of the next record; of the goroutine that fills batches
 	sealer *journal.Sealer // of Commit
 	sealed []byte          // of Commit
 	last   atomic.Uint64   // Seq of the last committed record

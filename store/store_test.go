@@ -129,7 +129,8 @@ func TestCommittedIsFoundAgain(t *testing.T) {
 	s.index.Flush()
 	check() // from Pebble
 	if s.IndexedThrough() != 120 || s.Floor() != 121 || s.NewestIndexed(1) != 261122000059 {
-		t.Errorf("indexed through %d, floor %d, newest %d", s.IndexedThrough(), s.Floor(), s.NewestIndexed(1))
+		t.Errorf("indexed through %d, floor %d, newest %d",
+			s.IndexedThrough(), s.Floor(), s.NewestIndexed(1))
 	}
 	closeStore(t, s)
 	s = openOn(t, fs)

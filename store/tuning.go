@@ -11,8 +11,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
-// journalOptions: few, large, compressed values in key order. Each family has tables of its own (the span
-// policy cuts them), so the tables of the journal never overlap: they are moved down, never rewritten.
+// journalOptions: few, large, compressed values in key order. Each family has tables of its own
+// (the span policy cuts them), so the tables of the journal never overlap: they are moved down,
+// never rewritten.
 func (s *Store) journalOptions(fs *fence.FS) *pebble.Options {
 	o := s.pebbleOptions(fs)
 	o.MemTableSize = 32 << 20
@@ -32,14 +33,17 @@ func (s *Store) indexOptions(fs *fence.FS) *pebble.Options {
 	o.MemTableSize = 32 << 20
 	o.MemTableStopWritesThreshold = 4
 	o.CacheSize = 32 << 20
-	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings {
+		return pebble.DBCompressionFastest
+	})
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return o
 }
 
-// pebbleOptions are what both have in common. FormatNewest is also what works inside a synctest bubble.
+// pebbleOptions are what both have in common. FormatNewest is also what works inside a synctest
+// bubble.
 func (s *Store) pebbleOptions(fs *fence.FS) *pebble.Options {
 	o := &pebble.Options{
 		FS:                 fs,

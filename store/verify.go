@@ -40,8 +40,9 @@ func readAnchor(db pebble.Reader) (anchor, error) {
 	return anchor{binary.BigEndian.Uint64(v), journal.Hash(v[8:])}, nil
 }
 
-// Verify reads the whole journal: every seal, every record, the numbers without a gap, and the chain from
-// the anchor to the newest chunk. It tells progress now and then how many records it has read.
+// Verify reads the whole journal: every seal, every record, the numbers without a gap, and the
+// chain from the anchor to the newest chunk. It tells progress now and then how many records it has
+// read.
 func (s *Store) Verify(progress func(records uint64)) (report Report, err error) {
 	snapshot := s.db.NewSnapshot()
 	defer func() { err = errors.Join(err, snapshot.Close()) }()

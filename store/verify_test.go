@@ -33,8 +33,12 @@ func TestVerifyFindsDamage(t *testing.T) {
 			v[len(v)/2] ^= 1
 			return s.db.Set(keys[3], v, pebble.Sync)
 		},
-		"first chunk removed":  func(_ *testing.T, s *Store, k [][]byte) error { return s.db.Delete(k[0], pebble.Sync) },
-		"middle chunk removed": func(_ *testing.T, s *Store, k [][]byte) error { return s.db.Delete(k[4], pebble.Sync) },
+		"first chunk removed": func(_ *testing.T, s *Store, k [][]byte) error {
+			return s.db.Delete(k[0], pebble.Sync)
+		},
+		"middle chunk removed": func(_ *testing.T, s *Store, k [][]byte) error {
+			return s.db.Delete(k[4], pebble.Sync)
+		},
 		"last chunk removed": func(_ *testing.T, s *Store, k [][]byte) error {
 			return s.db.Delete(k[len(k)-1], pebble.Sync)
 		},

@@ -1,10 +1,13 @@
-// Package fence stands between Pebble and the disk, so that a store that has failed writes nothing more.
+// Package fence stands between Pebble and the disk, so that a store that has failed writes nothing
+// more.
 //
-// Pebble expects the process to end when a write fails for good: it panics, with its locks in a state that no recover can
-// mend. A switch must rather stay alive without its journal, to say what happened and to keep its links in order. So Pebble
-// never sees such an error: the fence reports it, shuts, and from then on takes every write and puts it nowhere (new files
-// go to memory, so that Pebble can go on among itself). The store is told before Pebble's write returns, so nothing that
-// wasn't written is ever acknowledged. The fence also counts what is written to the log and synced.
+// Pebble expects the process to end when a write fails for good: it panics, with its locks in a
+// state that no recover can mend. A switch must rather stay alive without its journal, to say what
+// happened and to keep its links in order. So Pebble never sees such an error: the fence reports
+// it, shuts, and from then on takes every write and puts it nowhere (new files go to memory, so
+// that Pebble can go on among itself). The store is told before Pebble's write returns, so nothing
+// that wasn't written is ever acknowledged. The fence also counts what is written to the log and
+// synced.
 package fence
 
 import (
@@ -29,8 +32,8 @@ type FS struct {
 // New puts a fence before a file system.
 func New(disk vfs.FS) *FS { return &FS{FS: disk, shadow: vfs.NewMem()} }
 
-// Arm makes the fence shut at the first write that fails, after telling fail. Before, while Pebble opens,
-// it returns errors well.
+// Arm makes the fence shut at the first write that fails, after telling fail. Before, while Pebble
+// opens, it returns errors well.
 func (f *FS) Arm(fail func(error)) { f.fail.Store(&fail) }
 
 // Shut lets no more writes through.
@@ -42,8 +45,8 @@ func (f *FS) Log() (bytes, syncs uint64) { return f.bytes.Load(), f.syncs.Load()
 // Unwrap lets Pebble find the file system behind.
 func (f *FS) Unwrap() vfs.FS { return f.FS }
 
-// try makes a change to the disk. It returns false if the change is to be made in the shadow instead: the
-// fence is shut, or now was.
+// try makes a change to the disk. It returns false if the change is to be made in the shadow
+// instead: the fence is shut, or now was.
 func (f *FS) try(change func() error) (bool, error) {
 	if f.closed.Load() {
 		return false, nil
@@ -59,7 +62,8 @@ func (f *FS) try(change func() error) (bool, error) {
 }
 
 // file opens a file for writing by open, or makes an empty one in the shadow.
-func (f *FS) file(name string, c vfs.DiskWriteCategory, open func() (vfs.File, error)) (vfs.File, error) {
+func (f *FS) file(name string, c vfs.DiskWriteCategory,
+	open func() (vfs.File, error)) (vfs.File, error) {
 	var file vfs.File
 	done, err := f.try(func() (err error) {
 		file, err = open()
@@ -81,7 +85,8 @@ func (f *FS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return f.file(name, c, func() (vfs.File, error) { return f.FS.Create(name, c) })
 }
 
-func (f *FS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+func (f *FS) OpenReadWrite(name string, c vfs.DiskWriteCategory,
+	o ...vfs.OpenOption) (vfs.File, error) {
 	return f.file(name, c, func() (vfs.File, error) { return f.FS.OpenReadWrite(name, c, o...) })
 }
 

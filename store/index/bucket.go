@@ -8,10 +8,10 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// A bucket is 2^18 records. The transactions of a card or a reference are found through one sorted list a
-// bucket, eight bytes an entry: 46 bits of a hash of what is sought, then 18 of where in the bucket the
-// transaction began. Two may share the 46 bits, so who searches must look at the record too. Against a
-// Pebble key each, this saves a third of what a transaction costs the store.
+// A bucket is 2^18 records. The transactions of a card or a reference are found through one sorted
+// list a bucket, eight bytes an entry: 46 bits of a hash of what is sought, then 18 of where in the
+// bucket the transaction began. Two may share the 46 bits, so who searches must look at the record
+// too. Against a Pebble key each, this saves a third of what a transaction costs the store.
 const (
 	bucketBits  = 18
 	bucketMask  = 1<<bucketBits - 1
@@ -117,8 +117,8 @@ func (b *bucket) match(found []uint64, family byte, hash uint64) []uint64 {
 	return match(found, b.references, b.number, hash)
 }
 
-// savePieces writes a sorted list in pieces, each under its first entry. The list is sorted in a copy, as
-// others may be searching it.
+// savePieces writes a sorted list in pieces, each under its first entry. The list is sorted in a
+// copy, as others may be searching it.
 func savePieces(to *pebble.Batch, family byte, number uint32, entries []uint64) {
 	entries = slices.Clone(entries)
 	slices.Sort(entries)
@@ -133,7 +133,8 @@ func savePieces(to *pebble.Batch, family byte, number uint32, entries []uint64) 
 }
 
 // searchBucket appends the transactions in one saved bucket that have a hash.
-func searchBucket(found []uint64, it *pebble.Iterator, family byte, number uint32, hash uint64) []uint64 {
+func searchBucket(found []uint64, it *pebble.Iterator, family byte, number uint32,
+	hash uint64) []uint64 {
 	low := string(pieceKey(family, number, 0))
 	after := append(pieceKey(family, number, hash|bucketMask), 0)
 	var entries []uint64

@@ -63,8 +63,8 @@ func (x *Index) Records(txn uint64) ([]uint64, error) {
 	return slices.Compact(found), it.Close()
 }
 
-// Card returns transactions that may be of a card, newest first, none before first: all of the newest
-// limit, and perhaps some of another card or more than limit.
+// Card returns transactions that may be of a card, newest first, none before first: all of the
+// newest limit, and perhaps some of another card or more than limit.
 func (x *Index) Card(hash [16]byte, first uint64, limit int) ([]uint64, error) {
 	found := x.pending(anyGeneration,
 		func(n *Note) (uint64, bool) { return n.Txn, n.first() && n.Card == hash })
@@ -99,7 +99,8 @@ func (x *Index) pending(has func(*generation) bool, match func(*Note) (uint64, b
 }
 
 // search goes through the buckets from the newest down until it has enough.
-func (x *Index) search(family byte, hash uint64, found []uint64, first uint64, limit int) ([]uint64, error) {
+func (x *Index) search(family byte, hash uint64, found []uint64, first uint64,
+	limit int) ([]uint64, error) {
 	found = append(found, x.buckets.match(family, hash)...)
 	it, err := x.db.NewIter(&pebble.IterOptions{
 		LowerBound: []byte{family}, UpperBound: []byte{family + 1}})

@@ -1,8 +1,10 @@
-// Package index finds transactions: by question, by card, by reference number, and the later records of one.
+// Package index finds transactions: by question, by card, by reference number, and the later
+// records of one.
 //
-// It is derived from the journal and can be rebuilt from it, so it has a Pebble of its own that keeps no log: what was not
-// flushed at a crash is replayed from the journal, from the floor that lies in the same flush. Committed records arrive as
-// notes, wait in memory for half a second, where Find sees them too, and go to Pebble sorted, in one batch.
+// It is derived from the journal and can be rebuilt from it, so it has a Pebble of its own that
+// keeps no log: what was not flushed at a crash is replayed from the journal, from the floor that
+// lies in the same flush. Committed records arrive as notes, wait in memory for half a second,
+// where Find sees them too, and go to Pebble sorted, in one batch.
 //
 // One goroutine (run) does that; it ends with Close.
 package index
@@ -10,6 +12,7 @@ package index
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,11 +31,12 @@ const (
 
 // Index is safe for concurrent use; notes must be added in the order of their records.
 type Index struct {
-	db     *pebble.DB
-	fail   func(error)
-	newest [1 << 16]atomic.Uint64 // by center
-	floor  atomic.Uint64
-	saved  atomic.Uint64 // the records through this one are in Pebble
+	db       *pebble.DB
+	fail     func(error)
+	patience time.Duration
+	newest   [1 << 16]atomic.Uint64 // by center
+	floor    atomic.Uint64
+	saved    atomic.Uint64 // the records through this one are in Pebble
 
 	open    openSet // of run alone
 	keys    []byte
@@ -82,20 +86,22 @@ func (g *generation) add(notes []Note) {
 	}
 }
 
-// filter says which transactions have surely no later record in a generation, so that most searches need
-// not go through its notes.
+// filter says which transactions have surely no later record in a generation, so that most searches
+// need not go through its notes.
 type filter [1 << 14]uint64
 
 func (f *filter) add(txn uint64)      { f[txn>>6%uint64(len(f))] |= 1 << (txn & 63) }
 func (f *filter) has(txn uint64) bool { return f[txn>>6%uint64(len(f))]>>(txn&63)&1 != 0 }
 
-// Open opens the index. Fail is called when it can't go on.
-func Open(dir string, o *pebble.Options, fail func(error)) (*Index, error) {
+// Open opens the index. Fail is called when it can't go on, or when Add has waited for longer than
+// patience.
+func Open(dir string, o *pebble.Options, patience time.Duration,
+	fail func(error)) (*Index, error) {
 	db, err := pebble.Open(dir, o)
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{db: db, fail: fail, filling: newGeneration(), spare: newGeneration(),
+	x := &Index{db: db, fail: fail, patience: patience, filling: newGeneration(), spare: newGeneration(),
 		dates: make(map[uint32][]uint64), wake: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{})}
 	x.roomy = sync.NewCond(&x.mu)
@@ -129,7 +135,8 @@ func (x *Index) load() error {
 }
 
 func (x *Index) scan(family byte, fn func(k, v []byte)) error {
-	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{family}, UpperBound: []byte{family + 1}})
+	it, err := x.db.NewIter(&pebble.IterOptions{
+		LowerBound: []byte{family}, UpperBound: []byte{family + 1}})
 	if err != nil {
 		return err
 	}
@@ -142,8 +149,8 @@ func (x *Index) scan(family byte, fn func(k, v []byte)) error {
 // Floor is the first record that a restart must replay: all before it are indexed and closed.
 func (x *Index) Floor() uint64 { return x.floor.Load() }
 
-// Start is the first record whose note the index itself needs at a start, by Reopen up to Through: it
-// keeps the newest bucket in memory.
+// Start is the first record whose note the index itself needs at a start, by Reopen up to Through:
+// it keeps the newest bucket in memory.
 func (x *Index) Start() uint64 {
 	return min(x.Floor(), max(1, x.Through()&^bucketMask))
 }
@@ -154,8 +161,8 @@ func (x *Index) Through() uint64 { return x.saved.Load() }
 // Newest is the newest local time among a center's questions that went to Pebble.
 func (x *Index) Newest(center uint16) uint64 { return x.newest[center].Load() }
 
-// Reopen gives the index what it keeps in memory: at a start, the notes from Start to Through, in order,
-// before any Add.
+// Reopen gives the index what it keeps in memory: at a start, the notes from Start to Through, in
+// order, before any Add.
 func (x *Index) Reopen(n *Note) {
 	if n.Seq >= x.Floor() {
 		x.open.note(n)
@@ -168,8 +175,8 @@ func (x *Index) Reopen(n *Note) {
 // Add takes the notes of committed records. It waits only when the index is very far behind.
 func (x *Index) Add(notes []Note) {
 	x.mu.Lock()
-	for len(x.filling.notes) >= farBehind && !x.closed {
-		x.roomy.Wait()
+	if len(x.filling.notes) >= farBehind {
+		x.waitForRoom()
 	}
 	g := x.filling
 	g.add(notes)
@@ -178,6 +185,22 @@ func (x *Index) Add(notes []Note) {
 	signal(x.wake)
 	if full {
 		signal(x.full)
+	}
+}
+
+// waitForRoom waits, with mu held, until Pebble has taken what was there. If that takes too long the
+// disk doesn't answer; the index is then given up.
+func (x *Index) waitForRoom() {
+	late := time.AfterFunc(x.patience, func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.closed = true
+		x.roomy.Broadcast()
+		x.fail(fmt.Errorf("the index took nothing for %s", x.patience))
+	})
+	defer late.Stop()
+	for len(x.filling.notes) >= farBehind && !x.closed {
+		x.roomy.Wait()
 	}
 }
 

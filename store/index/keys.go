@@ -6,8 +6,8 @@ import (
 	"cardswitch/store/journal"
 )
 
-// The keys of the index. Everything carries a record's sequence number early, so that what is written
-// together lies together, flushed tables seldom overlap, and retention drops ranges.
+// The keys of the index. Everything carries a record's sequence number early, so that what is
+// written together lies together, flushed tables seldom overlap, and retention drops ranges.
 //
 //	c<bucket 4><first entry 8>        a piece of a bucket's list of cards
 //	d<local date 4><segment 8>        in this segment there are questions with this local date

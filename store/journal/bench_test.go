@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// reference is an opened request as the switch writes it: 415 bytes of message and its forward as a patch.
+// reference is an opened request as the switch writes it: 415 bytes of message and its forward as a
+// patch.
 func reference(t testing.TB) Record {
 	r := Record{Kind: Opened, At: 1_790_000_000_123_456_789, Center: 3, Dest: 9, STAN: 123456,
 		MTI: 0x1200, Function: 200, Currency: 392, Amount: 12800, PAN: pan(t, "4539123456781234"),
@@ -14,7 +15,8 @@ func reference(t testing.TB) Record {
 	copy(r.Reference[:], "261122000123")
 	r.Key = KeyOf(3, 0x1200, 261122101530, 123456, 12345678901, 11)
 	r.Add(Image{Role: Request, Link: 4, Dialect: 1, Data: sampleMessage(0)})
-	r.Add(Image{Role: Forward, Base: Request, Link: 12, Dialect: 1, Data: []byte("\x01\x00123456654321")})
+	r.Add(Image{Role: Forward, Base: Request, Link: 12, Dialect: 1,
+		Data: []byte("\x01\x00123456654321")})
 	return r
 }
 
@@ -26,7 +28,8 @@ func sampleMessage(n int) []byte {
 		rng.IntN(100000), rng.IntN(999999), 261122000000+rng.IntN(86400), 261122000000+rng.IntN(86400),
 		"51010151114C", 12345678901)
 	m = fmt.Appendf(m, "%012d%06d%08d%-15s%-40s", rng.IntN(1<<40), rng.IntN(999999),
-		10000000+rng.IntN(5000), fmt.Sprintf("STORE%06d", rng.IntN(900)), "AOYAMA 1-1-1 MINATO-KU TOKYO JP")
+		10000000+rng.IntN(5000), fmt.Sprintf("STORE%06d", rng.IntN(900)),
+		"AOYAMA 1-1-1 MINATO-KU TOKYO JP")
 	m = fmt.Appendf(m, "048")
 	for len(m) < 415 {
 		m = append(m, byte(rng.Uint32()))

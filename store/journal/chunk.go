@@ -14,8 +14,9 @@ import (
 //	body     the records, compressed where that makes them smaller
 //	sealed   the card numbers of the records, AES-256-GCM with its tag
 //
-// The seal's additional data is the SHA-256 of everything before it, so a chunk can't be changed without
-// the data key; the hash of that and of the seal is the chunk's Hash, which the next chunk carries.
+// The seal's additional data is the SHA-256 of everything before it, so a chunk can't be changed
+// without the data key; the hash of that and of the seal is the chunk's Hash, which the next chunk
+// carries.
 const (
 	version    = 1
 	headerSize = 82

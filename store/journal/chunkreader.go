@@ -20,8 +20,8 @@ type Chunk struct {
 	card reader
 }
 
-// Open checks a whole chunk and stands before its first record. What its records refer to is valid until
-// the next Open, and may be a part of value.
+// Open checks a whole chunk and stands before its first record. What its records refer to is valid
+// until the next Open, and may be a part of value.
 func (c *Chunk) Open(value []byte, k *Keys) error {
 	h, err := ReadHeader(value)
 	if err != nil {

@@ -13,7 +13,8 @@ var ErrDamaged = errors.New("damaged journal")
 
 func damaged(what string) error { return fmt.Errorf("%w: %s", ErrDamaged, what) }
 
-// reader takes values off the front of a slice. Its first failure sticks, and later reads give zeros.
+// reader takes values off the front of a slice. Its first failure sticks, and later reads give
+// zeros.
 type reader struct {
 	b   []byte
 	bad bool
@@ -74,8 +75,8 @@ func (d *reader) part(present uint32, limit uint64) uint64 {
 	return d.uint(limit)
 }
 
-// record reads what appendRecord wrote, and the card number from pans. Text is copied; the images are
-// views of the chunk.
+// record reads what appendRecord wrote, and the card number from pans. Text is copied; the images
+// are views of the chunk.
 func (d *reader) record(r *Record, pans *reader, seq uint64, base int64) error {
 	*r = Record{Seq: seq, Txn: seq, At: base, Kind: Kind(d.byte())}
 	head := d.bytes(flagBytes)

@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 )
 
-// The parts of a record beyond its kind, in the order in which they are written. A part that is zero
-// costs one bit: an opened or closed request is about forty bytes beside its images.
+// The parts of a record beyond its kind, in the order in which they are written. A part that is
+// zero costs one bit: an opened or closed request is about forty bytes beside its images.
 const (
 	hasTxn = 1 << iota
 	hasCenter
@@ -115,7 +115,8 @@ func appendKey(b []byte, k *Key) []byte {
 	return binary.AppendUvarint(b, k.Acquirer())
 }
 
-// appendImages writes the count, then each image: both roles in one byte, its link, dialect and data.
+// appendImages writes the count, then each image: both roles in one byte, its link, dialect and
+// data.
 func appendImages(b []byte, images []Image) []byte {
 	b = append(b, byte(len(images)))
 	for i := range images {

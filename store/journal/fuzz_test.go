@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzOpen gives a reader any bytes as a chunk: it must refuse them, as only the key's owner can seal.
+// FuzzOpen gives a reader any bytes as a chunk: it must refuse them, as only the key's owner can
+// seal.
 func FuzzOpen(f *testing.F) {
 	keys := testKeys(f)
 	sample := sampleChunk(f, keys)
@@ -25,8 +26,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzRecords gives a reader any bytes as the records and card numbers of a sound chunk. What it makes of
-// them must be bounded, and what it accepts must be what is written again.
+// FuzzRecords gives a reader any bytes as the records and card numbers of a sound chunk. What it
+// makes of them must be bounded, and what it accepts must be what is written again.
 func FuzzRecords(f *testing.F) {
 	r := reference(f)
 	var w Writer

@@ -7,9 +7,9 @@ import (
 	"cardswitch/spec"
 )
 
-// Key is the question that a message asks: who asks (center), when (DE 12), under which trace number
-// (DE 11), for which acquirer (DE 32), and what kind of message. The same question has the same key,
-// also as a repeat and over any connection. Keys sort by center, then local time.
+// Key is the question that a message asks: who asks (center), when (DE 12), under which trace
+// number (DE 11), for which acquirer (DE 32), and what kind of message. The same question has the
+// same key, also as a repeat and over any connection. Keys sort by center, then local time.
 type Key [24]byte
 
 // KeyOf builds a key. A repeat (1201) asks the question of its original (1200).

@@ -1,9 +1,10 @@
 // Package journal defines what one line of the switch's books holds and how it is written to disk.
 //
-// A Record is one thing that happened. It carries everything that a decision used (time included), so that every table
-// of the switch can be rebuilt from the records in order, on any machine. Records are packed into chunks (Writer, Chunk):
-// one chunk is one value in the store. What may not be kept in clear, the card number, travels apart in one sealed block
-// a chunk; the messages arrive here already blanked (spec.Message.AppendSafe).
+// A Record is one thing that happened. It carries everything that a decision used (time included),
+// so that every table of the switch can be rebuilt from the records in order, on any machine.
+// Records are packed into chunks (Writer, Chunk): one chunk is one value in the store. What may not
+// be kept in clear, the card number, travels apart in one sealed block a chunk; the messages arrive
+// here already blanked (spec.Message.AppendSafe).
 package journal
 
 import "cardswitch/spec"
@@ -52,7 +53,7 @@ const MaxImages = 4
 
 // Record is one thing that happened. The zero value of a field costs nothing on disk.
 type Record struct {
-	Seq, Txn     uint64 // Txn: Seq of the first record of the transaction; 0 when appended means this one
+	Seq, Txn     uint64 // Txn: Seq of the transaction's first record; 0 to Append: this one
 	At           int64  // unix nanoseconds
 	Kind         Kind
 	Center, Dest uint16 // registry ids; 0: none

@@ -18,8 +18,8 @@ const KeySize = 32
 // Hash names a chunk; each chunk carries the hash of the one before.
 type Hash [sha256.Size]byte
 
-// Keys is the data key at work. The data key itself is never used: what seals, what hashes card numbers
-// and what names the key are derived from it, so none of them tells anything about another.
+// Keys is the data key at work. The data key itself is never used: what seals, what hashes card
+// numbers and what names the key are derived from it, so none of them tells anything about another.
 type Keys struct {
 	aead    cipher.AEAD
 	card    cipher.Block
@@ -61,8 +61,8 @@ func NewKeys(dataKey []byte) (*Keys, error) {
 // ID names the data key without telling anything about it.
 func (k *Keys) ID() [8]byte { return k.id }
 
-// HashPAN is the keyed hash under which a card is found: one AES block, since a card number with its
-// length fits into one. Two cards never share a hash, and without the key it can't be guessed.
+// HashPAN is the keyed hash under which a card is found: one AES block, since a card number with
+// its length fits into one. Two cards never share a hash, and without the key it can't be guessed.
 func (k *Keys) HashPAN(p spec.PAN) [16]byte {
 	if p.IsZero() {
 		return [16]byte{}
@@ -78,8 +78,8 @@ func (k *Keys) HashPAN(p spec.PAN) [16]byte {
 	return sum
 }
 
-// nonces never repeat under one key: eight random bytes drawn for each Writer, then a counter; when that
-// is used up, eight new ones.
+// nonces never repeat under one key: eight random bytes drawn for each Writer, then a counter; when
+// that is used up, eight new ones.
 type nonces struct {
 	salt [8]byte
 	next uint32

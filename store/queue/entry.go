@@ -1,7 +1,9 @@
-// Package queue defines what the switch still owes a center: an advice that must arrive sooner or later.
+// Package queue defines what the switch still owes a center: an advice that must arrive sooner or
+// later.
 //
-// Entries live in two places under the same id: in the queue of their center, from where store and forward delivers
-// them, or on the work list, where an operator decides. Both change only together with the journal record that says why.
+// Entries live in two places under the same id: in the queue of their center, from where store and
+// forward delivers them, or on the work list, where an operator decides. Both change only together
+// with the journal record that says why.
 package queue
 
 import "cardswitch/spec"

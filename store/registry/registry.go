@@ -1,8 +1,9 @@
 // Package registry keeps the small numbers that stand for names in the journal.
 //
-// A center, a link or a dialect gets its number once, at its first use, and keeps it for as long as the journal lives: a
-// number is never used for another name, also when the name has left the configuration. A definition that changes under
-// the same name (a dialect whose file was edited) is kept as a new number, so that old images stay readable.
+// A center, a link or a dialect gets its number once, at its first use, and keeps it for as long as
+// the journal lives: a number is never used for another name, also when the name has left the
+// configuration. A definition that changes under the same name (a dialect whose file was edited) is
+// kept as a new number, so that old images stay readable.
 package registry
 
 import (
@@ -58,8 +59,8 @@ func New(saved []Entry, save func(Entry) error) (*Registry, error) {
 	return r, nil
 }
 
-// ID returns the number of a name, giving it a new one (durably, before it returns) if there is none
-// with this definition yet.
+// ID returns the number of a name, giving it a new one (durably, before it returns) if there is
+// none with this definition yet.
 func (r *Registry) ID(kind Kind, what string, definition []byte) (uint16, error) {
 	r.adding.Lock()
 	defer r.adding.Unlock()
@@ -81,8 +82,8 @@ func (r *Registry) ID(kind Kind, what string, definition []byte) (uint16, error)
 	return e.ID, nil
 }
 
-// known finds the entry of a name with this definition, which may be an old one that has come back. If
-// there is none it returns the entry to be saved, with ID 0 if no number is left.
+// known finds the entry of a name with this definition, which may be an old one that has come back.
+// If there is none it returns the entry to be saved, with ID 0 if no number is left.
 func (r *Registry) known(kind Kind, what string, definition []byte) (Entry, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
