@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"cardswitch/routing"
+	"cardswitch/spec/dialect"
 )
 
 // Issuers are the names of the issuer centers in the configuration's order,
@@ -42,20 +43,26 @@ func (c *Config) Routes() (*routing.Table, error) {
 	return parser.Parse(sources...)
 }
 
-// CheckFiles reads every certificate that the configuration names, so that a
-// link that couldn't start is known before it should.
+// CheckFiles reads every dialect and certificate that the configuration names, so that a link that
+// couldn't start is known before it should.
 func (c *Config) CheckFiles() error {
-	var errs []error
+	extra, err := loadDialects(*c)
+	errs := []error{err}
 	for i := range c.Centers {
-		for k := range c.Centers[i].Links {
-			link := &c.Centers[i].Links[k]
+		center := &c.Centers[i]
+		path := fmt.Sprintf("centers[%d](%s)", i, center.Name)
+		if _, known := extra[center.Dialect]; !known && err == nil {
+			if _, err := dialect.Builtin(center.Dialect); err != nil {
+				errs = append(errs, fmt.Errorf("%s.dialect: %w", path, err))
+			}
+		}
+		for k := range center.Links {
+			link := &center.Links[k]
 			if link.TLS == nil {
 				continue
 			}
-			path := fmt.Sprintf("centers[%d](%s).links[%d](%s).tls",
-				i, c.Centers[i].Name, k, link.Name)
 			if err := c.checkTLS(link.TLS); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", path, err))
+				errs = append(errs, fmt.Errorf("%s.links[%d](%s).tls: %w", path, k, link.Name, err))
 			}
 		}
 	}
