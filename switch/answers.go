@@ -103,8 +103,8 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 }
 
 // conclude ends a forwarded request with an answer of the switch's own and owes the reversal that
-// the decision says. a is the answer that led to it; if there was none, the row stays as the mark by
-// which a late answer is known. askedAs must hold the request.
+// the decision says. a is the answer that led to it; if there was none, the row stays as the mark
+// by which a late answer is known. askedAs must hold the request.
 func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival) {
 	rec := s.closing(now, r, d)
 	if a != nil && a.refused == txn.None {
@@ -121,7 +121,9 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 	}
 	var item *saf.Item
 	if d.Owe != 0 {
-		item = s.writeReversal(now, c, r, d, a, rec)
+		if item = s.writeReversal(now, c, r, d, a, rec); item == nil {
+			d.Owe = 0 // so that the merchant's own reversal is not taken for a second one
+		}
 	}
 	id := s.pending.batch.Append(rec)
 	if item != nil {
@@ -234,7 +236,6 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 	}
 	if cancelled {
 		c.owed.Release(r.Txn)
-		s.owing.Store(true)
 	}
 	took := time.Duration(now - r.Arrived)
 	from.metrics.outcome(d.Action, took)

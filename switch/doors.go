@@ -24,8 +24,8 @@ func (s *Switch) Received(l *link.Link, in []link.Inbound) {
 	s.arrivals.Put(arrived)
 }
 
-// decide takes a batch through the first two doors. The lock is given back whatever happens: a fault
-// of the program ends the link whose message brings it to light, not the switch.
+// decide takes a batch through the first two doors. The lock is given back whatever happens: a
+// fault of the program ends the link whose message brings it to light, not the switch.
 func (s *Switch) decide(l *link.Link, c *center, list []arrival) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -40,7 +40,7 @@ func (s *Switch) addMessage(rec *journal.Record, role journal.Role, on uint16, c
 	if base != nil {
 		s.images = spec.AppendDelta(s.images, base, m)
 	} else {
-		s.images = m.AppendSafe(s.images)
+		s.images = m.AppendGuarded(s.images) // nothing that is sent again has no base
 		baseRole = 0
 	}
 	rec.Add(journal.Image{Role: role, Base: baseRole, Link: on, Dialect: c.dialectID,
@@ -136,10 +136,11 @@ func (s *Switch) remember(c *center, k journal.Key, q txn.Question) txn.Place {
 	if k == (journal.Key{}) {
 		return 0
 	}
-	for s.questions.Full() {
+	for deferred := 0; s.questions.Full(); {
 		oldest, known := s.questions.Oldest()
-		if !known.Flags.Has(txn.Ended) {
+		if !known.Flags.Has(txn.Ended) && deferred < s.questions.Len() {
 			s.questions.Defer() // open ones are few: the windows bound them
+			deferred++
 			continue
 		}
 		s.questions.Forget()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"cardswitch/store/journal"
+	"cardswitch/store/registry"
 	"cardswitch/switch/saf"
 	"cardswitch/switch/service/authorization"
 	"cardswitch/switch/txn"
@@ -86,6 +87,9 @@ func (s *Switch) refill(found *Recovered) error {
 			found.Owed++
 		}
 	}
+	if err := s.stranded(found); err != nil {
+		return err
+	}
 	for e, err := range s.store.WorkList() {
 		if err != nil {
 			return fmt.Errorf("read the work list: %w", err)
@@ -96,6 +100,31 @@ func (s *Switch) refill(found *Recovered) error {
 		found.Shelved++
 	}
 	return nil
+}
+
+// stranded counts what is owed to centers that the configuration no longer has, and says so.
+func (s *Switch) stranded(found *Recovered) error {
+	for id := uint16(1); ; id++ {
+		entry, ok := s.store.Registry().Entry(id)
+		if !ok {
+			return nil
+		}
+		if entry.Kind != registry.Center || s.centers[id] != nil {
+			continue
+		}
+		owed := 0
+		for _, err := range s.store.Queue(id) {
+			if err != nil {
+				return fmt.Errorf("read what %s must still get: %w", entry.Name, err)
+			}
+			owed++
+		}
+		if owed > 0 {
+			found.Owed += owed
+			s.log.Error("advices are owed to a center that is no longer configured",
+				"center", entry.Name, "owed", owed, "hint", "configure it again to deliver them")
+		}
+	}
 }
 
 // abandon closes one request that was open when the process ended.

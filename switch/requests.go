@@ -176,7 +176,6 @@ func (s *Switch) reverseOriginal(now int64, o found, item *saf.Item, d txn.Decis
 func (s *Switch) owe(dest *center, item *saf.Item) {
 	s.pending.batch.Enqueue(dest.id, item.Entry)
 	dest.owed.Add(item)
-	s.owing.Store(true)
 }
 
 // settle answers at once and owes nothing.
@@ -216,14 +215,17 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 	if !answered && c.config.FormatNotification {
 		s.notifyFormat(now, l, c, a, rec)
 	}
+	c.metrics.request(a.mti)
+	c.metrics.outcome(why.Action(), 0)
+	s.metrics.counts.refused.Add(1)
+	if why == txn.JournalNotReady {
+		return // the disk is nearly full: a refusal that binds nobody is not worth its bytes
+	}
 	id := s.pending.batch.Append(rec)
 	if rec.Key != (journal.Key{}) {
 		s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint,
 			Action: why.Action(), MTI: a.mti.Original(), Flags: txn.Ended})
 	}
-	c.metrics.request(a.mti)
-	c.metrics.outcome(why.Action(), 0)
-	s.metrics.counts.refused.Add(1)
 }
 
 // wait leaves a repeat with the open transaction: its answer goes to the connection that asked

@@ -76,7 +76,6 @@ type Switch struct {
 	due      []*txn.Row
 	items    []*saf.Item
 
-	owing    atomic.Bool
 	draining atomic.Bool
 	diskLow  atomic.Bool   // no new requests; what is in flight can still be finished
 	fenced   atomic.Bool   // nothing may leave any more
@@ -101,7 +100,8 @@ func New(config Config, deps Deps) (*Switch, error) {
 	s := &Switch{log: deps.Log, deps: deps, started: time.Now(), services: services(),
 		institution: []byte(config.Institution), centers: make(map[uint16]*center),
 		questions: txn.NewQuestions(questionsKept), recalls: make(chan recall, recallsWaiting),
-		ready: make(chan struct{}), wake: make(chan struct{}, 1), stopped: make(chan struct{}), failed: make(chan struct{})}
+		ready: make(chan struct{}), wake: make(chan struct{}, 1),
+		stopped: make(chan struct{}), failed: make(chan struct{})}
 	s.room = sync.NewCond(&s.mu)
 	s.arrivals.New = func() any { return new(arrivals) }
 	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())

@@ -83,8 +83,8 @@ const maxSTAN = 999999
 // Len counts the rows, the closed ones that are kept as marks included.
 func (t *Table) Len() int { return len(t.rows) }
 
-// maxRows leaves so many trace numbers free that Fresh finds one soon. Windows are smaller; marks of
-// requests that an issuer lets pass in crowds could come near.
+// maxRows leaves so many trace numbers free that Fresh finds one soon. Windows are smaller; marks
+// of requests that an issuer lets pass in crowds could come near.
 const maxRows = 3 * maxSTAN / 4
 
 // Fresh gives a trace number that no row holds; false when too many are taken.
