@@ -188,8 +188,8 @@ func (x *Index) Add(notes []Note) {
 	}
 }
 
-// waitForRoom waits, with mu held, until Pebble has taken what was there. If that takes too long the
-// disk doesn't answer; the index is then given up.
+// waitForRoom waits, with mu held, until Pebble has taken what was there. If that takes too long
+// the disk doesn't answer; the index is then given up.
 func (x *Index) waitForRoom() {
 	late := time.AfterFunc(x.patience, func() {
 		x.mu.Lock()

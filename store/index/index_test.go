@@ -19,7 +19,8 @@ import (
 func openIndex(t *testing.T, fs vfs.FS) *Index {
 	t.Helper()
 	x, err := Open("index", &pebble.Options{FS: fs, DisableWAL: true,
-		FormatMajorVersion: pebble.FormatNewest, Logger: quiet{}}, time.Minute, func(err error) { t.Error(err) })
+		FormatMajorVersion: pebble.FormatNewest, Logger: quiet{}}, time.Minute,
+		func(err error) { t.Error(err) })
 	if err != nil {
 		t.Fatal(err)
 	}
