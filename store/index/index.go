@@ -101,7 +101,8 @@ func Open(dir string, o *pebble.Options, patience time.Duration,
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{db: db, fail: fail, patience: patience, filling: newGeneration(), spare: newGeneration(),
+	x := &Index{db: db, fail: fail, patience: patience,
+		filling: newGeneration(), spare: newGeneration(),
 		dates: make(map[uint32][]uint64), wake: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{})}
 	x.roomy = sync.NewCond(&x.mu)
