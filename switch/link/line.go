@@ -123,6 +123,9 @@ func (n *Line) shut(why *atomic.Bool) {
 // Resume lets connections in again, or dials.
 func (n *Line) Resume() {
 	n.held.Store(false)
+	n.center.mu.Lock()
+	n.health.forgive(n.center.network.now())
+	n.center.mu.Unlock()
 	select {
 	case n.resumed <- struct{}{}:
 	default:

@@ -54,6 +54,12 @@ func (l *Link) Reported(answered bool, latency time.Duration) {
 	}
 }
 
+// forgive forgets what speaks against a line: an operator has said that it is well again.
+func (h *health) forgive(now time.Duration) {
+	h.returning, h.heldUntil, h.doublings, h.born = false, 0, 0, now
+	clear(h.errors)
+}
+
 // erred counts an error, and says whether it is the one that makes the line sick.
 func (h *health) erred(now time.Duration, good uint64, f *Failover) bool {
 	// What was sent before the line fell sick may still time out: it is no news.
