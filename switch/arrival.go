@@ -85,12 +85,16 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 		return
 	}
 	a.service = s.serviceOf(a.mti)
+	a.refused = a.screen(p, l, s.diskLow.Load())
 	a.safe[0] = len(a.all.safe)
-	if a.fault.OK() {
+	switch {
+	case !a.in.Fault.OK():
+	case a.refused == txn.Malformed || a.mti.Class() == 8: // whose card it may name isn't known
+		a.all.safe = m.AppendGuarded(a.all.safe)
+	default:
 		a.all.safe = m.AppendSafe(a.all.safe)
 	}
 	a.safe[1] = len(a.all.safe)
-	a.refused = a.screen(p, l, s.diskLow.Load())
 	if !a.fault.OK() || a.service == nil || a.mti.Class() == 8 {
 		return // no question that could be asked again: a sign-on or echo is new each time
 	}
