@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"bytes"
 	"time"
 
 	"cardswitch/spec"
@@ -47,8 +48,8 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 		if a.fault.OK() {
 			a.fault = c.rules.CheckAnswer(&s.askedAs, a.msg)
 		}
-		if pan := a.msg.PAN(); a.fault.OK() && !pan.IsZero() && pan != s.askedPAN {
-			a.fault = spec.Fault{Element: 2, Kind: spec.FaultValue} // of another card
+		if a.fault.OK() && !s.sameCard(a.msg) {
+			a.fault = spec.Fault{Element: 2, Kind: spec.FaultValue}
 		}
 		in.Valid = a.refused == txn.None && a.fault.OK()
 	}
@@ -66,8 +67,27 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 // readAsked reads a row's request again into askedAs; false can't be: it was read when it came.
 func (s *Switch) readAsked(from *center, r *txn.Row) bool {
 	ok := from.dialect.Index(&s.askedAs, r.Raw).OK()
-	s.askedPAN = s.askedAs.PAN()
+	s.askedPAN = spec.PAN{}
 	return ok
+}
+
+// cardAsked is the card of the request in askedAs; where it came by a track before a restart, the
+// record knows it.
+func (s *Switch) cardAsked() spec.PAN {
+	if s.askedPAN.IsZero() {
+		return s.askedAs.PAN()
+	}
+	return s.askedPAN
+}
+
+// sameCard tells whether an answer is about the card that was asked about, or names none.
+func (s *Switch) sameCard(m *spec.Message) bool {
+	if m.Has(2) && m.Dialect().Same(s.askedAs.Dialect()) &&
+		bytes.Equal(m.Wire(2), s.askedAs.Wire(2)) {
+		return true // as nearly always, and without looking at digits
+	}
+	pan := m.PAN()
+	return pan.IsZero() || pan == s.cardAsked()
 }
 
 // relay gives the issuer's answer to the merchant, with the merchant's own trace number.
@@ -162,7 +182,7 @@ func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision,
 	if c.config.ForwardingID {
 		s.edit.Set(33, s.institution)
 	}
-	named := s.nameCard(&s.askedAs, s.askedPAN)
+	named := s.nameCard(&s.askedAs, s.cardAsked())
 	var fault spec.Fault
 	s.scratch, fault = c.dialect.Append(s.scratch[:0], &s.askedAs, &s.edit)
 	if !fault.OK() {
