@@ -26,8 +26,8 @@ race: ## run all tests with the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 lint: ## hold formatting, layers and the order of the house
-	@test -z "$$(gofmt -l cmd conformance routing spec store switch)" || \
-		{ gofmt -l cmd conformance routing spec store switch; echo "hint: gofmt -w"; exit 1; }
+	@test -z "$$(gofmt -l cmd conformance hsm routing spec store switch)" || \
+		{ gofmt -l cmd conformance hsm routing spec store switch; echo "hint: gofmt -w"; exit 1; }
 	@go vet ./...
 	@go test ./conformance
 
