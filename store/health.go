@@ -84,3 +84,11 @@ func (s *Store) Health() Health {
 	}
 	return h
 }
+
+// Held is how many bytes of memory the tables that aren't flushed yet and the caches of blocks
+// have. It grows with what was written lately, up to the sizes of journalOptions and indexOptions,
+// and isn't for the path: Pebble answers under its lock.
+func (s *Store) Held() uint64 {
+	m := s.db.Metrics()
+	return m.MemTable.Size + m.MemTable.ZombieSize + uint64(m.BlockCache.Size) + s.index.Held()
+}

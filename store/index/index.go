@@ -298,5 +298,11 @@ func (x *Index) segments(date uint32) []uint64 { return slices.Clone(x.dates[dat
 // Metrics is Pebble's own account of the index.
 func (x *Index) Metrics() string { return x.db.Metrics().String() }
 
+// Held is how many bytes of memory the index's tables and its cache of blocks have.
+func (x *Index) Held() uint64 {
+	m := x.db.Metrics()
+	return m.MemTable.Size + m.MemTable.ZombieSize + uint64(m.BlockCache.Size)
+}
+
 // AsyncFlush begins to write what Pebble has in memory to tables.
 func (x *Index) AsyncFlush() (<-chan struct{}, error) { return x.db.AsyncFlush() }
