@@ -24,6 +24,7 @@ type arrival struct {
 	acquirerLen uint8
 	function    int
 	amount      uint64
+	processing  uint32
 	pan         spec.PAN
 	card        [16]byte
 	key         journal.Key
@@ -102,7 +103,7 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	if !a.pan.IsZero() {
 		a.card = s.store.HashPAN(a.pan)
 	}
-	a.fingerprint = txn.Fingerprint(a.card, a.amount)
+	a.fingerprint = txn.Fingerprint(a.card, a.amount, a.processing)
 	a.key = journal.KeyOf(p.id, a.mti, a.localTime, a.stan, a.acquirer, a.acquirerLen)
 	if a.refused != txn.None {
 		return
@@ -129,6 +130,8 @@ func (a *arrival) identify() {
 		a.function = int(n)
 	}
 	a.amount, _ = m.Number(4)
+	processing, _ := m.Number(3)
+	a.processing = uint32(processing)
 }
 
 // screen finds what is wrong with a request before any table is asked.

@@ -84,7 +84,7 @@ func (d *reader) record(r *Record, pans *reader, seq uint64, base int64) error {
 		return damaged("record cut short")
 	}
 	f := uint32(head[0]) | uint32(head[1])<<8 | uint32(head[2])<<16
-	if f >= hasImages<<1 {
+	if f >= 1<<knownParts {
 		return damaged("record with unknown parts; a newer version wrote it")
 	}
 	if f&hasTxn != 0 {
@@ -136,6 +136,7 @@ func (d *reader) tail(r *Record, f uint32, seq uint64, base int64) {
 	if f&hasImages != 0 {
 		d.images(r)
 	}
+	r.Processing = uint32(d.part(f&hasProcessing, 1<<32-1))
 }
 
 func (d *reader) key() Key {

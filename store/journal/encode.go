@@ -26,6 +26,8 @@ const (
 	hasText
 	hasAt // differs from the time of the chunk
 	hasImages
+	hasProcessing
+	knownParts = iota
 )
 
 // flagBytes is the width of the flags on disk, little endian.
@@ -49,7 +51,8 @@ func (r *Record) flags(seq uint64, base int64) uint32 {
 		flag(!r.PAN.IsZero(), hasPAN) | flag(r.Card != [16]byte{}, hasCard) |
 		flag(r.Reference != [12]byte{}, hasReference) | flag(r.Deadline != 0, hasDeadline) |
 		flag(r.Advice != 0, hasAdvice) | flag(r.Text != "", hasText) |
-		flag(r.At != base, hasAt) | flag(r.ImageCount != 0, hasImages)
+		flag(r.At != base, hasAt) | flag(r.ImageCount != 0, hasImages) |
+		flag(r.Processing != 0, hasProcessing)
 }
 
 // appendRecord writes a record without its card number.
@@ -95,7 +98,7 @@ func appendRecord(b []byte, r *Record, seq uint64, base int64) []byte {
 	if f&hasImages != 0 {
 		b = appendImages(b, r.Images[:r.ImageCount])
 	}
-	return b
+	return appendPart(b, f&hasProcessing, uint64(r.Processing))
 }
 
 func appendPart(b []byte, present uint32, v uint64) []byte {

@@ -41,8 +41,9 @@ func drawRecord(t *rapid.T, at int64) Record {
 		STAN: uint32(number("stan", 999999)), MTI: spec.MTI(number("mti", 1<<16-1)),
 		Action: uint16(number("action", 999)), Reason: uint16(number("reason", 9999)),
 		Function: uint16(number("function", 999)), Currency: uint16(number("currency", 999)),
-		Amount: number("amount", 1<<64-1), Deadline: int64(number("deadline", 1<<62)),
-		Advice: number("advice", 1<<62), Text: rapid.String().Draw(t, "text"),
+		Amount: number("amount", 1<<64-1), Processing: uint32(number("de3", 999999)),
+		Deadline: int64(number("deadline", 1<<62)),
+		Advice:   number("advice", 1<<62), Text: rapid.String().Draw(t, "text"),
 	}
 	if rapid.Bool().Draw(t, "question") {
 		r.Key = KeyOf(r.Center, r.MTI, number("de12", 999999999999), r.STAN,

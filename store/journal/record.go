@@ -64,6 +64,7 @@ type Record struct {
 	Function     uint16 // DE 24
 	Currency     uint16 // DE 49
 	Amount       uint64 // DE 4
+	Processing   uint32 // DE 3
 	Key          Key    // the question, where the record is one or answers one
 	PAN          spec.PAN
 	Card         [16]byte // keyed hash of the PAN

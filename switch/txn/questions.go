@@ -137,10 +137,12 @@ func (q *Questions) Add(k journal.Key, known Question) Place {
 	return place
 }
 
-// Fingerprint is a short digest of a question's content: the same trace number with another
-// fingerprint is another question (action code 913).
-func Fingerprint(card [16]byte, amount uint64) uint32 {
-	h := amount * 0x9E3779B97F4A7C15
+// Fingerprint is a short digest of a question's content: card, amount and processing code (DE 3). A
+// repeat is the same message with another last digit of the MTI and nothing else (reference
+// iso8583-1993 section 1.2), so a sale's trace number on a return asks something else: the same
+// trace number with another fingerprint is another question (action code 913, section 3.5).
+func Fingerprint(card [16]byte, amount uint64, processing uint32) uint32 {
+	h := (amount ^ uint64(processing)<<40) * 0x9E3779B97F4A7C15 // an amount has twelve digits
 	for i := range 8 {
 		h = (h ^ uint64(card[i])) * 0x100000001B3
 	}
