@@ -1,6 +1,7 @@
 # cardswitch. `make` alone prints what there is.
 
 FUZZTIME ?= 1m
+JOBS     ?= 2
 CYCLES   ?= 1000
 BENCH    ?=
 # The program needs no C: it is one static file that runs anywhere.
@@ -10,7 +11,8 @@ export CGO_ENABLED ?= 0
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, CYCLES=$(CYCLES) for crash, BENCH= are flags of bench"
+	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, JOBS=$(JOBS) of them at once; \
+CYCLES=$(CYCLES) for crash; BENCH= are flags of bench"
 
 build: ## build bin/cardswitch
 	@go build -trimpath -o bin/cardswitch ./cmd/cardswitch
@@ -31,14 +33,8 @@ lint: ## hold formatting, layers and the order of the house
 	@go vet ./...
 	@go test ./conformance
 
-fuzz: ## fuzz every parser for FUZZTIME
-	@grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
-		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
-			echo "fuzz $$(dirname $$file) $$name"; \
-			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x \
-				$$(dirname $$file) || exit 1; \
-		done; \
-	done
+fuzz: ## fuzz every parser for FUZZTIME, JOBS of them side by side
+	@JOBS=$(JOBS) .ci/fuzz $(FUZZTIME)
 
 crash: build ## kill the switch and cut its links CYCLES times under load, then count the money
 	@./bin/cardswitch crash --cycles $(CYCLES)
