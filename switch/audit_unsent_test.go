@@ -14,7 +14,8 @@ func TestSignOffStaysOnItsLink(t *testing.T) {
 			shop.send("1200", sale(stan+1, 700))
 		}
 		time.Sleep(100 * time.Millisecond)
-		if err := y.sw.Tell("issuer-a", "primary", cardswitch.LinkSignOff); err != nil {
+		act := cardswitch.LinkSignOff
+		if _, err := y.sw.Tell(t.Context(), "issuer-a", "primary", act); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)

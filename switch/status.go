@@ -58,49 +58,6 @@ func (s *Switch) Ready() error {
 // Links is the state of every link.
 func (s *Switch) Links() link.Status { return s.network.Status() }
 
-// Tell does what an operator wants with one link of a center, or with all of them if linkName is
-// empty.
-func (s *Switch) Tell(centerName, linkName string, act LinkAct) error {
-	c := s.network.Center(centerName)
-	if c == nil {
-		return fmt.Errorf("no center is named %q; see `cardswitch link list`", centerName)
-	}
-	told := 0
-	for _, line := range c.Lines() {
-		if linkName != "" && line.Name() != linkName {
-			continue
-		}
-		if !tell(line, act) {
-			return fmt.Errorf("%q is nothing that can be done with a link", act)
-		}
-		told++
-		s.note(fmt.Sprintf("operator: %s %s/%s", act, centerName, line.Name()))
-	}
-	if told == 0 {
-		return fmt.Errorf("center %s has no link %q; see `cardswitch link list`", centerName,
-			linkName)
-	}
-	return nil
-}
-
-func tell(line *link.Line, act LinkAct) bool {
-	switch act {
-	case LinkDrain:
-		line.Drain()
-	case LinkResume:
-		line.Resume()
-	case LinkSignOn:
-		line.Ask(link.SendSignOn)
-	case LinkSignOff:
-		line.Ask(link.SendSignOff)
-	case LinkEcho:
-		line.Ask(link.SendEcho)
-	default:
-		return false
-	}
-	return true
-}
-
 // Explain says where a message would go, and why.
 func (s *Switch) Explain(q Question) (routing.Explanation, error) {
 	t := s.tables.Load()

@@ -62,6 +62,16 @@ const (
 	LinkEcho    LinkAct = "echo"     // 1804/831
 )
 
+// Told is what came back on one connection for what an operator asked of its center.
+type Told struct {
+	Link       string `json:"link"`
+	Connection uint64 `json:"connection"` // 0: the link has none
+	Remote     string `json:"remote,omitempty"`
+	Answered   bool   `json:"answered"`
+	Accepted   bool   `json:"accepted"`
+	US         int64  `json:"us"` // from our question to the answer, in microseconds
+}
+
 // QueueStatus is what one center must still get.
 type QueueStatus struct {
 	Center   string       `json:"center"`

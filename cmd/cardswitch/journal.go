@@ -176,8 +176,11 @@ func way(l *admin.Line) string {
 	if l.DestLink != "" {
 		to += "/" + l.DestLink
 	}
-	if to == "" {
+	switch {
+	case to == "":
 		return dash(from)
+	case from == "": // our own
+		return to
 	}
 	return from + ">" + to
 }

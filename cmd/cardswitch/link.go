@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,11 +18,11 @@ func newLinkCommand() *cobra.Command {
 	return group("link", "See and steer the links with centers",
 		newLinkListCommand(),
 		newLinkActCommand(cardswitch.LinkDrain,
-			"Finish what is in flight, take nothing new, sign off"),
-		newLinkActCommand(cardswitch.LinkResume, "End a drain"),
-		newLinkActCommand(cardswitch.LinkSignOn, "Sign on (1804/801)"),
-		newLinkActCommand(cardswitch.LinkSignOff, "Sign off (1804/802)"),
-		newLinkActCommand(cardswitch.LinkEcho, "Send an echo test (1804/831)"),
+			"Finish what is in flight, take nothing new, sign off", ""),
+		newLinkActCommand(cardswitch.LinkResume, "End a drain", ""),
+		newLinkActCommand(cardswitch.LinkSignOn, "Sign on (1804/801)", waits),
+		newLinkActCommand(cardswitch.LinkSignOff, "Sign off (1804/802)", waits),
+		newLinkActCommand(cardswitch.LinkEcho, "Send an echo test (1804/831)", waits),
 	)
 }
 
@@ -66,10 +68,15 @@ func linkNote(l *admin.LinkLine) string {
 	return strings.Join(notes, "; ")
 }
 
-func newLinkActCommand(what cardswitch.LinkAct, short string) *cobra.Command {
+// waits is said of the acts that ask the center something.
+const waits = "Asks on every connection, waits for the center's echo.wait, and says what came back\n" +
+	"and how soon. Exits with 3 if one wasn't answered and accepted."
+
+func newLinkActCommand(what cardswitch.LinkAct, short, long string) *cobra.Command {
 	return &cobra.Command{
 		Use:               string(what) + " CENTER[/LINK]",
 		Short:             short,
+		Long:              long,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeLinks,
 		RunE: func(command *cobra.Command, args []string) error {
@@ -78,9 +85,65 @@ func newLinkActCommand(what cardswitch.LinkAct, short string) *cobra.Command {
 			if line != "" {
 				path += "/" + url.PathEscape(line)
 			}
-			return act(command, path+"/"+string(what), nil)
+			return actOnLink(command, path+"/"+string(what))
 		},
 	}
+}
+
+func actOnLink(command *cobra.Command, path string) error {
+	c, err := newClient(command)
+	if err != nil {
+		return err
+	}
+	var done admin.LinkDone
+	if err := c.post(command.Context(), path, nil, &done); err != nil {
+		return err
+	}
+	switch {
+	case wantsJSON(command):
+		err = printJSON(command, done)
+	case len(done.Connections) == 0:
+		_, err = fmt.Fprintln(command.OutOrStdout(), done.Done.Done)
+	default:
+		err = printTold(command, done.Connections)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range done.Connections {
+		if t := &done.Connections[i]; !t.Accepted {
+			return &failure{Code: exitUnhealthy, What: errors.New(t.Link + ": " + toldText(t)),
+				Hint: "see `cardswitch link list` and `cardswitch journal tail --mti 18`"}
+		}
+	}
+	return nil
+}
+
+func printTold(command *cobra.Command, told []cardswitch.Told) error {
+	t := newTable(command, "LINK", "CONNECTION", "REMOTE", "ANSWER", "TOOK")
+	for i := range told {
+		connection, took := "", ""
+		if told[i].Connection != 0 {
+			connection = strconv.FormatUint(told[i].Connection, 10)
+		}
+		if told[i].Answered {
+			took = micros(told[i].US)
+		}
+		t.row(told[i].Link, connection, told[i].Remote, toldText(&told[i]), took)
+	}
+	return t.flush()
+}
+
+func toldText(t *cardswitch.Told) string {
+	switch {
+	case t.Accepted:
+		return "accepted"
+	case t.Answered:
+		return "refused"
+	case t.Connection != 0:
+		return "no answer"
+	}
+	return "not connected"
 }
 
 // completeLinks asks the switch; without one there is nothing to offer.

@@ -73,7 +73,8 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	if err := s.Switch.Tell(center, line, act); err != nil {
+	told, err := s.Switch.Tell(r.Context(), center, line, act)
+	if err != nil {
 		refuse(w, err)
 		return
 	}
@@ -82,7 +83,7 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request) {
 		name += "/" + line
 	}
 	s.Logger.Info("an operator acted on a link", "act", act, "link", name)
-	answer(w, Done{fmt.Sprintf("%s: %s", name, act)})
+	answer(w, LinkDone{Done{fmt.Sprintf("%s: %s", name, act)}, told})
 }
 
 func (s *Server) named(center, line string) error {

@@ -32,8 +32,10 @@ type Switch interface {
 	// Ready is nil when the switch can take and answer requests, else why not.
 	Ready() error
 	Links() link.Status
-	// Tell does an act on one link, or on all links of the center if line is empty.
-	Tell(center, line string, act cardswitch.LinkAct) error
+	// Tell does an act on one link, or on all links of the center if line is empty. What is asked
+	// of the center is waited for.
+	Tell(ctx context.Context, center, line string, act cardswitch.LinkAct) ([]cardswitch.Told,
+		error)
 	Explain(q cardswitch.Question) (routing.Explanation, error)
 	Queues() []cardswitch.QueueStatus
 	// Resolve retries or drops an advice on the work list, durably.

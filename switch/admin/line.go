@@ -71,7 +71,7 @@ func (r *renderer) line(rec *journal.Record) Line {
 		l.Action = fmt.Sprintf("%03d", rec.Action)
 	}
 	for i := range rec.Images[:rec.ImageCount] {
-		r.addLink(&l, &rec.Images[i])
+		r.addLink(&l, rec.Kind, &rec.Images[i])
 	}
 	return l
 }
@@ -85,14 +85,17 @@ func hasAction(rec *journal.Record) bool {
 	return rec.Action != 0
 }
 
-func (r *renderer) addLink(l *Line, image *journal.Image) {
+func (r *renderer) addLink(l *Line, kind journal.Kind, image *journal.Image) {
 	name := linkName(r.names.Name(image.Link))
+	ours := kind == journal.Originated // then the request went to the center
 	switch image.Role {
 	case journal.Request, journal.Reply:
-		l.Link = name
-	default:
-		l.DestLink = name
+		if !ours {
+			l.Link = name
+			return
+		}
 	}
+	l.DestLink = name
 }
 
 // linkName drops the center, which has a column of its own, from a registered name.

@@ -24,6 +24,7 @@ type twinSwitch struct {
 	queues   []cardswitch.QueueStatus
 	notReady error
 	told     []string
+	replies  []cardswitch.Told
 	resolved []cardswitch.Resolution
 	asked    cardswitch.Question
 }
@@ -32,9 +33,10 @@ func (s *twinSwitch) Status() cardswitch.Status        { return s.status }
 func (s *twinSwitch) Ready() error                     { return s.notReady }
 func (s *twinSwitch) Links() link.Status               { return s.links }
 func (s *twinSwitch) Queues() []cardswitch.QueueStatus { return s.queues }
-func (s *twinSwitch) Tell(c, l string, act cardswitch.LinkAct) error {
+func (s *twinSwitch) Tell(_ context.Context, c, l string, act cardswitch.LinkAct) (
+	[]cardswitch.Told, error) {
 	s.told = append(s.told, c+"/"+l+" "+string(act))
-	return nil
+	return s.replies, nil
 }
 
 func (s *twinSwitch) Explain(q cardswitch.Question) (routing.Explanation, error) {

@@ -1,6 +1,10 @@
 package admin
 
-import "time"
+import (
+	"time"
+
+	cardswitch "cardswitch/switch"
+)
 
 // The values of the API. They change only by addition: scripts read them.
 
@@ -105,6 +109,12 @@ type WorkItem struct {
 // Done answers an act.
 type Done struct {
 	Done string `json:"done"`
+}
+
+// LinkDone answers an act on links. Connections say what came back of what was asked of a center.
+type LinkDone struct {
+	Done
+	Connections []cardswitch.Told `json:"connections,omitempty"`
 }
 
 // Problem answers a request that failed.

@@ -134,16 +134,18 @@ func (n *Line) Resume() {
 
 // Ask makes Due return this duty once for each of its links, by an operator's wish. After a
 // SendSignOff it stays signed off until a SendSignOn.
-func (n *Line) Ask(duty Duty) {
+func (n *Line) Ask(duty Duty) []Asked {
 	switch duty {
 	case SendSignOn:
 		n.signedOff.Store(false)
 	case SendSignOff:
 		n.signedOff.Store(true)
 	}
+	var asked []Asked
 	for _, l := range n.Links() {
-		l.ask(duty)
+		asked = append(asked, l.ask(duty))
 	}
+	return asked
 }
 
 // retire takes the line out: no new connections, those there are drained.

@@ -98,6 +98,9 @@ func (l *Link) Number() uint64 { return l.number }
 // Name is the line's.
 func (l *Link) Name() string { return l.line.config.Name }
 
+// Remote is the address at the other end.
+func (l *Link) Remote() string { return l.socket.RemoteAddr().String() }
+
 // Order is the line's: 0 primary, 1 standby, 2 DR.
 func (l *Link) Order() int { return l.line.config.Order }
 

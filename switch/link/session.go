@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -37,8 +38,43 @@ type session struct {
 	mu       sync.Mutex
 	waiting  Duty // sent, not answered
 	sentAt   time.Duration
-	asked    Duty // by an operator
+	reply    chan<- Reply // who waits for the answer to it; nil: nobody
+	asked    Duty         // by an operator
+	asker    chan<- Reply
 	signOnAt time.Duration
+}
+
+// Reply is how a center took network management that an operator asked for. The zero value is that
+// it didn't answer.
+type Reply struct {
+	Answered, Accepted bool
+	Took               time.Duration
+}
+
+// Asked is an operator's wish on one connection.
+type Asked struct {
+	Link  *Link
+	reply <-chan Reply
+}
+
+// Wait returns the center's reply. It waits for as long as the connection and ctx last.
+func (a *Asked) Wait(ctx context.Context) Reply {
+	select {
+	case r := <-a.reply:
+		return r
+	case <-a.Link.written:
+	case <-ctx.Done():
+	}
+	return Reply{}
+}
+
+// ended tells who waits for the answer to the duty that there is one, or none.
+func (s *session) ended(r Reply) {
+	s.waiting = Nothing
+	if s.reply != nil {
+		s.reply <- r
+		s.reply = nil
+	}
 }
 
 // SetSignedOn is told by the switch when sign-on or sign-off was agreed.
@@ -89,7 +125,7 @@ func (l *Link) expire(at time.Duration) Duty {
 		return Nothing
 	}
 	given := s.waiting
-	s.waiting = Nothing
+	s.ended(Reply{})
 	return given
 }
 
@@ -117,6 +153,7 @@ func (l *Link) owed(at time.Duration, given Duty) (duty Duty, drained bool) {
 	}
 	if s.asked != Nothing {
 		duty, s.asked = s.asked, Nothing
+		s.reply, s.asker = s.asker, nil
 		return duty, false
 	}
 	signed := l.signedOn.Load() && config.SignOn != SignOnNone && given != SendSignOff
@@ -143,7 +180,7 @@ func (l *Link) NetworkAnswered(duty Duty, accepted bool) {
 	l.received.Store(int64(now))
 	l.session.mu.Lock()
 	if l.session.waiting == duty {
-		l.session.waiting = Nothing
+		l.session.ended(Reply{true, accepted, now - l.session.sentAt})
 	}
 	l.session.mu.Unlock()
 	if duty == SendSignOn && !accepted {
@@ -165,12 +202,18 @@ func (l *Link) later(now time.Duration) {
 	l.session.signOnAt = now + signOnRetry
 }
 
-// ask makes Due return duty next.
-func (l *Link) ask(duty Duty) {
-	l.session.mu.Lock()
-	defer l.session.mu.Unlock()
-	l.session.asked = duty
-	if duty == SendSignOn {
-		l.session.signOnAt = 0
+// ask makes Due return duty next, in place of what was asked before and is not sent yet.
+func (l *Link) ask(duty Duty) Asked {
+	s := &l.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asker != nil {
+		s.asker <- Reply{}
 	}
+	reply := make(chan Reply, 1) // so that nobody waits for who waits no more
+	s.asked, s.asker = duty, reply
+	if duty == SendSignOn {
+		s.signOnAt = 0
+	}
+	return Asked{l, reply}
 }

@@ -149,7 +149,7 @@ func (l *Link) status() LinkStatus {
 	l.outbox.mu.Unlock()
 	return LinkStatus{
 		Number:       l.number,
-		Remote:       l.socket.RemoteAddr().String(),
+		Remote:       l.Remote(),
 		State:        l.State().String(),
 		Since:        l.since,
 		LastReceived: l.LastReceived(),
