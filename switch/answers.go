@@ -258,8 +258,10 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 		c.owed.Release(r.Txn)
 	}
 	took := time.Duration(now - r.Arrived)
-	from.metrics.outcome(d.Action, took)
-	c.metrics.outcome(d.Action, took)
+	from.metrics.meter.add(d.Action, took)
+	c.metrics.meter.add(d.Action, took)
+	s.measured(r.From, d.Action, took)
+	s.measured(r.Sent, d.Action, took)
 	s.metrics.answered(d.Action, took)
 }
 

@@ -1,6 +1,7 @@
 package cardswitch_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ func TestSignOffStaysOnItsLink(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 		act := cardswitch.LinkSignOff
-		if _, err := y.sw.Tell(t.Context(), "issuer-a", "primary", act); err != nil {
+		if _, err := y.sw.Tell(context.Background(), "issuer-a", "primary", act); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)

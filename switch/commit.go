@@ -1,6 +1,8 @@
 package cardswitch
 
 import (
+	"time"
+
 	"cardswitch/store"
 	"cardswitch/switch/link"
 	"cardswitch/switch/txn"
@@ -58,7 +60,7 @@ func (s *Switch) kick() {
 func (s *Switch) commits() {
 	spare := &pending{batch: s.store.NewBatch()}
 	touched := make([]*link.Link, 0, 64)
-	for {
+	for number := uint64(1); ; number++ {
 		select {
 		case <-s.wake:
 		case <-s.stopped:
@@ -74,16 +76,18 @@ func (s *Switch) commits() {
 		s.room.Broadcast()
 		s.mu.Unlock()
 
-		if taken.batch.Len() > 0 {
-			records := taken.batch.Len()
+		var took time.Duration
+		if records := taken.batch.Len(); records > 0 {
 			began := s.now()
 			if err := s.store.Commit(taken.batch); err != nil {
 				s.fail(err)
 				return
 			}
-			s.metrics.committed(records, s.now()-began)
+			took = time.Duration(s.now() - began)
+			s.metrics.committed(records, took)
 		}
 		touched = s.release(taken, touched[:0])
+		s.written(touched, number, took)
 		taken.out = taken.out[:0]
 		taken.effects = taken.effects[:0]
 		spare = taken

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 
 	"cardswitch/spec/dialect"
 	"cardswitch/store"
@@ -244,8 +245,71 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("the metrics show %s", secret[:4])
 			}
 		}
-		if n := testutil.CollectAndCount(y.metrics, "cardswitch_answer_seconds"); n == 0 {
-			t.Error("no latencies")
+		if n := testutil.CollectAndCount(y.metrics, "cardswitch_answer_seconds"); n != 2 {
+			t.Errorf("latencies of %d centers, want 2", n)
 		}
 	})
+}
+
+// What is measured is measured for each link too: the one that asked and the one that answered.
+func TestMetricsOfLinks(t *testing.T) {
+	run(t, nil, func(y *yard, shop, primary, standby *peer) {
+		for stan := range 3 {
+			shop.send("1200", sale(stan+1, 700))
+			m := primary.read("1200")
+			time.Sleep(time.Second)
+			primary.answer(m, []map[int]string{{38: "A00001", 39: "000"},
+				{38: "A00002", 39: "000"}, {39: "116"}}[stan])
+			shop.read("1210")
+		}
+		shop.send("1200", with(sale(9, 700), map[int]string{2: "4999999999999999"})) // no route
+		want(t, shop.read("1210"), map[int]string{39: "908"})
+		for _, l := range []struct {
+			center, link                          string
+			approved, accepted, declined, refused float64
+		}{{"hq-1", "a", 2, 1, 1, 1}, {"issuer-a", "primary", 2, 0, 1, 0},
+			{"issuer-a", "standby", 0, 0, 0, 0}} {
+			for outcome, want := range map[string]float64{"approved": l.approved,
+				"accepted": l.accepted, "declined": l.declined, "refused": l.refused} {
+				m := y.metric("cardswitch_link_outcomes_total",
+					map[string]string{"center": l.center, "link": l.link, "outcome": outcome})
+				if got := m.GetCounter().GetValue(); got != want {
+					t.Errorf("%s/%s: %v %s, want %v", l.center, l.link, got, outcome, want)
+				}
+			}
+			at := map[string]string{"center": l.center, "link": l.link}
+			took := y.metric("cardswitch_link_answer_seconds", at).GetHistogram()
+			if n := took.GetSampleCount(); float64(n) != l.approved+l.declined {
+				t.Errorf("%s/%s: %d latencies", l.center, l.link, n)
+			}
+			if n, sum := float64(took.GetSampleCount()), took.GetSampleSum(); sum < n || sum > 2*n {
+				t.Errorf("%s/%s: %v s in %v answers, want a second each", l.center, l.link, sum, n)
+			}
+			if y.metric("cardswitch_link_commit_seconds", at) == nil ||
+				y.metric("cardswitch_link_in_flight", at) == nil ||
+				y.metric("cardswitch_link_queued_bytes", at) == nil {
+				t.Errorf("%s/%s lacks a metric", l.center, l.link)
+			}
+		}
+	})
+}
+
+// metric is the series with these labels, nil if there is none.
+func (y *yard) metric(name string, labels map[string]string) *dto.Metric {
+	families, err := y.metrics.Gather()
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			same := f.GetName() == name && len(m.Label) == len(labels)
+			for _, l := range m.Label {
+				same = same && labels[l.GetName()] == l.GetValue()
+			}
+			if same {
+				return m
+			}
+		}
+	}
+	return nil
 }

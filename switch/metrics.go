@@ -7,21 +7,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"cardswitch/spec"
-	"cardswitch/switch/txn"
 )
 
 // metrics are the figures that Prometheus reads. Labels are centers, message types and outcomes
 // only: bounded, and never anything of a card.
 type metrics struct {
 	requests   *prometheus.CounterVec
-	outcomes   *prometheus.CounterVec
-	latency    *prometheus.HistogramVec
 	sent       *prometheus.CounterVec
 	events     *prometheus.CounterVec
 	inFlight   *prometheus.GaugeVec
 	owed       *prometheus.GaugeVec
 	shelved    *prometheus.GaugeVec
 	commit     prometheus.Histogram
+	lineCommit *prometheus.HistogramVec
 	records    prometheus.Counter
 	synced     prometheus.CounterFunc
 	reloads    prometheus.Gauge
@@ -45,16 +43,14 @@ type counts struct {
 // centerMetrics are one center's figures, with their labels resolved, so that counting on the
 // path is one atomic addition.
 type centerMetrics struct {
-	all                                         *metrics
-	requests                                    map[spec.MTI]prometheus.Counter
-	other                                       prometheus.Counter
-	approved, accepted, declined, refused, sent prometheus.Counter
-	unasked                                     prometheus.Counter
-	deliveryRetries, deliveryAlarms, moved      prometheus.Counter
-	repeats, timeouts, late                     tally
-	reversals, delivered                        tally
-	latency                                     prometheus.Observer
-	inFlight, owed, shelved                     prometheus.Gauge
+	all                                    *metrics
+	meter                                  meter
+	requests                               map[spec.MTI]prometheus.Counter
+	other, sent, unasked                   prometheus.Counter
+	deliveryRetries, deliveryAlarms, moved prometheus.Counter
+	repeats, timeouts, late                tally
+	reversals, delivered                   tally
+	inFlight, owed, shelved                prometheus.Gauge
 }
 
 // tally counts for Prometheus and for the status page.
@@ -83,12 +79,6 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{registerer: r,
 		requests: counter("cardswitch_requests_total",
 			"Requests and advices that came from a center.", "center", "mti"),
-		outcomes: counter("cardswitch_outcomes_total",
-			"Answers by what they said: approved, accepted, declined, refused.", "center", "outcome"),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "cardswitch_answer_seconds",
-			Help:    "Time from a request's arrival to the decision on its answer.",
-			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 18)}, []string{"center"}),
 		sent: counter("cardswitch_sent_total",
 			"Messages given to a center's links, answers excepted.", "center"),
 		events: counter("cardswitch_events_total",
@@ -100,6 +90,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "cardswitch_journal_commit_seconds", Help: "Time of one durable write.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)}),
+		lineCommit: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "cardswitch_link_commit_seconds",
+			Help:    "Time of the durable writes that messages for a link waited for.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)}, []string{"center", "link"}),
 		records: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cardswitch_journal_records_total", Help: "Journal records made durable."}),
 		undeliver: prometheus.NewCounter(prometheus.CounterOpts{
@@ -112,8 +106,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		indexLag: one("cardswitch_index_lag_records",
 			"Records committed but not yet in the index."),
 	}
-	r.MustRegister(m.requests, m.outcomes, m.latency, m.sent, m.events, m.inFlight, m.owed,
-		m.shelved, m.commit, m.records, m.undeliver, m.reloads, m.open, m.freeBytes, m.indexLag)
+	r.MustRegister(m.requests, m.sent, m.events, m.inFlight, m.owed, m.shelved, m.commit,
+		m.lineCommit, m.records, m.undeliver, m.reloads, m.open, m.freeBytes, m.indexLag)
 	return m
 }
 
@@ -129,20 +123,15 @@ func (m *metrics) center(name string) *centerMetrics {
 	event := func(e string) prometheus.Counter { return m.events.WithLabelValues(name, e) }
 	both := func(e string, total *atomic.Uint64) tally { return tally{event(e), total} }
 	c := &centerMetrics{all: m, requests: make(map[spec.MTI]prometheus.Counter),
-		other:    m.requests.WithLabelValues(name, "other"),
-		approved: m.outcomes.WithLabelValues(name, "approved"),
-		accepted: m.outcomes.WithLabelValues(name, "accepted"),
-		declined: m.outcomes.WithLabelValues(name, "declined"),
-		refused:  m.outcomes.WithLabelValues(name, "refused"),
-		sent:     m.sent.WithLabelValues(name),
-		unasked:  event("unasked"), moved: event("moved"),
+		other:   m.requests.WithLabelValues(name, "other"),
+		sent:    m.sent.WithLabelValues(name),
+		unasked: event("unasked"), moved: event("moved"),
 		repeats:         both("repeat", &m.counts.repeats),
 		timeouts:        both("timeout", &m.counts.timedOut),
 		late:            both("late", &m.counts.late),
 		reversals:       both("reversal", &m.counts.reversals),
 		delivered:       both("delivered", &m.counts.delivered),
 		deliveryRetries: event("delivery_retry"), deliveryAlarms: event("delivery_alarm"),
-		latency:  m.latency.WithLabelValues(name),
 		inFlight: m.inFlight.WithLabelValues(name), owed: m.owed.WithLabelValues(name),
 		shelved: m.shelved.WithLabelValues(name)}
 	for _, s := range services() {
@@ -163,29 +152,12 @@ func (c *centerMetrics) request(m spec.MTI) {
 	}
 }
 
-// outcome counts an answer to a merchant, and how long it took if it went by an issuer.
-func (c *centerMetrics) outcome(action uint16, took time.Duration) {
-	switch {
-	case txn.Approves(int(action)):
-		c.approved.Inc()
-	case action == 400 || action == 900 || action == 800:
-		c.accepted.Inc()
-	case action >= 900:
-		c.refused.Inc()
-	default:
-		c.declined.Inc()
-	}
-	if took > 0 {
-		c.latency.Observe(took.Seconds())
-	}
-}
-
 // answered counts, once a transaction, what its merchant was told.
 func (m *metrics) answered(action uint16, took time.Duration) {
-	switch {
-	case txn.Approves(int(action)):
+	switch outcomeOf(action) {
+	case approved:
 		m.counts.approved.Add(1)
-	case action >= 900:
+	case refused:
 		m.counts.refused.Add(1)
 	default:
 		m.counts.declined.Add(1)
@@ -194,10 +166,10 @@ func (m *metrics) answered(action uint16, took time.Duration) {
 }
 
 // committed counts one durable write.
-func (m *metrics) committed(records int, took int64) {
-	m.lastCommit.Store(took)
+func (m *metrics) committed(records int, took time.Duration) {
+	m.lastCommit.Store(int64(took))
 	m.records.Add(float64(records))
-	m.commit.Observe(time.Duration(took).Seconds())
+	m.commit.Observe(took.Seconds())
 }
 
 func (m *metrics) reloaded(at time.Time) { m.reloads.Set(float64(at.Unix())) }

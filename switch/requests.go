@@ -151,7 +151,7 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 		s.reverseOriginal(now, o, item, d)
 	}
 	s.owe(dest, item)
-	c.metrics.request(a.mti)
+	s.decided(l, c, a, d.Action)
 }
 
 // reverseOriginal marks the original as reversed; a reversal that came before the original's
@@ -191,8 +191,14 @@ func (s *Switch) settle(now int64, l *link.Link, c *center, a *arrival, d txn.De
 		s.pending.effects = append(s.pending.effects,
 			effect{kind: changeSession, link: l, to: c, next: d.Next})
 	}
+	s.decided(l, c, a, d.Action)
+}
+
+// decided counts what was answered at once.
+func (s *Switch) decided(l *link.Link, c *center, a *arrival, action uint16) {
 	c.metrics.request(a.mti)
-	c.metrics.outcome(d.Action, 0)
+	c.metrics.meter.add(action, 0)
+	s.measured(l, action, 0)
 }
 
 // refuse answers at once with the reason's action code; where the message can't be answered it is
@@ -215,8 +221,7 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 	if !answered && c.config.FormatNotification {
 		s.notifyFormat(now, l, c, a, rec)
 	}
-	c.metrics.request(a.mti)
-	c.metrics.outcome(why.Action(), 0)
+	s.decided(l, c, a, why.Action())
 	s.metrics.counts.refused.Add(1)
 	if why == txn.JournalNotReady {
 		return // the disk is nearly full: a refusal that binds nobody is not worth its bytes

@@ -140,7 +140,7 @@ func (s *Switch) open(config Config) error {
 		return errors.Join(err, opened.Close())
 	}
 	s.install(t)
-	s.deps.Metrics.MustRegister(newLinkMetrics(s.network.Status))
+	s.deps.Metrics.MustRegister(newLinkMetrics(s.network.Status), newMeters(s))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,6 +26,7 @@ type tables struct {
 	issuers      []*center
 	destinations []*center // in the order that routes counts them
 	routes       *routing.Table
+	meters       []*lineMeter // by the registry's number of the link
 }
 
 // seat is a center with its present profile.
@@ -44,6 +46,9 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 		return nil, nil, err
 	}
 	t := &tables{config: config, seats: make(map[uint16]seat), routes: routes}
+	if before := s.tables.Load(); before != nil {
+		t.meters = slices.Clone(before.meters) // of links taken out too: what they did stays true
+	}
 	var links []link.CenterConfig
 	merchants := 0
 	for i := range config.Centers {
@@ -70,6 +75,9 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 		l, err := s.linkConfig(&config, p)
 		if err != nil {
 			return nil, nil, fmt.Errorf("center %s: %w", p.config.Name, err)
+		}
+		for i := range l.Links {
+			t.giveMeter(l.Links[i].ID, s.metrics, p.config.Name, l.Links[i].Name)
 		}
 		links = append(links, l)
 	}

@@ -1,6 +1,7 @@
 package cardswitch_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 func (y *yard) tell(link string, act cardswitch.LinkAct) <-chan []cardswitch.Told {
 	out := make(chan []cardswitch.Told, 1)
 	go func() {
-		told, err := y.sw.Tell(y.t.Context(), "issuer-a", link, act)
+		told, err := y.sw.Tell(context.Background(), "issuer-a", link, act)
 		if err != nil {
 			y.t.Error(err)
 		}
@@ -65,6 +66,7 @@ func TestSignOnSaysThatItWasRefused(t *testing.T) {
 			t.Errorf("told %+v after %v, want to hear at once that the link is gone", got,
 				time.Since(began))
 		}
+		time.Sleep(time.Millisecond) // it is dialed again later
 		if got := <-y.tell("standby", cardswitch.LinkEcho); len(got) != 1 || got[0].Connection != 0 {
 			t.Errorf("a link without a connection was told %+v", got)
 		}

@@ -69,8 +69,8 @@ func linkNote(l *admin.LinkLine) string {
 }
 
 // waits is said of the acts that ask the center something.
-const waits = "Asks on every connection, waits for the center's echo.wait, and says what came back\n" +
-	"and how soon. Exits with 3 if one wasn't answered and accepted."
+const waits = "Asks on every connection, waits for the center's echo.wait, and says what\n" +
+	"came back and how soon. Exits with 3 if one wasn't answered and accepted."
 
 func newLinkActCommand(what cardswitch.LinkAct, short, long string) *cobra.Command {
 	return &cobra.Command{
