@@ -62,9 +62,8 @@ func (p *pair) derive(kbpk []byte, forEncryption byte) error {
 	fill := func(key *[32]byte) {
 		for at := 0; at < len(kbpk); at += spec.Size {
 			input[0]++
-			m.Sum(key[:at], input[:])
+			m.Sum(key[:at], input[:]) // of the last one for AES-192, half isn't used
 		}
-		clear(key[len(kbpk):]) // of AES-192, half of the last part isn't used
 		input[0] = 0
 	}
 	fill(&p.encrypt)

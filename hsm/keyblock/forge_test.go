@@ -248,7 +248,7 @@ func TestMalformedInside(t *testing.T) {
 		plain     []byte
 	}{
 		"no key":                  {AES, length(0, 32)},
-		"not of whole bytes":      {AES, length(127, 32)},
+		"not of whole bytes":      {AES, length(129, 32)},
 		"longer than the block":   {AES, length(256, 32)},
 		"much longer":             {AES, length(0xFFF8, 32)},
 		"AES with 20 bytes":       {AES, length(160, 32)},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"cardswitch/hsm/mac"
 	"cardswitch/hsm/vectors"
 )
 
@@ -116,6 +117,32 @@ func TestDeriveVectors(t *testing.T) {
 		}
 		if keys.wipe(); keys != (pair{}) {
 			t.Errorf("%s: something stays after wipe", c.ID())
+		}
+	}
+}
+
+// There is no published vector with an AES-192 KBPK, so this spells its derivation out: two CMACs,
+// of which the second is halved (X9.143 section 7.2).
+func TestDeriveAES192(t *testing.T) {
+	m, err := mac.New(mac.Spec{Algorithm: mac.AESCMAC, Size: 16}, raw24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v, usage := range map[Version]byte{VersionD: 0, VersionE: 2} {
+		f, _ := v.form()
+		var keys pair
+		if err := derive(f, raw24, &keys); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			usage byte
+			got   []byte
+		}{{usage, keys.encrypt[:keys.size]}, {1, keys.code[:keys.size]}} {
+			want := m.Sum(nil, []byte{1, 0, c.usage, 0, 0, 3, 0, 0xC0})
+			want = m.Sum(want, []byte{2, 0, c.usage, 0, 0, 3, 0, 0xC0})[:24]
+			if !bytes.Equal(c.got, want) {
+				t.Errorf("%s, usage %d: %X, want %X", v, c.usage, c.got, want)
+			}
 		}
 	}
 }
