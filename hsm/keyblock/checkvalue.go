@@ -125,6 +125,7 @@ func checkBytes(algorithm Algorithm, raw []byte, method CheckMethod) (value [5]b
 		c.Encrypt(block, block)
 	}
 	copy(value[:], block)
+	clear(block)
 	return value, nil
 }
 
