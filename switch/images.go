@@ -7,40 +7,116 @@ import (
 	"cardswitch/spec"
 	"cardswitch/spec/dialect"
 	"cardswitch/store/journal"
-	"cardswitch/store/registry"
 )
+
+// Names gives what stands behind the numbers in a record. The store's registry is one.
+type Names interface {
+	Name(id uint16) string
+	Definition(id uint16) []byte
+}
+
+// Archive reads the messages in the journal. The dialects it needs are in the registry, as they
+// were when a message was kept, whatever the configuration says by now.
+type Archive struct {
+	names    Names
+	mu       sync.Mutex
+	dialects map[uint16]*spec.Dialect
+}
+
+// NewArchive reads with these names.
+func NewArchive(names Names) *Archive {
+	return &Archive{names: names, dialects: make(map[uint16]*spec.Dialect)}
+}
+
+// Dialect is the format of the images that carry this number.
+func (a *Archive) Dialect(id uint16) (*spec.Dialect, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if d := a.dialects[id]; d != nil {
+		return d, nil
+	}
+	definition := a.names.Definition(id)
+	if definition == nil {
+		return nil, fmt.Errorf("the registry has no dialect %d", id)
+	}
+	d, err := dialect.Parse(a.names.Name(id), definition)
+	if err != nil {
+		return nil, fmt.Errorf("dialect %d of the journal: %w", id, err)
+	}
+	a.dialects[id] = d
+	return d, nil
+}
 
 // Images are the messages of one transaction as the journal keeps them: byte for byte, save what
 // may not be kept, which is blanked.
 type Images struct {
-	list []kept
+	archive *Archive
+	list    []*Kept
 }
 
-type kept struct {
-	role    journal.Role
-	link    uint16
-	dialect *spec.Dialect
-	safe    []byte
+// Kept is one of them.
+type Kept struct {
+	Role    journal.Role
+	Message spec.Message // has elements as far as Err lets it
+	Err     error        // why it can't be read, or not to its end
+}
+
+// Images reads those in the records of one transaction, in order.
+func (a *Archive) Images(records ...journal.Record) *Images {
+	images := &Images{archive: a}
+	for i := range records {
+		images.Add(&records[i])
+	}
+	return images
+}
+
+// Add reads those of the transaction's next record, which may build on the earlier ones.
+func (i *Images) Add(r *journal.Record) []*Kept {
+	before := len(i.list)
+	for n := range r.Images[:r.ImageCount] {
+		i.list = append(i.list, i.read(&r.Images[n]))
+	}
+	return i.list[before:]
+}
+
+func (i *Images) read(image *journal.Image) *Kept {
+	k := &Kept{Role: image.Role}
+	var d *spec.Dialect
+	if d, k.Err = i.archive.Dialect(image.Dialect); k.Err != nil {
+		return k
+	}
+	data := append([]byte(nil), image.Data...)
+	if image.Base != 0 {
+		base := i.find(image.Base)
+		switch {
+		case base == nil:
+			k.Err = fmt.Errorf("the %s that it builds on is missing", image.Base)
+			return k
+		case base.Err != nil:
+			k.Err = fmt.Errorf("the %s that it builds on: %w", image.Base, base.Err)
+			return k
+		}
+		if data, k.Err = spec.ApplyDelta(nil, &base.Message, d, data); k.Err != nil {
+			return k
+		}
+	}
+	if fault := d.Index(&k.Message, data); !fault.OK() {
+		k.Err = fault.Err()
+	}
+	return k
 }
 
 // Has tells whether the transaction has a message of this role.
 func (i *Images) Has(role journal.Role) bool { return i.find(role) != nil }
 
 // find gives the last message of a role.
-func (i *Images) find(role journal.Role) *kept {
+func (i *Images) find(role journal.Role) *Kept {
 	for n := len(i.list) - 1; n >= 0; n-- {
-		if i.list[n].role == role {
-			return &i.list[n]
+		if i.list[n].Role == role {
+			return i.list[n]
 		}
 	}
 	return nil
-}
-
-// Each calls fn for every message in the order in which they were journaled.
-func (i *Images) Each(fn func(role journal.Role, link uint16, d *spec.Dialect, safe []byte)) {
-	for _, k := range i.list {
-		fn(k.role, k.link, k.dialect, k.safe)
-	}
 }
 
 // Restore gives the message of a role with its card number put back, in dialect d; nil leaves it
@@ -50,88 +126,21 @@ func (i *Images) Restore(role journal.Role, d *spec.Dialect, pan spec.PAN) ([]by
 	if k == nil {
 		return nil, fmt.Errorf("the transaction has no %s", role)
 	}
-	var m spec.Message
-	if f := k.dialect.Index(&m, k.safe); !f.OK() {
-		return nil, fmt.Errorf("the kept %s: %w", role, f.Err())
+	if k.Err != nil {
+		return nil, fmt.Errorf("the kept %s: %w", role, k.Err)
 	}
-	if !m.Has(2) && !m.Has(34) {
+	if !k.Message.Has(2) && !k.Message.Has(34) {
 		pan = spec.PAN{} // it came by a track, and an answer doesn't repeat it
 	}
-	raw, err := k.dialect.RestorePAN(nil, &m, pan)
-	if err != nil || d == nil || d.Same(k.dialect) {
+	kept := k.Message.Dialect()
+	raw, err := kept.RestorePAN(nil, &k.Message, pan)
+	if err != nil || d == nil || d.Same(kept) {
 		return raw, err
 	}
-	if f := k.dialect.Index(&m, raw); !f.OK() {
+	var m spec.Message
+	if f := kept.Index(&m, raw); !f.OK() {
 		return nil, fmt.Errorf("the kept %s: %w", role, f.Err())
 	}
-	var none spec.Edit
-	none.Reset()
-	out, f := d.Append(nil, &m, &none)
+	out, f := d.Append(nil, &m, nil)
 	return out, f.Err()
-}
-
-// Images reads the messages of a transaction from its records.
-func (s *Switch) Images(records []journal.Record) (*Images, error) {
-	return s.archive.resolve(records)
-}
-
-// archive finds the dialect that an old message was kept in, also when the configuration no longer
-// has it: its definition is in the registry.
-type archive struct {
-	registry *registry.Registry
-	mu       sync.Mutex
-	dialects map[uint16]*spec.Dialect
-}
-
-func newArchive(r *registry.Registry) *archive {
-	return &archive{registry: r, dialects: make(map[uint16]*spec.Dialect)}
-}
-
-func (a *archive) dialect(id uint16) (*spec.Dialect, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if d := a.dialects[id]; d != nil {
-		return d, nil
-	}
-	d, err := dialect.Parse(a.registry.Name(id), a.registry.Definition(id))
-	if err != nil {
-		return nil, fmt.Errorf("dialect %d of the journal: %w", id, err)
-	}
-	a.dialects[id] = d
-	return d, nil
-}
-
-func (a *archive) resolve(records []journal.Record) (*Images, error) {
-	images := &Images{}
-	for i := range records {
-		r := &records[i]
-		for n := range r.Images[:r.ImageCount] {
-			image := &r.Images[n]
-			d, err := a.dialect(image.Dialect)
-			if err != nil {
-				return nil, err
-			}
-			safe := append([]byte(nil), image.Data...)
-			if image.Base != 0 {
-				if safe, err = images.apply(image, d); err != nil {
-					return nil, fmt.Errorf("record %d: %w", r.Seq, err)
-				}
-			}
-			images.list = append(images.list,
-				kept{role: image.Role, link: image.Link, dialect: d, safe: safe})
-		}
-	}
-	return images, nil
-}
-
-func (i *Images) apply(image *journal.Image, d *spec.Dialect) ([]byte, error) {
-	k := i.find(image.Base)
-	if k == nil {
-		return nil, fmt.Errorf("the %s lacks its base", image.Role)
-	}
-	var base spec.Message
-	if f := k.dialect.Index(&base, k.safe); !f.OK() {
-		return nil, fmt.Errorf("the kept %s: %w", image.Base, f.Err())
-	}
-	return spec.ApplyDelta(nil, &base, d, image.Data)
 }

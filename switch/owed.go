@@ -71,10 +71,7 @@ func (s *Switch) owedMessage(d *delivery) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	images, err := s.Images(records)
-	if err != nil {
-		return nil, err
-	}
+	images := s.archive.Images(records...)
 	return images.Restore(journal.Advice, d.dialect, records[0].PAN)
 }
 

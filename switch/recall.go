@@ -159,10 +159,7 @@ func (s *Switch) answerAgain(r *recall) error {
 	}
 	var reply []byte
 	if len(records) > 0 {
-		images, err := s.Images(records)
-		if err != nil {
-			return err
-		}
+		images := s.archive.Images(records...)
 		if images.Has(journal.Reply) {
 			reply, err = images.Restore(journal.Reply, nil, records[0].PAN)
 			if err != nil {

@@ -134,10 +134,7 @@ func (s *Switch) abandon(r *journal.Record) error {
 		return fmt.Errorf("center %d or %d is no longer configured; put it back, or add it without links",
 			r.Center, r.Dest)
 	}
-	images, err := s.Images([]journal.Record{*r})
-	if err != nil {
-		return err
-	}
+	images := s.archive.Images(*r)
 	raw, err := images.Restore(journal.Request, from.dialect, r.PAN)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ type Switch struct {
 	started time.Time
 	store   *store.Store
 	network *link.Network
-	archive *archive
+	archive *Archive
 	metrics *metrics
 
 	services    []service
@@ -129,7 +129,7 @@ func (s *Switch) open(config Config) error {
 	}
 	s.store = opened
 	s.pending = &pending{batch: opened.NewBatch()}
-	s.archive = newArchive(opened.Registry())
+	s.archive = NewArchive(opened.Registry())
 	s.metrics.countSynced(func() float64 { return float64(opened.Health().BytesSynced) })
 	t, links, err := s.build(config)
 	if err == nil {

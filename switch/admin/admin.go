@@ -55,10 +55,7 @@ type Journal interface {
 }
 
 // Names gives what stands behind the numbers in a record.
-type Names interface {
-	Name(id uint16) string
-	Definition(id uint16) []byte
-}
+type Names = cardswitch.Names
 
 // Options are the parts of a Server.
 type Options struct {
@@ -74,12 +71,12 @@ type Options struct {
 // Server answers the operators.
 type Server struct {
 	Options
-	decoder decoder
+	archive *cardswitch.Archive
 }
 
 // New makes a server of its parts.
 func New(o Options) *Server {
-	return &Server{Options: o, decoder: decoder{names: o.Names}}
+	return &Server{Options: o, archive: cardswitch.NewArchive(o.Names)}
 }
 
 // Operators is the API on the unix socket: whoever may open the socket may do everything.

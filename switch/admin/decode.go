@@ -2,57 +2,26 @@ package admin
 
 import (
 	"encoding/hex"
-	"fmt"
 	"strconv"
-	"sync"
 
 	"cardswitch/spec"
-	"cardswitch/spec/dialect"
 	"cardswitch/store/journal"
+	cardswitch "cardswitch/switch"
 )
 
-// decoder reads the images in the journal. The dialects it needs are in the registry, as they were
-// when the message was written, whatever the configuration says by now.
-type decoder struct {
-	names    Names
-	mu       sync.Mutex
-	dialects map[uint16]*spec.Dialect
-}
-
-func (d *decoder) dialect(id uint16) (*spec.Dialect, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if known := d.dialects[id]; known != nil {
-		return known, nil
-	}
-	definition := d.names.Definition(id)
-	if definition == nil {
-		return nil, fmt.Errorf("the registry has no dialect %d", id)
-	}
-	compiled, err := dialect.Parse(d.names.Name(id), definition)
-	if err != nil {
-		return nil, err
-	}
-	if d.dialects == nil {
-		d.dialects = map[uint16]*spec.Dialect{}
-	}
-	d.dialects[id] = compiled
-	return compiled, nil
-}
-
 // Dialect is the format of the images that carry this number.
-func (s *Server) Dialect(id uint16) (*spec.Dialect, error) { return s.decoder.dialect(id) }
+func (s *Server) Dialect(id uint16) (*spec.Dialect, error) { return s.archive.Dialect(id) }
 
-// view decodes the images of one transaction, of which the later ones build on the earlier.
+// view shows the messages of one transaction.
 type view struct {
-	*decoder
-	raw  bool
-	pan  string // masked
-	base map[journal.Role]*spec.Message
+	names  Names
+	images *cardswitch.Images
+	raw    bool
+	pan    string // masked
 }
 
-func (d *decoder) begin(records []journal.Record, raw bool) *view {
-	v := &view{decoder: d, raw: raw, base: map[journal.Role]*spec.Message{}}
+func (s *Server) view(records []journal.Record, raw bool) *view {
+	v := &view{names: s.Names, images: s.archive.Images(), raw: raw}
 	for i := range records {
 		if !records[i].PAN.IsZero() {
 			v.pan = records[i].PAN.String()
@@ -63,44 +32,29 @@ func (d *decoder) begin(records []journal.Record, raw bool) *view {
 
 func (v *view) messages(rec *journal.Record) []Message {
 	var messages []Message
-	for i := range rec.Images[:rec.ImageCount] {
-		messages = append(messages, v.message(&rec.Images[i]))
+	for i, kept := range v.images.Add(rec) {
+		messages = append(messages, v.message(&rec.Images[i], kept))
 	}
 	return messages
 }
 
-func (v *view) message(image *journal.Image) Message {
+// message shows one as far as it can be read: what was refused for a fault is kept too.
+func (v *view) message(image *journal.Image, kept *cardswitch.Kept) Message {
 	shown := Message{
 		Role:    image.Role.String(),
 		Link:    linkName(v.names.Name(image.Link)),
 		Dialect: v.names.Name(image.Dialect),
 	}
-	d, err := v.dialect(image.Dialect)
-	if err != nil {
-		shown.Fault = err.Error()
+	if kept.Err != nil {
+		shown.Fault = kept.Err.Error()
+	}
+	m := &kept.Message
+	if m.Dialect() == nil {
 		return shown
 	}
-	data := image.Data
-	if image.Base != 0 {
-		base := v.base[image.Base]
-		if base == nil {
-			shown.Fault = "the " + image.Base.String() + " that it builds on is missing"
-			return shown
-		}
-		if data, err = spec.ApplyDelta(nil, base, d, image.Data); err != nil {
-			shown.Fault = err.Error()
-			return shown
-		}
-	}
-	m := new(spec.Message)
-	// What was refused for a fault is kept too; the elements before the fault can be read.
-	if fault := d.Index(m, data); !fault.OK() {
-		shown.Fault = fault.Err().Error()
-	}
-	v.base[image.Role] = m
 	shown.MTI = m.MTI().String()
 	if v.raw {
-		shown.Raw = hex.EncodeToString(data)
+		shown.Raw = hex.EncodeToString(m.Raw())
 	}
 	for n := m.Elements().Next(0); n != 0; n = m.Elements().Next(n) {
 		shown.Elements = append(shown.Elements, v.element(m, n))

@@ -62,7 +62,7 @@ func (s *Server) show(txn uint64, raw bool) (*Transaction, error) {
 	}
 	shown := &Transaction{Txn: txn}
 	render := newRenderer(s.Names)
-	view := s.decoder.begin(records, raw)
+	view := s.view(records, raw)
 	for i := range records {
 		shown.Steps = append(shown.Steps, Step{
 			Line:     render.line(&records[i]),
