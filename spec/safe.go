@@ -70,11 +70,23 @@ var errNoPlace = errors.New("the message has no element 2 or 34 of the card numb
 // without the tracks, the PIN block and the items and tags that are blank: they can't be had back.
 func (d *Dialect) RestorePAN(dst []byte, safe *Message, pan PAN) ([]byte, error) {
 	var e Edit
-	var scratch [64]byte
-	digits := pan.plain()
 	e.KeepOnly(safe.sound.AndNot(neverKept))
 	e.strip(safe, 48, stripItems)
 	e.strip(safe, 55, stripTags)
+	return d.putPAN(dst, safe, pan, &e)
+}
+
+// PutPAN appends a kept image with the card number in its place again and every element of it, those
+// that are blank too: the message that later changes were noted against (AppendDelta). It can't be
+// sent.
+func (d *Dialect) PutPAN(dst []byte, safe *Message, pan PAN) ([]byte, error) {
+	var e Edit
+	return d.putPAN(dst, safe, pan, &e)
+}
+
+func (d *Dialect) putPAN(dst []byte, safe *Message, pan PAN, e *Edit) ([]byte, error) {
+	var scratch [64]byte
+	digits := pan.plain()
 	switch {
 	case pan.IsZero():
 	case safe.sound.Has(2):
@@ -92,7 +104,7 @@ func (d *Dialect) RestorePAN(dst []byte, safe *Message, pan PAN) ([]byte, error)
 	default:
 		return dst, errNoPlace
 	}
-	out, fault := d.Append(dst, safe, &e)
+	out, fault := d.Append(dst, safe, e)
 	if !fault.OK() {
 		return dst, fmt.Errorf("the card number cannot be put back: %w", fault.Err())
 	}

@@ -119,9 +119,20 @@ func (i *Images) find(role journal.Role) *Kept {
 	return nil
 }
 
-// Restore gives the message of a role with its card number put back, in dialect d; nil leaves it
-// in the dialect in which it was kept.
+// Restore gives the message of a role as it can be sent, with its card number put back, in dialect
+// d; nil leaves it in the dialect in which it was kept.
 func (i *Images) Restore(role journal.Role, d *spec.Dialect, pan spec.PAN) ([]byte, error) {
+	return i.restore(role, d, pan, (*spec.Dialect).RestorePAN)
+}
+
+// Asked gives the request with its card number put back and its other blanks as they are: what the
+// transaction's next images build on.
+func (i *Images) Asked(d *spec.Dialect, pan spec.PAN) ([]byte, error) {
+	return i.restore(journal.Request, d, pan, (*spec.Dialect).PutPAN)
+}
+
+func (i *Images) restore(role journal.Role, d *spec.Dialect, pan spec.PAN,
+	put func(*spec.Dialect, []byte, *spec.Message, spec.PAN) ([]byte, error)) ([]byte, error) {
 	k := i.find(role)
 	if k == nil {
 		return nil, fmt.Errorf("the transaction has no %s", role)
@@ -133,7 +144,7 @@ func (i *Images) Restore(role journal.Role, d *spec.Dialect, pan spec.PAN) ([]by
 		pan = spec.PAN{} // it came by a track, and an answer doesn't repeat it
 	}
 	kept := k.Message.Dialect()
-	raw, err := kept.RestorePAN(nil, &k.Message, pan)
+	raw, err := put(kept, nil, &k.Message, pan)
 	if err != nil || d == nil || d.Same(kept) {
 		return raw, err
 	}

@@ -135,7 +135,7 @@ func (s *Switch) abandon(r *journal.Record) error {
 			r.Center, r.Dest)
 	}
 	images := s.archive.Images(*r)
-	raw, err := images.Restore(journal.Request, from.dialect, r.PAN)
+	raw, err := images.Asked(from.dialect, r.PAN)
 	if err != nil {
 		return err
 	}
