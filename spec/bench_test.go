@@ -78,10 +78,10 @@ func BenchmarkSafe(b *testing.B) {
 			d, raw := financial(b, name)
 			var m spec.Message
 			d.Index(&m, raw)
-			out := make([]byte, 0, 1024)
+			out, cuts := make([]byte, 0, 1024), []byte(nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				out = m.AppendSafe(out[:0])
+				out, cuts = m.AppendKept(out[:0], cuts[:0])
 			}
 		})
 	}
@@ -105,6 +105,6 @@ func BenchmarkDelta(b *testing.B) {
 	delta := make([]byte, 0, 1024)
 	b.ReportAllocs()
 	for b.Loop() {
-		delta = spec.AppendDelta(delta[:0], &request, &answer)
+		delta, _ = spec.AppendDelta(delta[:0], nil, &request, &answer)
 	}
 }

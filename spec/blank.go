@@ -26,25 +26,27 @@ func blankingOf(n int) blanking {
 }
 
 // blank blanks an element in place. Where the wire is not the value itself, the value is blanked
-// and written over it.
-func (l *layout) blank(wire []byte, what blanking, card *search) {
+// and written over it. numbers: an item of element 48 may hold the number of a card, see numbers.
+func (l *layout) blank(wire []byte, what blanking, card *search) (numbers bool) {
 	if what == blankPAN && l.tooShort(wire, card) {
-		return
+		return false
 	}
 	data := wire[l.prefix:]
 	if what == blankPAN && l.form == formText {
 		card.blankText(data, l.text.zero)
-		return
+		return false
 	}
 	if l.form == formBytes || l.form == formText && l.text.ascii {
-		blankValue(data, l.class, what, card)
-		return
+		_, numbers = blankValue(data, l.class, what, card)
+		return numbers
 	}
 	var scratch [1024]byte
 	value := l.appendCanonical(scratch[:0], wire)
-	if blankValue(value, l.class, what, card) {
+	changed, numbers := blankValue(value, l.class, what, card)
+	if changed {
 		l.appendData(data[:0], value)
 	}
+	return numbers
 }
 
 // tooShort tells whether the element has no room for the digits, packed or not.
@@ -56,20 +58,44 @@ func (l *layout) tooShort(wire []byte, card *search) bool {
 	return room < card.length
 }
 
-// blankValue tells whether it changed anything.
-func blankValue(value []byte, class Class, what blanking, card *search) bool {
+// holds tells whether the digits of the card stand in the element.
+func (l *layout) holds(wire []byte, card *search) bool {
+	if l.tooShort(wire, card) {
+		return false
+	}
+	data := wire[l.prefix:]
+	if l.form == formText {
+		return card.text.find(data, 0, l.text.zero) >= 0
+	}
+	if l.form == formBytes {
+		return card.inBytes(data)
+	}
+	return l.holdsEncoded(wire, card)
+}
+
+func (l *layout) holdsEncoded(wire []byte, card *search) bool {
+	var scratch [1024]byte
+	value := l.appendCanonical(scratch[:0], wire)
+	if l.class == ClassB {
+		return card.inBytes(value)
+	}
+	return card.text.find(value, 0, '0') >= 0
+}
+
+// blankValue tells whether it changed anything, and whether an item may hold the number of a card.
+func blankValue(value []byte, class Class, what blanking, card *search) (changed, numbers bool) {
 	switch {
 	case what == blankItems:
 		return blankSensitiveItems(value)
 	case what == blankTags:
-		return blankSensitiveTags(value)
+		return blankSensitiveTags(value), false
 	case what == blankPAN && class == ClassB:
 		text := card.blankText(value, '0')
 		ebcdic := card.blankText(value, 0xF0)
 		packed := card.blankPacked(value)
-		return text || ebcdic || packed
+		return text || ebcdic || packed, false
 	case what == blankPAN:
-		return card.blankText(value, '0')
+		return card.blankText(value, '0'), false
 	case class == ClassB:
 		clear(value)
 	case class == ClassA:
@@ -77,7 +103,7 @@ func blankValue(value []byte, class Class, what blanking, card *search) bool {
 	default:
 		overwrite(value, '0')
 	}
-	return true
+	return true, false
 }
 
 func overwrite(value []byte, c byte) {
@@ -88,21 +114,23 @@ func overwrite(value []byte, c byte) {
 
 // blankSensitiveItems blanks what may not be kept of element 48. What follows behind a sound item
 // and is none itself could hide anything, and goes as well.
-func blankSensitiveItems(value []byte) (changed bool) {
+func blankSensitiveItems(value []byte) (changed, numbers bool) {
 	items := ParseItems(value)
 	end := 0
 	for items.Next() {
 		if items.Tag().Sensitive() {
 			overwrite(items.Value(), '0')
 			changed = true
+		} else {
+			numbers = numbers || itemHoldsNumber(items.Tag(), items.Value())
 		}
 		end = items.Offset() + len(items.Value())
 	}
 	if !items.OK() && end > 0 {
 		overwrite(value[end:], '0')
-		changed = true
+		return true, numbers
 	}
-	return changed
+	return changed, numbers || end == 0 && numbersIn(value, '0', false)
 }
 
 // blankSensitiveTags blanks what may not be kept of element 55. What is not BER-TLV could hide

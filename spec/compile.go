@@ -82,6 +82,9 @@ func (c *compiler) compile() {
 		if l := &d.elements[n]; l.form == formText && l.text.zero == d.zero {
 			d.plain.Set(n)
 		}
+		if d.elements[n].mayName() && !sensitive.AndNot(Elements(48)).Has(n) {
+			d.texts.Set(n)
+		}
 	}
 	c.edition()
 }

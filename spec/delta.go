@@ -13,10 +13,11 @@ const deltaVersion = 1
 
 var errDelta = errors.New("a message kept as a change is damaged, or its base is another message")
 
-// AppendDelta appends what m changes against base, blanked as AppendSafe does it. base and m are
-// as they were received; an element that is the same in both costs one bit, even if they are of
-// different dialects. Of messages with a fault only what is sound counts.
-func AppendDelta(dst []byte, base, m *Message) []byte {
+// AppendDelta appends what m changes against base, blanked as AppendKept does it, with the cuts.
+// base and m are as they were received; an element that is the same in both costs one bit, even if
+// they are of different dialects. Of messages with a fault only what is sound counts.
+func AppendDelta(dst, cuts []byte, base, m *Message) (delta, cut []byte) {
+	start, c := len(dst), cutter{cuts: cuts, keep: true}
 	dst = append(dst, deltaVersion, byte(m.mti>>8), byte(m.mti))
 	pan, own := base.PAN(), m.PAN()
 	shared := base.sound.And(m.sound)
@@ -45,9 +46,9 @@ func AppendDelta(dst []byte, base, m *Message) []byte {
 	}
 	other := m.sound.AndNot(same)
 	for n := other.Next(0); n != 0; n = other.Next(n) {
-		dst = m.appendBlanked(append(dst, byte(n)), n, card)
+		dst = m.appendBlanked(append(dst, byte(n)), n, card, start, &c)
 	}
-	return dst
+	return dst, c.cuts
 }
 
 // equal tells whether element n of base, written in m's dialect, is what m has.
@@ -60,16 +61,15 @@ func equal(base, m *Message, n int) bool {
 	return kind == FaultNone && bytes.Equal(wire, m.wireOf(n))
 }
 
-// appendBlanked appends element n as it may be kept.
-func (m *Message) appendBlanked(dst []byte, n int, card *search) []byte {
+// appendBlanked appends element n as it may be kept, to a delta that begins at start.
+func (m *Message) appendBlanked(dst []byte, n int, card *search, start int, c *cutter) []byte {
 	l, begin := &m.dialect.elements[n], len(dst)
 	dst = append(dst, m.wireOf(n)...)
+	text := c.texts(m.dialect).Has(n)
 	if sensitive.Has(n) {
-		l.blank(dst[begin:], blankingOf(n), nil)
+		text = l.blank(dst[begin:], blankingOf(n), nil) && text
 	}
-	if card != nil {
-		l.blank(dst[begin:], blankPAN, card)
-	}
+	l.hide(dst[begin:], n, card, text, begin-start, c)
 	return dst
 }
 

@@ -10,6 +10,7 @@ type Dialect struct {
 	bitmap      layout
 	known       Bitmap
 	plain       Bitmap // elements of text in which '0' is zero
+	texts       Bitmap // elements of text that have room for a card number where none belongs
 	zero        byte
 	name        string
 	source      []byte

@@ -46,7 +46,8 @@ func TestEditDelta(t *testing.T) {
 		if f := d.Index(&changed, out); !f.OK() {
 			t.Fatalf("%s: %v", name, f)
 		}
-		want, got := spec.AppendDelta(nil, &base, &changed), e.AppendDelta(nil, &base)
+		want, _ := spec.AppendDelta(nil, nil, &base, &changed)
+		got := e.AppendDelta(nil, &base)
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s:\n got %x\nwant %x", name, got, want)
 		}

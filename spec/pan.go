@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,15 @@ func (p PAN) Number() (v uint64, length int) {
 		v = v*10 + uint64(c^veil-'0')
 	}
 	return v, int(p.n)
+}
+
+// ShownIn tells whether a text has the number's digits in a row, or is itself so many of them that
+// it shows more than a masked number may.
+func (p PAN) ShownIn(text []byte) bool {
+	digits := p.plain()
+	own := digits[:p.n]
+	return p.n >= shortestPAN &&
+		(bytes.Contains(text, own) || len(text) > 10 && bytes.Contains(own, text))
 }
 
 // Last4 is the last four digits, less of a number too short to show any.

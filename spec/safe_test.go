@@ -168,7 +168,7 @@ func TestDelta(t *testing.T) {
 		}
 		m := b.index(t, changed)
 
-		delta := spec.AppendDelta([]byte("before"), base, m)
+		delta, _ := spec.AppendDelta([]byte("before"), nil, base, m)
 		kept := a.index(t, base.AppendSafe(nil))
 		image, err := spec.ApplyDelta([]byte("x"), kept, b.Dialect, delta[len("before"):])
 		if err != nil {
@@ -201,7 +201,7 @@ func TestDeltaIsSmall(t *testing.T) {
 	e.SetNumber(39, 0)
 	out, _ := d.Append(nil, &request, &e)
 	d.Index(&answer, out)
-	delta := spec.AppendDelta(nil, &request, &answer)
+	delta, _ := spec.AppendDelta(nil, nil, &request, &answer)
 	if want := 3 + 3 + (1 + 6) + (1 + 3); len(delta) != want {
 		t.Errorf("the change takes %d bytes, not %d", len(delta), want)
 	}
@@ -227,7 +227,8 @@ func TestDeltaOfAnotherCard(t *testing.T) {
 	d.Index(&m, changed)
 	var kept spec.Message
 	d.Index(&kept, base.AppendSafe(nil))
-	image, err := spec.ApplyDelta(nil, &kept, d, spec.AppendDelta(nil, &base, &m))
+	delta, _ := spec.AppendDelta(nil, nil, &base, &m)
+	image, err := spec.ApplyDelta(nil, &kept, d, delta)
 	if err != nil || bytes.Contains(image, []byte(second)) {
 		t.Errorf("the image shows the second card number (%v)", err)
 	}

@@ -85,6 +85,36 @@ func (n *needle) stands(value []byte, zero byte) bool {
 	return true
 }
 
+// inBytes tells whether the digits stand there in any form.
+func (s *search) inBytes(value []byte) bool {
+	if s.text.find(value, 0, '0') >= 0 || s.text.find(value, 0, 0xF0) >= 0 {
+		return true
+	}
+	for first := range s.packed {
+		p := &s.packed[first]
+		for at := p.find(value, 0, 0); at >= 0; at = p.find(value, at+1, 0) {
+			if s.standsPacked(value, 2*at-first) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// covers tells whether the whole text is a stretch of the card number.
+func (s *search) covers(text []byte, zero byte) bool {
+	for from := 0; from+len(text) <= s.length; from++ {
+		i := 0
+		for i < len(text) && text[i]^zero == s.text.bytes[from+i] {
+			i++
+		}
+		if i == len(text) {
+			return true
+		}
+	}
+	return false
+}
+
 // blankText blanks the digits where they stand as the bytes zero to zero+9.
 func (s *search) blankText(value []byte, zero byte) (changed bool) {
 	for at := s.text.find(value, 0, zero); at >= 0; at = s.text.find(value, at, zero) {

@@ -204,7 +204,7 @@ func reversalElements() spec.Bitmap {
 
 // closing starts the record of a forwarded request's end.
 func (s *Switch) closing(now int64, r *txn.Row, d txn.Decision) *journal.Record {
-	s.images = s.images[:0]
+	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: journal.Closed, Txn: r.Txn, MTI: r.MTI,
 		Center: r.Source, Dest: r.Dest, STAN: r.STAN, Action: d.Action,
 		Reason: uint16(d.Reason), Amount: r.Amount, Key: r.Key}
@@ -278,7 +278,7 @@ func (s *Switch) overdue(now int64, c *center, r *txn.Row, why txn.Reason) {
 // late records an answer that came after its transaction had been closed. A late approval needs
 // nothing more: the reversal was owed when the transaction was closed.
 func (s *Switch) late(now int64, l *link.Link, c *center, r *txn.Row, a *arrival, d txn.Decision) {
-	s.images = s.images[:0]
+	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: journal.Late, Txn: r.Txn, MTI: a.mti, Center: r.Source,
 		Dest: c.id, STAN: r.STAN, Action: uint16(max(a.msg.ActionCode(), 0)),
 		Reason: uint16(d.Reason)}
@@ -299,7 +299,7 @@ func (s *Switch) unasked(now int64, l *link.Link, c *center, a *arrival) {
 	if c.unasked > unaskedKept {
 		return
 	}
-	s.images = s.images[:0]
+	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: journal.Late, MTI: a.mti, Dest: c.id, STAN: a.stan,
 		Action: uint16(max(a.msg.ActionCode(), 0)), Reason: uint16(txn.Unasked)}
 	if a.refused == txn.None {

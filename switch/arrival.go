@@ -35,7 +35,8 @@ type arrival struct {
 	named       bool // DE 56 names an original
 	recalled    bool // the index has been asked
 
-	safe [2]int // where its safe image stands in arrivals.safe
+	safe [2]int // where its image as it may be kept stands in arrivals.safe
+	cut  [2]int // and what was cut out of that, in arrivals.cuts
 	all  *arrivals
 }
 
@@ -43,6 +44,7 @@ type arrival struct {
 type arrivals struct {
 	list []arrival
 	safe []byte
+	cuts []byte
 }
 
 // needsOriginal tells whether DE 56 decides what happens to the message.
@@ -52,6 +54,8 @@ func (a *arrival) needsOriginal() bool {
 
 func (a *arrival) image() []byte { return a.all.safe[a.safe[0]:a.safe[1]] }
 
+func (a *arrival) cuts() []byte { return a.all.cuts[a.cut[0]:a.cut[1]] }
+
 // read indexes, checks and prepares a batch; nil when the center is no longer configured.
 func (s *Switch) read(l *link.Link, in []link.Inbound, to *arrivals) *center {
 	t := s.tables.Load()
@@ -59,7 +63,7 @@ func (s *Switch) read(l *link.Link, in []link.Inbound, to *arrivals) *center {
 	if !ok {
 		return nil
 	}
-	to.safe = to.safe[:0]
+	to.safe, to.cuts = to.safe[:0], to.cuts[:0]
 	if cap(to.list) < len(in) {
 		to.list = make([]arrival, len(in), 2*len(in))
 	}
@@ -87,15 +91,7 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	}
 	a.service = s.serviceOf(a.mti)
 	a.refused = a.screen(p, l, s.diskLow.Load())
-	a.safe[0] = len(a.all.safe)
-	switch {
-	case !a.in.Fault.OK():
-	case a.refused == txn.Malformed || a.mti.Class() == 8: // whose card it may name isn't known
-		a.all.safe = m.AppendGuarded(a.all.safe)
-	default:
-		a.all.safe = m.AppendSafe(a.all.safe)
-	}
-	a.safe[1] = len(a.all.safe)
+	a.keepImage()
 	if !a.fault.OK() || a.service == nil || a.mti.Class() == 8 {
 		return // no question that could be asked again: a sign-on or echo is new each time
 	}
@@ -114,6 +110,21 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	q := t.routes.Query(m, at)
 	q.Merchant = p.place
 	a.route, a.routed = t.routes.Choose(&q)
+}
+
+// keepImage makes the image of a message that could be read. What is about no card of its own, or
+// wasn't understood, has no answer that is ever asked for again: of that no card is kept at all.
+func (a *arrival) keepImage() {
+	all := a.all
+	a.safe[0], a.cut[0] = len(all.safe), len(all.cuts)
+	switch {
+	case !a.in.Fault.OK():
+	case a.refused == txn.Malformed || a.mti.Class() == 8:
+		all.safe = a.msg.AppendSafe(all.safe)
+	default:
+		all.safe, all.cuts = a.msg.AppendKept(all.safe, all.cuts)
+	}
+	a.safe[1], a.cut[1] = len(all.safe), len(all.cuts)
 }
 
 // identify reads what names the message, as far as the message could be read.

@@ -51,6 +51,7 @@ func (a *Archive) Dialect(id uint16) (*spec.Dialect, error) {
 // may not be kept, which is blanked.
 type Images struct {
 	archive *Archive
+	whole   bool // with what was cut out put back
 	list    []*Kept
 }
 
@@ -61,9 +62,12 @@ type Kept struct {
 	Err     error        // why it can't be read, or not to its end
 }
 
-// Images reads those in the records of one transaction, in order.
-func (a *Archive) Images(records ...journal.Record) *Images {
-	images := &Images{archive: a}
+// Images are to be read for people, by Add: no card number is in them.
+func (a *Archive) Images() *Images { return &Images{archive: a} }
+
+// whole reads the messages in the records of one transaction as they can be sent again.
+func (a *Archive) whole(records ...journal.Record) *Images {
+	images := &Images{archive: a, whole: true}
 	for i := range records {
 		images.Add(&records[i])
 	}
@@ -86,6 +90,11 @@ func (i *Images) read(image *journal.Image) *Kept {
 		return k
 	}
 	data := append([]byte(nil), image.Data...)
+	if i.whole {
+		if k.Err = spec.PutBack(data, image.Cut); k.Err != nil {
+			return k
+		}
+	}
 	if image.Base != 0 {
 		base := i.find(image.Base)
 		switch {

@@ -149,7 +149,7 @@ func (s *Switch) originate(l *link.Link, duty link.Duty) {
 			"error", fault.Err(), "hint", "check `institution` and the dialect")
 		return
 	}
-	s.images = s.images[:0]
+	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: journal.Originated, MTI: 0x1804, Dest: c.id, STAN: stan,
 		Function: function}
 	s.addImage(&s.rec, journal.Request, l.ID(), c, s.pending.out[from:], nil, 0)
@@ -173,7 +173,7 @@ func (s *Switch) managed(now int64, l *link.Link, c *center, r *txn.Row, a *arri
 		return
 	}
 	asked.NetworkAnswered(dutyOf(r.Function), d.Reason == txn.NetworkDone)
-	s.images = s.images[:0]
+	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: journal.Closed, Txn: r.Txn, MTI: a.mti, Dest: c.id,
 		STAN: r.STAN, Action: d.Action, Reason: uint16(d.Reason)}
 	s.addMessage(&s.rec, journal.Answer, l.ID(), c, a.msg, nil, 0)

@@ -71,7 +71,7 @@ func (s *Switch) owedMessage(d *delivery) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	images := s.archive.Images(records...)
+	images := s.archive.whole(records...)
 	return images.Restore(journal.Advice, d.dialect, records[0].PAN)
 }
 
@@ -182,7 +182,7 @@ func mayBeUnknown(e queue.Entry) bool {
 // recordDelivery records how an owed advice ended and takes it off the durable queue.
 func (s *Switch) recordDelivery(now int64, kind journal.Kind, l *link.Link, c *center,
 	item *saf.Item, a *arrival, d txn.Decision) {
-	s.images = s.images[:0]
+	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: kind, Txn: item.Txn, Advice: item.ID, MTI: a.mti,
 		Dest: c.id, STAN: item.STAN, Action: d.Action, Reason: uint16(d.Reason)}
 	s.addMessage(&s.rec, journal.AdviceAnswer, l.ID(), c, a.msg, nil, 0)

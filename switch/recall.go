@@ -159,7 +159,7 @@ func (s *Switch) answerAgain(r *recall) error {
 	}
 	var reply []byte
 	if len(records) > 0 {
-		images := s.archive.Images(records...)
+		images := s.archive.whole(records...)
 		if images.Has(journal.Reply) {
 			reply, err = images.Restore(journal.Reply, nil, records[0].PAN)
 			if err != nil {

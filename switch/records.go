@@ -9,16 +9,19 @@ import (
 
 // record starts a journal record about an arrival, with the arrival's safe image if it has one.
 func (s *Switch) record(now int64, kind journal.Kind, l *link.Link, a *arrival) *journal.Record {
-	s.images = s.images[:0]
+	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: kind, MTI: a.mti, Amount: a.amount,
 		Processing: a.processing, Center: l.Center().ID()}
 	rec := &s.rec
 	if a.msg.Has(37) {
 		a.msg.Append(rec.Reference[:0], 37)
+		if a.pan.ShownIn(rec.Reference[:]) {
+			rec.Reference = [12]byte{} // it stands in the index, in clear
+		}
 	}
 	if image := a.image(); len(image) > 0 {
 		rec.Images[0] = journal.Image{Role: journal.Request, Link: l.ID(),
-			Dialect: s.centers[rec.Center].dialectID, Data: image}
+			Dialect: s.centers[rec.Center].dialectID, Data: image, Cut: a.cuts()}
 		rec.ImageCount = 1
 	}
 	return rec
@@ -36,15 +39,15 @@ func (s *Switch) addImage(rec *journal.Record, role journal.Role, on uint16, to 
 
 func (s *Switch) addMessage(rec *journal.Record, role journal.Role, on uint16, c *center,
 	m, base *spec.Message, baseRole journal.Role) {
-	from := len(s.images)
+	from, cut := len(s.images), len(s.cuts)
 	if base != nil {
-		s.images = spec.AppendDelta(s.images, base, m)
+		s.images, s.cuts = spec.AppendDelta(s.images, s.cuts, base, m)
 	} else {
-		s.images = m.AppendGuarded(s.images) // nothing that is sent again has no base
+		s.images = m.AppendSafe(s.images) // nothing that is sent again has no base
 		baseRole = 0
 	}
 	rec.Add(journal.Image{Role: role, Base: baseRole, Link: on, Dialect: c.dialectID,
-		Data: s.images[from:len(s.images):len(s.images)]})
+		Data: s.images[from:len(s.images):len(s.images)], Cut: s.cuts[cut:len(s.cuts):len(s.cuts)]})
 }
 
 // addEdited adds what s.edit made of base: raw, in the dialect of c. Where that is base's own

@@ -134,7 +134,7 @@ func (s *Switch) abandon(r *journal.Record) error {
 		return fmt.Errorf("center %d or %d is no longer configured; put it back, or add it without links",
 			r.Center, r.Dest)
 	}
-	images := s.archive.Images(*r)
+	images := s.archive.whole(*r)
 	raw, err := images.Asked(from.dialect, r.PAN)
 	if err != nil {
 		return err

@@ -71,6 +71,7 @@ type Switch struct {
 	askedPAN spec.PAN
 	rec      journal.Record
 	images   []byte
+	cuts     []byte // of images
 	scratch  []byte
 	value    [64]byte
 	due      []*txn.Row

@@ -209,5 +209,10 @@ func (m *center) places(w *wallet, prefix string) {
 		m.tell(m.message("1804", c, 0).Remove(2).Remove(35).Set(n, c.pan).Set(24, "831"))
 		c = w.card(prefix, 15)
 		m.tell(format.Answer(m.message("1200", c, 1000), "000").Remove(2).Set(n, c.pan))
+		if n != 42 { // of a merchant, whose number is digits too
+			other := strings.Replace(value, c.pan, w.card(prefix, 16).pan, 1)
+			m.tell(m.message("1200", w.card(prefix, 15), 1000).Set(n, other))
+			m.tell(m.message("1220", w.card(prefix, 15), 1500).Set(n, other))
+		}
 	}
 }

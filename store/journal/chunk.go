@@ -12,7 +12,7 @@ import (
 //
 //	version 1, flags 1, count 4, epoch 8, first 8, time 8, previous 32, raw 4, stored 4, nonce 12
 //	body     the records, compressed where that makes them smaller
-//	sealed   the card numbers of the records, AES-256-GCM with its tag
+//	sealed   the secrets of the records (card numbers), AES-256-GCM with its tag
 //
 // The seal's additional data is the SHA-256 of everything before it, so a chunk can't be changed
 // without the data key; the hash of that and of the seal is the chunk's Hash, which the next chunk
@@ -74,17 +74,17 @@ func ReadHeader(b []byte) (Header, error) {
 
 // Writer packs records into one chunk. It is reused from chunk to chunk and then doesn't allocate.
 type Writer struct {
-	first uint64
-	count uint32
-	at    int64
-	body  []byte
-	pans  []byte
+	first   uint64
+	count   uint32
+	at      int64
+	body    []byte
+	secrets []byte
 }
 
 // Reset begins a chunk whose first record will be seq.
 func (w *Writer) Reset(seq uint64) {
 	w.first, w.count = seq, 0
-	w.body, w.pans = w.body[:0], w.pans[:0]
+	w.body, w.secrets = w.body[:0], w.secrets[:0]
 }
 
 // Append writes the record that is next in sequence. It keeps nothing of r.
@@ -93,16 +93,13 @@ func (w *Writer) Append(r *Record) {
 		w.at = r.At
 	}
 	w.body = appendRecord(w.body, r, w.first+uint64(w.count), w.at)
-	if !r.PAN.IsZero() {
-		var digits [20]byte
-		w.pans = appendPAN(w.pans, r.PAN.AppendReveal(digits[:0]))
-	}
+	w.secrets = appendSecrets(w.secrets, r)
 	w.count++
 }
 
 // Len is the number of records, Size their bytes before compression.
 func (w *Writer) Len() int  { return int(w.count) }
-func (w *Writer) Size() int { return len(w.body) + len(w.pans) }
+func (w *Writer) Size() int { return len(w.body) + len(w.secrets) }
 
 // At is the time of its first record, in unix nanoseconds.
 func (w *Writer) At() int64 { return w.at }
@@ -127,7 +124,7 @@ func (s *Sealer) Last() Hash { return s.last }
 // Seal appends the chunk to dst.
 func (s *Sealer) Seal(dst []byte, w *Writer) []byte {
 	start := len(dst)
-	need := headerSize + s2.MaxEncodedLen(len(w.body)) + len(w.pans) + tagSize
+	need := headerSize + s2.MaxEncodedLen(len(w.body)) + len(w.secrets) + tagSize
 	if cap(dst)-start < need {
 		dst = append(make([]byte, 0, start+need), dst...)
 	}
@@ -150,7 +147,7 @@ func (s *Sealer) Seal(dst []byte, w *Writer) []byte {
 	s.nonces.fill(nonce)
 	body := dst[start:]
 	s.sums[0] = sha256.Sum256(body)
-	dst = s.keys.aead.Seal(dst, nonce, w.pans, s.sums[0][:])
+	dst = s.keys.aead.Seal(dst, nonce, w.secrets, s.sums[0][:])
 	s.last = chain(s.sums[0], dst[start+len(body):])
 	return dst
 }

@@ -12,12 +12,12 @@ type Chunk struct {
 	Header
 	Hash Hash
 
-	next uint64
-	body []byte // decompressed
-	pans []byte
-	rest reader
-	sums Hash
-	card reader
+	next    uint64
+	body    []byte // decompressed
+	secrets []byte
+	rest    reader
+	sums    Hash
+	sealed  reader
 }
 
 // Open checks a whole chunk and stands before its first record. What its records refer to is valid
@@ -34,7 +34,7 @@ func (c *Chunk) Open(value []byte, k *Keys) error {
 	}
 	end := headerSize + int(stored)
 	c.sums = sha256.Sum256(value[:end])
-	c.pans, err = k.aead.Open(c.pans[:0], value[70:82], value[end:], c.sums[:])
+	c.secrets, err = k.aead.Open(c.secrets[:0], value[70:82], value[end:], c.sums[:])
 	if err != nil {
 		return damaged("the seal of a chunk is broken; its bytes were changed, or by another data key")
 	}
@@ -50,19 +50,19 @@ func (c *Chunk) Open(value []byte, k *Keys) error {
 		body = c.body
 	}
 	c.next = h.First
-	c.rest, c.card = reader{b: body}, reader{b: c.pans}
+	c.rest, c.sealed = reader{b: body}, reader{b: c.secrets}
 	return nil
 }
 
 // Next reads the next record into r; false at the end.
 func (c *Chunk) Next(r *Record) (bool, error) {
 	if c.next > c.Last() {
-		if len(c.rest.b) != 0 || len(c.card.b) != 0 {
+		if len(c.rest.b) != 0 || len(c.sealed.b) != 0 {
 			return false, damaged("bytes after the last record of a chunk")
 		}
 		return false, nil
 	}
-	if err := c.rest.record(r, &c.card, c.next, c.At); err != nil {
+	if err := c.rest.record(r, &c.sealed, c.next, c.At); err != nil {
 		return false, err
 	}
 	c.next++
@@ -74,6 +74,7 @@ func (r *Record) Clone() Record {
 	c := *r
 	for i := range c.Images[:c.ImageCount] {
 		c.Images[i].Data = append([]byte(nil), c.Images[i].Data...)
+		c.Images[i].Cut = append([]byte(nil), c.Images[i].Cut...)
 	}
 	return c
 }

@@ -75,9 +75,9 @@ func (d *reader) part(present uint32, limit uint64) uint64 {
 	return d.uint(limit)
 }
 
-// record reads what appendRecord wrote, and the card number from pans. Text is copied; the images
-// are views of the chunk.
-func (d *reader) record(r *Record, pans *reader, seq uint64, base int64) error {
+// record reads what appendRecord wrote, and what appendSecrets did from sealed. Text is copied; the
+// images and their cuts are views of the chunk.
+func (d *reader) record(r *Record, sealed *reader, seq uint64, base int64) error {
 	*r = Record{Seq: seq, Txn: seq, At: base, Kind: Kind(d.byte())}
 	head := d.bytes(flagBytes)
 	if head == nil {
@@ -105,10 +105,16 @@ func (d *reader) record(r *Record, pans *reader, seq uint64, base int64) error {
 		r.Key = d.key()
 	}
 	if f&hasPAN != 0 {
-		r.PAN = pans.pan()
+		r.PAN = sealed.pan()
 	}
 	d.tail(r, f, seq, base)
-	if d.bad || pans.bad {
+	if f&hasCuts != 0 {
+		for i := range r.Images[:r.ImageCount] {
+			r.Images[i].Cut = sealed.bytes(sealed.uint(1<<32 - 1))
+		}
+		sealed.bad = sealed.bad || !r.hasCuts()
+	}
+	if d.bad || sealed.bad {
 		return damaged(fmt.Sprintf("record %d cut short", seq))
 	}
 	return nil

@@ -27,6 +27,7 @@ const (
 	hasAt // differs from the time of the chunk
 	hasImages
 	hasProcessing
+	hasCuts    // of the images, in the sealed block
 	knownParts = iota
 )
 
@@ -52,10 +53,19 @@ func (r *Record) flags(seq uint64, base int64) uint32 {
 		flag(r.Reference != [12]byte{}, hasReference) | flag(r.Deadline != 0, hasDeadline) |
 		flag(r.Advice != 0, hasAdvice) | flag(r.Text != "", hasText) |
 		flag(r.At != base, hasAt) | flag(r.ImageCount != 0, hasImages) |
-		flag(r.Processing != 0, hasProcessing)
+		flag(r.Processing != 0, hasProcessing) | flag(r.hasCuts(), hasCuts)
 }
 
-// appendRecord writes a record without its card number.
+func (r *Record) hasCuts() bool {
+	for i := range r.Images[:r.ImageCount] {
+		if len(r.Images[i].Cut) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// appendRecord writes a record without its secrets.
 func appendRecord(b []byte, r *Record, seq uint64, base int64) []byte {
 	f := r.flags(seq, base)
 	b = append(b, byte(r.Kind), byte(f), byte(f>>8), byte(f>>16))
@@ -129,6 +139,22 @@ func appendImages(b []byte, images []Image) []byte {
 		b = binary.AppendUvarint(b, uint64(m.Dialect))
 		b = binary.AppendUvarint(b, uint64(len(m.Data)))
 		b = append(b, m.Data...)
+	}
+	return b
+}
+
+// appendSecrets writes what of a record is kept sealed: its card number and its images' cuts.
+func appendSecrets(b []byte, r *Record) []byte {
+	if !r.PAN.IsZero() {
+		var digits [20]byte
+		b = appendPAN(b, r.PAN.AppendReveal(digits[:0]))
+	}
+	if !r.hasCuts() {
+		return b
+	}
+	for i := range r.Images[:r.ImageCount] {
+		b = binary.AppendUvarint(b, uint64(len(r.Images[i].Cut)))
+		b = append(b, r.Images[i].Cut...)
 	}
 	return b
 }

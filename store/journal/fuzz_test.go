@@ -33,15 +33,19 @@ func FuzzRecords(f *testing.F) {
 	var w Writer
 	w.Reset(7)
 	w.Append(&r)
-	f.Add(w.body, w.pans, uint32(1))
+	f.Add(w.body, w.secrets, uint32(1))
 	w.Append(&Record{Kind: Closed, Txn: 7, Text: "text"})
-	f.Add(w.body, w.pans, uint32(2))
+	f.Add(w.body, w.secrets, uint32(2))
+	cut := r
+	cut.Images[0].Cut = []byte{1, 2, '4', '2'}
+	w.Append(&cut)
+	f.Add(w.body, w.secrets, uint32(3))
 	f.Fuzz(func(t *testing.T, body, pans []byte, count uint32) {
 		if count == 0 || uint64(count) > uint64(len(body)) {
 			return
 		}
 		c := Chunk{Header: Header{First: 7, Count: count, At: r.At}, next: 7}
-		c.rest, c.card = reader{b: body}, reader{b: pans}
+		c.rest, c.sealed = reader{b: body}, reader{b: pans}
 		var again Writer
 		again.Reset(7)
 		again.at, again.count = r.At, 0
@@ -59,14 +63,16 @@ func FuzzRecords(f *testing.F) {
 			}
 			size := len(read.Text)
 			for i := range read.Images[:read.ImageCount] {
-				size += len(read.Images[i].Data)
+				size += len(read.Images[i].Data) + len(read.Images[i].Cut)
 			}
-			if size > len(body) {
-				t.Fatalf("%d bytes were made of %d", size, len(body))
+			if size > len(body)+len(pans) {
+				t.Fatalf("%d bytes were made of %d", size, len(body)+len(pans))
 			}
 			again.body = appendRecord(again.body, &read, read.Seq, r.At)
+			again.secrets = appendSecrets(again.secrets, &read)
 		}
-		second := Chunk{Header: c.Header, next: 7, rest: reader{b: again.body}, card: reader{b: pans}}
+		second := Chunk{Header: c.Header, next: 7, rest: reader{b: again.body},
+			sealed: reader{b: again.secrets}}
 		for range count {
 			var other Record
 			if ok, err := second.Next(&other); !ok || err != nil {

@@ -57,7 +57,8 @@ func drawRecord(t *rapid.T, at int64) Record {
 	for range rapid.IntRange(0, MaxImages).Draw(t, "images") {
 		r.Add(Image{Role: Role(number("role", 15)), Base: Role(number("base", 15)),
 			Link: uint16(number("link", 1<<16-1)), Dialect: uint16(number("dialect", 9)),
-			Data: rapid.SliceOfN(rapid.Byte(), 0, 500).Draw(t, "data")})
+			Data: rapid.SliceOfN(rapid.Byte(), 0, 500).Draw(t, "data"),
+			Cut:  rapid.SliceOfN(rapid.Byte(), 0, 30).Draw(t, "cut")})
 	}
 	return r
 }
@@ -66,7 +67,7 @@ var sameRecord = cmp.Options{
 	cmp.Comparer(func(a, b spec.PAN) bool { return a == b }),
 	cmp.Comparer(func(a, b Image) bool {
 		return a.Role == b.Role && a.Base == b.Base && a.Link == b.Link &&
-			a.Dialect == b.Dialect && bytes.Equal(a.Data, b.Data)
+			a.Dialect == b.Dialect && bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Cut, b.Cut)
 	}),
 }
 

@@ -3,8 +3,8 @@
 // A Record is one thing that happened. It carries everything that a decision used (time included),
 // so that every table of the switch can be rebuilt from the records in order, on any machine.
 // Records are packed into chunks (Writer, Chunk): one chunk is one value in the store. What may not
-// be kept in clear, the card number, travels apart in one sealed block a chunk; the messages arrive
-// here already blanked (spec.Message.AppendSafe).
+// be kept in clear, card numbers, travels apart in one sealed block a chunk; the messages arrive
+// here already blanked (spec.Message.AppendKept), with what was cut out of them.
 package journal
 
 import "cardswitch/spec"
@@ -46,6 +46,7 @@ type Image struct {
 	Link       uint16 // registry ids
 	Dialect    uint16
 	Data       []byte
+	Cut        []byte // of Data, for spec.PutBack; kept sealed
 }
 
 // MaxImages is how many messages one record can carry: request, forward, answer and reply.

@@ -10,7 +10,7 @@ import (
 
 // A message that doesn't say whose card it is about may name one in any text; what is no card
 // number stays, and the image is a message again.
-func TestGuardedBlanksWhatLooksLikeACard(t *testing.T) {
+func TestSafeBlanksWhatLooksLikeACard(t *testing.T) {
 	const pan, terminal = "3530111333300000", "3530111333300001" // the check digit is wrong
 	for _, name := range []string{"ascii-binary", "ebcdic", "bcd-left"} {
 		d, err := dialect.Builtin(name)
@@ -32,7 +32,7 @@ func TestGuardedBlanksWhatLooksLikeACard(t *testing.T) {
 		if fault := d.Index(&m, raw); !fault.OK() {
 			t.Fatal(fault.Err())
 		}
-		safe := m.AppendGuarded([]byte("before"))
+		safe := m.AppendSafe([]byte("before"))
 		if !bytes.HasPrefix(safe, []byte("before")) || len(safe) != 6+len(raw) {
 			t.Fatalf("%s: the image has %d bytes, the message %d", name, len(safe)-6, len(raw))
 		}
