@@ -1,5 +1,7 @@
 package hsm
 
+import "fmt"
+
 // Where says where clear material is while a module does an operation.
 type Where uint8
 
@@ -111,4 +113,17 @@ func (p Profile) Allows(o Operation, c Caps) bool {
 		return where != Process
 	}
 	return true
+}
+
+// Check says why an operation may not be done by a module with these capabilities: its error wraps
+// ErrAbsent or ErrForbidden.
+func (p Profile) Check(o Operation, c Caps) error {
+	switch {
+	case c[o] == Absent:
+		return fmt.Errorf("%w: %v", ErrAbsent, o)
+	case !p.Allows(o, c):
+		return fmt.Errorf("%w: it would %v %v (hint: production needs a payment HSM for this)",
+			ErrForbidden, o, c[o])
+	}
+	return nil
 }

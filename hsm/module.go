@@ -40,21 +40,6 @@ var (
 	ErrUnavailable = errors.New("the security module doesn't answer")
 )
 
-// KeySpec is what a key is for, and so what may be done with it.
-type KeySpec struct {
-	Usage     keyblock.Usage
-	Algorithm keyblock.Algorithm
-	Size      int // bytes
-	Mode      keyblock.Mode
-	Export    keyblock.Export
-}
-
-// String shows the spec to people.
-func (s KeySpec) String() string {
-	return fmt.Sprintf("%s, %s of %d bits, mode %s, export %s", s.Usage.Text(),
-		s.Algorithm.Text(), 8*s.Size, s.Mode, s.Export)
-}
-
 // Wrapped is a key as the switch stores it: a key block under the module's own key, which says what
 // the key is for. It is of no use without the module.
 type Wrapped struct {
@@ -73,7 +58,8 @@ type Key interface {
 
 // Module is one security module, or several that hold the same master key. All methods may be
 // called by many goroutines at once. Those that may ask a machine on the network take a context,
-// and return ErrUnavailable when it ends before the answer.
+// and return ErrUnavailable when it ends before the answer; if it has ended before, nothing is
+// done. What each key may be used for is the same in all (KeySpec.Permit).
 type Module interface {
 	// Name is the driver's with its place, for operators: "soft", "pkcs11 slot 0".
 	Name() string
@@ -109,7 +95,9 @@ type Module interface {
 	// OpenP2PE appends the card data that a terminal encrypted under DUKPT to dst.
 	OpenP2PE(ctx context.Context, p P2PE, dst []byte) ([]byte, error)
 	// WrapData encrypts a data key of 32 bytes under a key encryption key (usage K0), UnwrapData
-	// gives it back. Data keys live in the process; what they are for is in their use.
+	// gives it back. Data keys live in the process; what they are for is in their use. The form is
+	// AES key wrap (RFC 3394) where the module has it; what is altered or under another key is
+	// refused.
 	WrapData(ctx context.Context, under Key, data []byte) ([]byte, error)
 	UnwrapData(ctx context.Context, under Key, wrapped []byte) ([]byte, error)
 
@@ -121,6 +109,7 @@ type Module interface {
 type PINTranslation struct {
 	From       Key // zone key (usage P0), or the base key (usage B0) of the terminal's DUKPT
 	KSN        []byte
+	KeyType    dukpt.KeyType // of the terminal's PIN key; for TDES DUKPT it is TDEA2
 	FromFormat pinblock.Format
 	To         Key // zone key (usage P0)
 	ToFormat   pinblock.Format
@@ -138,11 +127,33 @@ type P2PE struct {
 	Data      []byte // whole blocks
 }
 
-// Direction is which of the two data keys of a DUKPT transaction is used.
+// Direction is which of the data keys of a DUKPT transaction is used.
 type Direction uint8
 
-// The directions.
+// The directions. TDES DUKPT has the same key for both ways as for requests.
 const (
-	FromTerminal Direction = iota // the key for requests, or for both where there is one only
+	FromTerminal Direction = iota
 	ToTerminal
+	BothWays
 )
+
+// Usage is the usage of the data key, 0 if there is no such direction.
+func (d Direction) Usage() dukpt.Usage {
+	switch d {
+	case FromTerminal:
+		return dukpt.DataRequest
+	case ToTerminal:
+		return dukpt.DataResponse
+	case BothWays:
+		return dukpt.DataBoth
+	}
+	return 0
+}
+
+// Ended is an ErrUnavailable if the context has ended: what each method of a Module asks first.
+func Ended(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+}
