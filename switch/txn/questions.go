@@ -45,9 +45,9 @@ func (q Question) Standing() Original {
 }
 
 // Questions remembers the newest questions, oldest forgotten first; what it forgets the journal's
-// index still knows. They lie in a ring; the map holds places in it.
+// index still knows. They lie in a ring.
 type Questions struct {
-	places map[journal.Key]Place
+	places places
 	ring   []asked
 	head   int
 	count  int
@@ -64,7 +64,7 @@ type asked struct {
 // NewQuestions remembers so many questions.
 func NewQuestions(limit int) *Questions {
 	return &Questions{
-		places: make(map[journal.Key]Place, min(limit, 1<<16)),
+		places: newPlaces(limit),
 		ring:   make([]asked, limit),
 	}
 }
@@ -74,7 +74,7 @@ func (q *Questions) Len() int { return q.count }
 
 // Find gives what is known of a question.
 func (q *Questions) Find(k journal.Key) (Question, bool) {
-	place, ok := q.places[k]
+	place, ok := q.places.find(k, q.ring)
 	if !ok {
 		return Question{}, false
 	}
@@ -87,7 +87,7 @@ func (q *Questions) At(k journal.Key, place Place) *Question {
 	if q.ring[place].key == k {
 		return &q.ring[place].Question
 	}
-	place, ok := q.places[k]
+	place, ok := q.places.find(k, q.ring)
 	if !ok {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (q *Questions) At(k journal.Key, place Place) *Question {
 
 // Update changes what is known of a question already remembered; others are left alone.
 func (q *Questions) Update(k journal.Key, to Question) {
-	if place, ok := q.places[k]; ok {
+	if place, ok := q.places.find(k, q.ring); ok {
 		q.ring[place].Question = to
 	}
 }
@@ -111,7 +111,7 @@ func (q *Questions) Oldest() (journal.Key, Question) {
 
 // Forget drops the oldest.
 func (q *Questions) Forget() {
-	delete(q.places, q.ring[q.head].key)
+	q.places.drop(q.ring[q.head].key, Place(q.head))
 	q.ring[q.head] = asked{}
 	q.head = (q.head + 1) % len(q.ring)
 	q.count--
@@ -126,13 +126,13 @@ func (q *Questions) Defer() {
 
 // Add remembers a question; there must be room (see Full).
 func (q *Questions) Add(k journal.Key, known Question) Place {
-	if place, again := q.places[k]; again {
+	if place, again := q.places.find(k, q.ring); again {
 		q.ring[place].Question = known
 		return place
 	}
 	place := Place((q.head + q.count) % len(q.ring))
 	q.ring[place] = asked{k, known}
-	q.places[k] = place
+	q.places.put(k, place)
 	q.count++
 	return place
 }
