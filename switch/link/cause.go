@@ -38,6 +38,7 @@ const (
 	Unidentified        // no center recognised by its first message
 	TooMany             // connections of the line, or waiting to be known
 	NotServing          // the line is drained
+	Refused             // an envelope that isn't the next one of this connection, or no agreement
 	causes
 )
 
@@ -66,6 +67,7 @@ var causeTexts = [causes]string{
 	Unidentified:  "center not identified",
 	TooMany:       "too many connections",
 	NotServing:    "not serving",
+	Refused:       "envelope refused",
 }
 
 // String is the cause in words; also its label in metrics.

@@ -102,9 +102,10 @@ type LinkConfig struct {
 	MaxConnections int            // of a listening line
 
 	Framing   Framing
-	TLS       *TLS // nil: plain
-	MaxFrame  int  // bytes after the length header
-	KeepAlive bool // an empty frame is the peer's heartbeat; otherwise a fault
+	TLS       *TLS      // nil: plain
+	Envelope  *Envelope // nil: messages travel as they are
+	MaxFrame  int       // bytes after the length header, without what an envelope adds
+	KeepAlive bool      // an empty frame is the peer's heartbeat; otherwise a fault
 
 	QueueBytes     int           // of frames waiting to be written
 	ReadTimeout    time.Duration // silence that ends a connection

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"math/rand/v2"
+	"net"
 	"time"
 )
 
@@ -80,7 +81,7 @@ func (n *Line) connect(ctx context.Context) error {
 	}
 	socket := &socket{Conn: raw}
 	if n.secrets == nil {
-		return n.serve(newLink(n, socket, raw, newStream(raw, &n.framing)))
+		return n.begun(trying, socket, raw)
 	}
 	conn := tls.Client(socket, n.secrets.client)
 	if err := conn.HandshakeContext(trying); err != nil {
@@ -92,5 +93,20 @@ func (n *Line) connect(ctx context.Context) error {
 		n.ends[HandshakeFail].Add(1)
 		return because(HandshakeFail, err)
 	}
-	return n.serve(newLink(n, socket, conn, newStream(conn, &n.framing)))
+	return n.begun(trying, socket, conn)
+}
+
+// begun agrees on the envelope, if the line has one, and is then the connection's life.
+func (n *Line) begun(trying context.Context, socket *socket, conn net.Conn) error {
+	stream := newStream(conn, &n.framing)
+	if n.sealed == nil {
+		return n.serve(newLink(n, socket, conn, stream, nil))
+	}
+	sealed, err := n.initiate(trying, socket, stream)
+	if err != nil {
+		socket.Close()
+		n.ends[causeOf(err)].Add(1)
+		return err
+	}
+	return n.serve(newLink(n, socket, conn, stream, sealed))
 }

@@ -39,13 +39,14 @@ type framing struct {
 	own       int // bytes that the length counts of itself
 	tpdu      bool
 	header    []byte // the fixed header, or our own TPDU
-	max       int    // bytes after the length header
+	max       int    // bytes after the length header, once an envelope is opened
+	wire      int    // the same as it travels
 	keepAlive bool
 }
 
-// compile checks the framing; bound is the one on a frame.
-func (f *Framing) compile(bound int, keepAlive bool) (framing, error) {
-	out := framing{head: 4, tpdu: f.TPDU, max: bound, keepAlive: keepAlive}
+// compile checks the framing; bound is the one on a frame, to which an envelope adds extra bytes.
+func (f *Framing) compile(bound, extra int, keepAlive bool) (framing, error) {
+	out := framing{head: 4, tpdu: f.TPDU, max: bound, wire: bound + extra, keepAlive: keepAlive}
 	var ok bool
 	if out.length, ok = lengthKinds[f.Length]; !ok {
 		return out, fmt.Errorf("length %q is unknown; use binary2, binary4 or ascii4", f.Length)
@@ -67,7 +68,7 @@ func (f *Framing) compile(bound int, keepAlive bool) (framing, error) {
 		return out, fmt.Errorf("a TPDU has 5 bytes, header has %d; it is our own TPDU", len(header))
 	}
 	out.header = header
-	if top := out.length.limit() - out.own; bound > top {
+	if top := out.length.limit() - out.own - extra; bound > top {
 		return out, fmt.Errorf("frames of %d bytes don't fit a length of %s; use at most %d",
 			bound, f.Length, top)
 	}
@@ -87,7 +88,7 @@ func (f *framing) cut(b []byte) (body []byte, size int, fault Cause) {
 	switch {
 	case !ok || n < f.own:
 		return nil, 0, LengthFault
-	case n-f.own > f.max:
+	case n-f.own > f.wire:
 		return nil, 0, TooLong
 	}
 	size = f.head + n - f.own
@@ -137,15 +138,7 @@ func (f *framing) overhead() int { return f.head + len(f.header) }
 // append writes frame with all that goes before it. A prefix that isn't zero is the TPDU of the
 // message that frame answers.
 func (f *framing) append(dst, frame []byte, prefix Prefix) []byte {
-	n := len(f.header) + len(frame) + f.own
-	switch f.length {
-	case binary2:
-		dst = binary.BigEndian.AppendUint16(dst, uint16(n))
-	case binary4:
-		dst = binary.BigEndian.AppendUint32(dst, uint32(n))
-	case ascii4:
-		dst = append(dst, byte('0'+n/1000), byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10))
-	}
+	dst = f.appendLength(dst, len(f.header)+len(frame))
 	if f.tpdu && prefix != (Prefix{}) {
 		answer := prefix.answer()
 		dst = append(dst, answer[:]...)
@@ -153,4 +146,16 @@ func (f *framing) append(dst, frame []byte, prefix Prefix) []byte {
 		dst = append(dst, f.header...)
 	}
 	return append(dst, frame...)
+}
+
+// appendLength writes the length header before n bytes.
+func (f *framing) appendLength(dst []byte, n int) []byte {
+	n += f.own
+	switch f.length {
+	case binary2:
+		return binary.BigEndian.AppendUint16(dst, uint16(n))
+	case binary4:
+		return binary.BigEndian.AppendUint32(dst, uint32(n))
+	}
+	return append(dst, byte('0'+n/1000), byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10))
 }

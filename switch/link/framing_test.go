@@ -29,7 +29,7 @@ func TestFramingOnTheWire(t *testing.T) {
 			"\x00\x0a\x68\x01\x02\x03\x04hello"},
 		{"header", Framing{Length: "ascii4", Inclusive: true, Header: "49534f30"}, "0013ISO0hello"},
 	} {
-		f, err := c.framing.compile(1000, false)
+		f, err := c.framing.compile(1000, 0, false)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -69,7 +69,7 @@ func TestFramingThatCannotBe(t *testing.T) {
 		{Framing{Length: "ascii4", Inclusive: true}, 9999, "at most 9995"},
 		{Framing{Length: "binary2", TPDU: true}, 5, "no room"},
 	} {
-		_, err := c.framing.compile(c.max, false)
+		_, err := c.framing.compile(c.max, 0, false)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v with frames of %d: %v, want %q", c.framing, c.max, err, c.want)
 		}
@@ -85,7 +85,7 @@ var framings = []Framing{
 func TestFramesComeBackAsTheyWereWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		config := rapid.SampledFrom(framings).Draw(t, "framing")
-		f, err := config.compile(2000, true)
+		f, err := config.compile(2000, 0, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +157,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(byte(7), uint16(60000), bytes.Repeat([]byte("0007IShello"), 9000))
 	f.Fuzz(func(t *testing.T, which byte, piece uint16, wire []byte) {
 		config := framings[int(which)%len(framings)]
-		cut, err := config.compile(3000, which&64 != 0)
+		cut, err := config.compile(3000, 0, which&64 != 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,9 +19,10 @@ type Line struct {
 	config  LinkConfig
 	dialect *spec.Dialect
 	framing framing
-	secrets *secrets // nil: plain
-	print   string   // lines with equal prints are the same
-	port    *port    // where it listens; this and dialing under the network's mutex
+	secrets *secrets  // nil: plain
+	sealed  *Envelope // nil: messages travel as they are
+	print   string    // lines with equal prints are the same
+	port    *port     // where it listens; this and dialing under the network's mutex
 	dialing bool
 
 	held      atomic.Bool // drained by an operator
@@ -49,12 +50,14 @@ func newLine(c *Center, config *CenterConfig, own *LinkConfig) (*Line, error) {
 	n.health.born = c.network.now()
 	n.hangUp = func() {}
 	var err error
-	if n.framing, err = own.Framing.compile(own.MaxFrame, own.KeepAlive); err != nil {
+	if n.framing, err = own.framing(); err != nil {
 		return nil, err
 	}
 	plain := *own
-	plain.TLS = nil
-	n.print = fmt.Sprintf("%+v|%x|%v", plain, config.Dialect.Fingerprint(), config.Identities)
+	plain.TLS, plain.Envelope = nil, nil
+	n.print = fmt.Sprintf("%+v|%x|%v|%s", plain, config.Dialect.Fingerprint(), config.Identities,
+		own.Envelope.print())
+	n.sealed = own.Envelope
 	if own.TLS == nil {
 		return n, nil
 	}
@@ -168,7 +171,8 @@ func (n *Line) serve(l *Link) error {
 		return err
 	}
 	n.connects.Add(1)
-	l.logger().Info("link up", "remote", l.socket.RemoteAddr().String(), "tls", n.secrets != nil)
+	l.logger().Info("link up", "remote", l.socket.RemoteAddr().String(), "tls", n.secrets != nil,
+		"envelope", l.envelopeText())
 	l.run()
 	return nil
 }

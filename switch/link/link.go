@@ -42,6 +42,8 @@ type Link struct {
 	socket *socket  // what is closed
 	since  time.Time
 
+	sealed *sealed // nil: messages travel as they are
+
 	// Of the reader.
 	stream *stream
 	batch  []Inbound
@@ -68,7 +70,7 @@ type Link struct {
 	counters  counters
 }
 
-func newLink(line *Line, socket *socket, conn net.Conn, stream *stream) *Link {
+func newLink(line *Line, socket *socket, conn net.Conn, stream *stream, sealed *sealed) *Link {
 	n := line.center.network
 	l := &Link{
 		line:    line,
@@ -77,6 +79,7 @@ func newLink(line *Line, socket *socket, conn net.Conn, stream *stream) *Link {
 		socket:  socket,
 		since:   time.Now(),
 		stream:  stream,
+		sealed:  sealed,
 		written: make(chan struct{}),
 	}
 	stream.framing = &line.framing

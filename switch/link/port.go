@@ -108,14 +108,21 @@ func (p *port) greet(s *socket, lines []*Line) (*Line, *Link, error) {
 	}
 	stream.framing = &lines[0].framing
 	line := lines[0]
-	if len(lines) > 1 {
+	var sealed *sealed
+	if line.sealed != nil {
+		var err error
+		if line, sealed, err = admit(stream, lines); err != nil {
+			return nil, nil, err
+		}
+		stream.framing = &line.framing
+	} else if len(lines) > 1 {
 		var err error
 		if line, err = identify(stream, lines); err != nil {
 			return nil, nil, err
 		}
 	}
 	s.SetDeadline(time.Time{})
-	return line, newLink(line, s, conn, stream), nil
+	return line, newLink(line, s, conn, stream, sealed), nil
 }
 
 // identify finds the line by the first message, which stays in the stream.
@@ -196,6 +203,8 @@ func hintOf(why error) string {
 		return "add the source to from of a link, if it may connect"
 	case errors.Is(why, HandshakeFail), errors.Is(why, WrongName):
 		return "compare the certificate with ca and names of the links of this address"
+	case errors.Is(why, Refused):
+		return "compare the link id, the key's check value and its generation with the center"
 	case errors.Is(why, Unidentified):
 		return "see that DE 32, DE 33 or DE 94 of the first message is one of a center here"
 	case errors.Is(why, TooMany):

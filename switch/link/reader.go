@@ -13,7 +13,11 @@ const linger = 2 * time.Second
 func (l *Link) run() {
 	n := l.line.center.network
 	go l.write()
-	l.fail(l.read())
+	cause := l.read()
+	if causeOf(cause) == Refused {
+		l.part(cause)
+	}
+	l.fail(cause)
 	<-l.written
 	unsent := l.outbox.unsent(&l.line.framing)
 	l.counters.unsent.Add(uint64(len(unsent)))
@@ -33,7 +37,7 @@ func (l *Link) read() error {
 		}
 		for {
 			if fault := l.deliver(); fault != 0 {
-				return fault
+				return l.explain(fault)
 			}
 			n, err := l.stream.fill()
 			if n > 0 {
@@ -76,6 +80,11 @@ func (l *Link) gather() Cause {
 		body, fault := l.stream.next()
 		if fault != 0 || body == nil {
 			return fault
+		}
+		if l.sealed != nil {
+			if body, fault = l.sealed.open(body); fault != 0 {
+				return fault
+			}
 		}
 		prefix, frame, fault := l.line.framing.split(body)
 		if fault != 0 {

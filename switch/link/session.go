@@ -95,6 +95,9 @@ func (l *Link) Due(now time.Time) Duty {
 	if l.closing.Load() || l.dead.Load() {
 		return Nothing
 	}
+	if l.sealed != nil {
+		l.sealed.refresh(now, l.line.sealed.EpochTime)
+	}
 	at := now.Sub(l.line.center.network.epoch)
 	l.session.mu.Lock()
 	given := l.expire(at)

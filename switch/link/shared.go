@@ -43,8 +43,14 @@ func clash(a, b *CenterConfig, la, lb *LinkConfig) string {
 		la.TLS.CA != lb.TLS.CA) {
 		return "with different certificates; use the same cert, key and ca"
 	}
+	if (la.Envelope == nil) != (lb.Envelope == nil) {
+		return "one with envelope, one without; an address has one kind"
+	}
 	if !overlap(la.From, lb.From) {
 		return ""
+	}
+	if la.Envelope != nil && la.Envelope.ID != lb.Envelope.ID && la.Framing == lb.Framing {
+		return "" // the hello says which, and proves it
 	}
 	if la.TLS != nil && !slices.ContainsFunc(la.TLS.Names, func(name string) bool {
 		return slices.Contains(lb.TLS.Names, name)

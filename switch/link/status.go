@@ -51,6 +51,7 @@ type LinkStatus struct {
 	Misses       int       `json:"misses"` // echoes without answer
 	Queued       int       `json:"queued_bytes"`
 	TLS          bool      `json:"tls"`
+	Envelope     string    `json:"envelope,omitempty"` // suite and keys; empty without one
 	Counters     Counters  `json:"counters"`
 }
 
@@ -158,6 +159,7 @@ func (l *Link) status() LinkStatus {
 		Misses:       int(l.misses.Load()),
 		Queued:       queued,
 		TLS:          l.line.secrets != nil,
+		Envelope:     l.envelopeText(),
 		Counters:     l.counters.status(),
 	}
 }

@@ -56,4 +56,20 @@ func (s *stream) fill() (int, error) {
 }
 
 // bound is the largest buffer: it holds at least one frame of the largest size.
-func (s *stream) bound() int { return max(maxReadBuffer, s.framing.head+s.framing.max) }
+func (s *stream) bound() int { return max(maxReadBuffer, s.framing.head+s.framing.wire) }
+
+// wait is the body of the next frame, for who reads one after the other.
+func (s *stream) wait() ([]byte, error) {
+	for {
+		body, fault := s.next()
+		if fault != 0 {
+			return nil, fault
+		}
+		if body != nil {
+			return body, nil
+		}
+		if _, err := s.fill(); err != nil {
+			return nil, readCause(err)
+		}
+	}
+}

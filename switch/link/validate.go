@@ -135,8 +135,11 @@ func (c *LinkConfig) faults() (out []error) {
 	}
 	if c.MaxFrame < 1 || c.MaxFrame > maxMaxFrame {
 		say("frames of %d bytes; use 1 to %d", c.MaxFrame, maxMaxFrame)
-	} else if _, err := c.Framing.compile(c.MaxFrame, c.KeepAlive); err != nil {
+	} else if _, err := c.framing(); err != nil {
 		say("framing: %w", err)
+	}
+	for _, err := range c.Envelope.faults() {
+		out = append(out, err)
 	}
 	if c.QueueBytes < c.MaxFrame+4 { // and its length
 		say("a queue of %d bytes doesn't hold a frame of %d", c.QueueBytes, c.MaxFrame)

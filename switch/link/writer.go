@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -83,6 +84,9 @@ func (l *Link) write() {
 		}
 		return nil
 	})
+	if l.sealed != nil && !l.dead.Load() && (err == nil || causeOf(err) == Refused) {
+		err = errors.Join(err, l.farewell())
+	}
 	if err != nil {
 		l.fail(err)
 		return
@@ -119,25 +123,38 @@ func (l *Link) take() bool {
 
 // send writes what was taken.
 func (l *Link) send() error {
-	o, n := &l.outbox, l.line.center.network
+	o := &l.outbox
 	o.gone = 0
-	for o.gone < len(o.taken.buf) {
-		l.armWrite(n.now())
-		chunk := o.taken.buf[o.gone:]
-		k, err := l.conn.Write(chunk[:min(len(chunk), writeChunk)])
-		o.gone += k
+	var err error
+	if l.sealed != nil {
+		err = l.sendSealed()
+	} else {
+		o.gone, err = l.put(o.taken.buf)
+	}
+	if err != nil {
+		return err
+	}
+	l.sent.Store(int64(l.line.center.network.now()))
+	l.counters.framesOut.Add(uint64(len(o.taken.frames)))
+	return nil
+}
+
+// put writes b. It tells how much of b may have left.
+func (l *Link) put(b []byte) (gone int, err error) {
+	for gone < len(b) {
+		l.armWrite(l.line.center.network.now())
+		k, err := l.conn.Write(b[gone:min(len(b), gone+writeChunk)])
+		gone += k
+		l.counters.bytesOut.Add(uint64(k))
 		if err != nil {
 			if l.socket.torn.Load() {
 				// Part of a TLS record left: as good as all of it.
-				o.gone += tlsRecord
+				gone += tlsRecord
 			}
-			return writeCause(err)
+			return gone, writeCause(err)
 		}
 	}
-	l.sent.Store(int64(n.now()))
-	l.counters.bytesOut.Add(uint64(len(o.taken.buf)))
-	l.counters.framesOut.Add(uint64(len(o.taken.frames)))
-	return nil
+	return gone, nil
 }
 
 // armWrite sees that the write deadline is at least the limit away.

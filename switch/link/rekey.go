@@ -1,0 +1,65 @@
+package link
+
+import (
+	"fmt"
+	"time"
+
+	"cardswitch/hsm/envelope"
+)
+
+// InstallKey makes another generation of the link key usable on this connection, for the peer from
+// now on, for us after SwitchKey. Install it on every connection of the line before the peer is told
+// that we have it. It asks the security module twice. Without an envelope it does nothing.
+func (l *Link) InstallKey(k envelope.Key) error {
+	if l.sealed == nil {
+		return nil
+	}
+	return l.sealed.session.Install(k.Generation, k.PRF)
+}
+
+// SwitchKey lets what we send from now on go under an installed generation; call it when the peer
+// has said that it has the key.
+func (l *Link) SwitchKey(generation uint16) error {
+	if l.sealed == nil {
+		return nil
+	}
+	return l.sealed.session.Switch(generation)
+}
+
+// KeyPositions are the generation and epoch at which both directions stand; ok is false without an
+// envelope. An old key has served on this connection when both have left it.
+func (l *Link) KeyPositions() (sending, receiving envelope.Position, ok bool) {
+	if l.sealed == nil {
+		return sending, receiving, false
+	}
+	sending, receiving = l.sealed.session.Positions()
+	return sending, receiving, true
+}
+
+// refresh derives fresh keys from the old ones when they have served for the epoch's time.
+func (s *sealed) refresh(now time.Time, after time.Duration) {
+	if s == nil || after <= 0 || now.Sub(s.fresh) < after {
+		return
+	}
+	s.fresh = now
+	s.session.Ratchet()
+}
+
+// envelopeText is the connection's protection as operators read it: suite, padding, share,
+// generations; empty without an envelope.
+func (l *Link) envelopeText() string {
+	if l.sealed == nil {
+		return ""
+	}
+	s := l.sealed.session
+	text := s.Suite().String()
+	if s.Hybrid() {
+		text += ", X25519 and ML-KEM-768"
+	}
+	if s.Padded() {
+		text += ", padded"
+	}
+	sending, receiving := s.Positions()
+	return fmt.Sprintf("%s, key %d.%d out, %d.%d in", text, sending.Generation, sending.Epoch,
+		receiving.Generation, receiving.Epoch)
+}
