@@ -60,6 +60,14 @@ const (
 	SignOnNone = "none"
 )
 
+// Whether both sides of an envelope add a share, so that a link key that is lost later opens nothing
+// that was sent before.
+const (
+	ShareNever    = "never"
+	ShareOffered  = "offered"
+	ShareRequired = "required"
+)
+
 // CenterConfig is one institution's computer center. Fields that only one role
 // has are marked; Validate refuses them in the other.
 type CenterConfig struct {
@@ -125,18 +133,19 @@ type SAFConfig struct {
 
 // LinkConfig is one way to a center: an address to listen on or to dial.
 type LinkConfig struct {
-	Name           string        `yaml:"name"`
-	Order          int           `yaml:"order"` // 0 primary, 1 standby, 2 DR
-	Listen         string        `yaml:"listen,omitempty"`
-	Dial           string        `yaml:"dial,omitempty"`
-	From           []string      `yaml:"from,omitempty"` // source addresses that may connect
-	MaxConnections int           `yaml:"max_connections,omitempty"`
-	Framing        FramingConfig `yaml:"framing"`
-	TLS            *TLSConfig    `yaml:"tls,omitempty"`
-	ReadTimeout    time.Duration `yaml:"read_timeout"`
-	WriteTimeout   time.Duration `yaml:"write_timeout"`
-	MaxFrame       int           `yaml:"max_frame"` // bytes
-	QueueMB        int           `yaml:"queue_mb"`
+	Name           string          `yaml:"name"`
+	Order          int             `yaml:"order"` // 0 primary, 1 standby, 2 DR
+	Listen         string          `yaml:"listen,omitempty"`
+	Dial           string          `yaml:"dial,omitempty"`
+	From           []string        `yaml:"from,omitempty"` // source addresses that may connect
+	MaxConnections int             `yaml:"max_connections,omitempty"`
+	Framing        FramingConfig   `yaml:"framing"`
+	TLS            *TLSConfig      `yaml:"tls,omitempty"`
+	Envelope       *EnvelopeConfig `yaml:"envelope,omitempty"`
+	ReadTimeout    time.Duration   `yaml:"read_timeout"`
+	WriteTimeout   time.Duration   `yaml:"write_timeout"`
+	MaxFrame       int             `yaml:"max_frame"` // bytes
+	QueueMB        int             `yaml:"queue_mb"`
 }
 
 // FramingConfig is how messages are cut from the stream.
@@ -145,6 +154,16 @@ type FramingConfig struct {
 	Inclusive bool   `yaml:"inclusive"`
 	TPDU      bool   `yaml:"tpdu"`
 	Header    string `yaml:"header"` // fixed bytes before each message, in hex
+}
+
+// EnvelopeConfig asks for messages that travel wholly encrypted, under a link key of the key store
+// (package hsm/envelope). It goes without TLS, or inside of it.
+type EnvelopeConfig struct {
+	ID      string        `yaml:"id"`      // the link's name on the wire, and that of its keys
+	Padding bool          `yaml:"padding"` // hides lengths: to multiples of 64 bytes
+	Share   string        `yaml:"share"`   // forward secrecy: never, offered, required
+	Legacy  bool          `yaml:"legacy"`  // TDES, for a center that has nothing else
+	Epoch   time.Duration `yaml:"epoch"`   // fresh keys are derived so often
 }
 
 // TLSConfig asks for TLS 1.3 with certificates on both sides. All three files

@@ -53,7 +53,7 @@ func (c *CenterConfig) complete() {
 		c.completeIssuer()
 	}
 	for i := range c.Links {
-		c.Links[i].complete()
+		c.Links[i].complete(c.Name)
 	}
 }
 
@@ -102,7 +102,7 @@ func (s *SAFConfig) complete() {
 	}
 }
 
-func (l *LinkConfig) complete() {
+func (l *LinkConfig) complete(center string) {
 	if l.Listen != "" {
 		setDefault(&l.MaxConnections, 64)
 	}
@@ -111,6 +111,11 @@ func (l *LinkConfig) complete() {
 	setDefault(&l.WriteTimeout, 10*time.Second)
 	setDefault(&l.MaxFrame, 8192)
 	setDefault(&l.QueueMB, 8)
+	if e := l.Envelope; e != nil {
+		setDefault(&e.ID, center+"/"+l.Name)
+		setDefault(&e.Share, ShareNever)
+		setDefault(&e.Epoch, time.Hour)
+	}
 }
 
 // setDefault sets what has its zero value. A switch has no setting whose zero

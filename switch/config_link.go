@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,8 +20,8 @@ func (c *CenterConfig) validateLinks(f *faults, path string, production bool) {
 			at += "(" + l.Name + ")"
 		}
 		l.validate(f, at)
-		if production && l.TLS == nil {
-			f.add(at+".tls", "give it certificates, or take production away",
+		if production && l.TLS == nil && l.Envelope == nil {
+			f.add(at, "give it envelope, tls or both, or take production away",
 				"a plain link is refused in production")
 		}
 		// Longer than the echo's silence, or a quiet link closes before it's asked.
@@ -68,10 +69,35 @@ func (l *LinkConfig) validate(f *faults, path string) {
 	f.duration(path+".write_timeout", l.WriteTimeout, 10*time.Millisecond, 5*time.Minute)
 	f.between(path+".max_frame", l.MaxFrame, 64, 65535)
 	f.between(path+".queue_mb", l.QueueMB, 1, 1024)
+	if l.Envelope != nil {
+		l.Envelope.validate(f, path, l)
+	}
 	if l.TLS != nil {
 		f.required(path+".tls.cert", l.TLS.Cert, "name the file of our certificate")
 		f.required(path+".tls.key", l.TLS.Key, "name the file of its private key")
 		f.required(path+".tls.ca", l.TLS.CA, "name the file of the peer's authority")
+	}
+}
+
+// envelopeRoom is what an envelope may add to a frame.
+const envelopeRoom = 112
+
+func (e *EnvelopeConfig) validate(f *faults, path string, l *LinkConfig) {
+	if e.ID == "" || len(e.ID) > 64 || strings.ContainsFunc(e.ID, func(r rune) bool {
+		return r <= ' ' || r > '~'
+	}) {
+		f.add(path+".envelope.id", "agree on one with the center, as sakura/primary",
+			"%q isn't 1 to 64 printable characters", e.ID)
+	}
+	f.oneOf(path+".envelope.share", e.Share, ShareNever, ShareOffered, ShareRequired)
+	f.duration(path+".envelope.epoch", e.Epoch, time.Second, 24*time.Hour)
+	limit := 65535
+	if l.Framing.Length == "ascii4" {
+		limit = 9999
+	}
+	if l.MaxFrame > limit-envelopeRoom-4 {
+		f.add(path+".max_frame", "leave room for the envelope",
+			"%d is more than %d", l.MaxFrame, limit-envelopeRoom-4)
 	}
 }
 
@@ -170,6 +196,10 @@ func (a listening) validateShared(f *faults, b listening) {
 	if a.center.Dialect != b.center.Dialect {
 		f.add(a.path, hint, "its dialect differs from %s on the same address", other)
 	}
+	if (a.link.Envelope == nil) != (b.link.Envelope == nil) {
+		f.add(a.path+".envelope", "links that share an address have all an envelope, or none",
+			"differs from %s on the same address", other)
+	}
 	if !sameTLS(a.link.TLS, b.link.TLS) {
 		f.add(a.path+".tls", hint, "differs from %s on the same address", other)
 	}
@@ -188,6 +218,9 @@ func sameTLS(a, b *TLSConfig) bool {
 
 // apart says whether no peer could be taken for either.
 func (a listening) apart(b listening) bool {
+	if a.link.Envelope != nil && b.link.Envelope != nil && a.link.Envelope.ID != b.link.Envelope.ID {
+		return true // the peer names one, and proves it
+	}
 	if a.link.TLS != nil && b.link.TLS != nil {
 		shared := func(name string) bool { return slices.Contains(b.link.TLS.Names, name) }
 		if !slices.ContainsFunc(a.link.TLS.Names, shared) {
@@ -223,4 +256,23 @@ func sharesIdentity(a, b *CenterConfig) bool {
 		}
 	}
 	return false
+}
+
+// validateEnvelopes sees that each id names one link: its key must open nothing else.
+func (c *Config) validateEnvelopes(f *faults) {
+	users := map[string]string{}
+	for i := range c.Centers {
+		for k := range c.Centers[i].Links {
+			e := c.Centers[i].Links[k].Envelope
+			if e == nil {
+				continue
+			}
+			here := c.Centers[i].Name + "/" + c.Centers[i].Links[k].Name
+			if there, twice := users[e.ID]; twice {
+				f.add(fmt.Sprintf("centers[%d](%s).links[%d].envelope.id", i, c.Centers[i].Name, k),
+					"give each link its own", "%q is also the id of %s", e.ID, there)
+			}
+			users[e.ID] = here
+		}
+	}
 }

@@ -158,8 +158,40 @@ func TestValidateLinks(t *testing.T) {
 			c.Centers[0].Links[0].TLS = &TLSConfig{Cert: "a", Key: "b", CA: "c"}
 		}, []string{merchant + ".links[0](a).tls.names"}},
 		"production": {func(c *Config) { c.Production = true }, []string{
-			merchant + ".links[0](a).tls",
-			issuer + ".links[0](primary).tls", issuer + ".links[1](standby).tls"}},
+			merchant + ".links[0](a)",
+			issuer + ".links[0](primary)", issuer + ".links[1](standby)"}},
+		"production in envelopes": {func(c *Config) {
+			c.Production = true
+			inEnvelopes(c)
+		}, nil},
+		"envelope's name": {func(c *Config) {
+			inEnvelopes(c)
+			c.Centers[0].Links[0].Envelope.ID = "hq aoyama"
+		}, []string{merchant + ".links[0](a).envelope.id"}},
+		"envelope's share": {func(c *Config) {
+			inEnvelopes(c)
+			c.Centers[0].Links[0].Envelope.Share = "yes"
+			c.Centers[0].Links[0].Envelope.Epoch = time.Millisecond
+		}, []string{merchant + ".links[0](a).envelope.share",
+			merchant + ".links[0](a).envelope.epoch"}},
+		"no room for the envelope": {func(c *Config) {
+			inEnvelopes(c)
+			c.Centers[0].Links[0].MaxFrame = 65_500
+		}, []string{merchant + ".links[0](a).max_frame"}},
+		"two links, one key": {func(c *Config) {
+			inEnvelopes(c)
+			c.Centers[1].Links[1].Envelope.ID = c.Centers[1].Links[0].Envelope.ID
+		}, []string{"centers[1](issuer-sakura).links[1].envelope.id"}},
+		"shared envelope": {func(c *Config) {
+			inEnvelopes(c)
+			second(c).Links[0].Envelope = nil
+		}, []string{"centers[2](hq-ginza).links[0](a).envelope"}},
+		"told apart by envelope": {func(c *Config) {
+			inEnvelopes(c)
+			other := second(c)
+			other.Acquirers = c.Centers[0].Acquirers
+			other.Links[0].Envelope = &EnvelopeConfig{ID: "ginza", Share: ShareNever, Epoch: time.Hour}
+		}, nil},
 		"listens on admin": {func(c *Config) { c.Admin.HTTP = "127.0.0.1:7101" },
 			[]string{merchant + ".links[0](a).listen"}},
 		"shared framing": {func(c *Config) { second(c).Links[0].Framing.Inclusive = true },
@@ -183,6 +215,16 @@ func TestValidateLinks(t *testing.T) {
 			c.Centers[1].Links[1].MaxFrame = 8
 		}, []string{"node", issuer + ".dialect", issuer + ".links[1](standby).max_frame"}},
 	})
+}
+
+// inEnvelopes gives every link an envelope.
+func inEnvelopes(c *Config) {
+	for i := range c.Centers {
+		for k := range c.Centers[i].Links {
+			c.Centers[i].Links[k].Envelope = &EnvelopeConfig{}
+		}
+	}
+	c.Complete()
 }
 
 // testSpoiled breaks one thing after the other; Validate must name exactly that.

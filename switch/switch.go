@@ -36,6 +36,8 @@ type Deps struct {
 	Disk    store.FS
 	Listen  func(address string) (net.Listener, error)
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
+	// LinkKeys has the keys of the links with an envelope; nil if there are none.
+	LinkKeys link.LinkKeys
 }
 
 // Switch is one running node.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"cardswitch/hsm/envelope"
 	"cardswitch/routing"
 	"cardswitch/spec"
 	"cardswitch/spec/dialect"
@@ -240,9 +241,28 @@ func (s *Switch) lineConfig(config *Config, center string, l *LinkConfig) (link.
 		}
 		out.From = append(out.From, p)
 	}
+	if e := l.Envelope; e != nil {
+		out.Envelope = &link.Envelope{ID: e.ID, Keys: s.deps.LinkKeys, Policy: e.policy(),
+			EpochTime: e.Epoch}
+	}
 	if l.TLS != nil {
 		out.TLS = &link.TLS{Cert: config.Path(l.TLS.Cert), Key: config.Path(l.TLS.Key),
 			CA: config.Path(l.TLS.CA), Names: l.TLS.Names}
 	}
 	return out, nil
+}
+
+// policy says the same to package envelope.
+func (e *EnvelopeConfig) policy() envelope.Policy {
+	p := envelope.Policy{Padding: e.Padding}
+	switch e.Share {
+	case ShareOffered:
+		p.Share = envelope.ShareOffered
+	case ShareRequired:
+		p.Share = envelope.ShareRequired
+	}
+	if e.Legacy {
+		p.Suites = []envelope.Suite{envelope.GCM, envelope.TDES}
+	}
+	return p
 }

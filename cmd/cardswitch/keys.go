@@ -32,7 +32,9 @@ func knownKeys() keys {
 	known := keysOf(root.Content[0])
 	center := known["centers"]
 	center["rules"] = keys{"require": {open: nil}, "relax": {open: nil}}
-	// In the sample it is a comment, since it would need real files.
+	// In the sample they are comments, since they would need real files and keys.
+	center["links"]["envelope"] = keys{"id": nil, "padding": nil, "share": nil, "legacy": nil,
+		"epoch": nil}
 	center["links"]["tls"] = keys{"cert": nil, "key": nil, "ca": nil, "names": nil}
 	return known
 }
