@@ -212,8 +212,8 @@ func (y *yard) ended(t *testing.T, center string, causes ...string) {
 }
 
 // play runs one case and holds the switch to what it promises. A burst leaves buffers behind that
-// are as large as it was, on a slow disk tens of megabytes; they are used again. So memory that grew
-// is looked at after a second time, and what grows each time is a leak.
+// are as large as it was, on a slow disk tens of megabytes; they are used again. So where memory
+// grew, the case is played a second time: what grows each time is a leak.
 func (y *yard) play(t *testing.T, act func(t *testing.T)) {
 	y.log.take()
 	if grown := y.once(t, act); grown > moreHeap && !t.Failed() {
