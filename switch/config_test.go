@@ -160,6 +160,33 @@ func TestValidateLinks(t *testing.T) {
 		"production": {func(c *Config) { c.Production = true }, []string{
 			merchant + ".links[0](a)",
 			issuer + ".links[0](primary)", issuer + ".links[1](standby)"}},
+		"listens on admin": {func(c *Config) { c.Admin.HTTP = "127.0.0.1:7101" },
+			[]string{merchant + ".links[0](a).listen"}},
+		"shared framing": {func(c *Config) { second(c).Links[0].Framing.Inclusive = true },
+			[]string{"centers[2](hq-ginza).links[0](a).framing"}},
+		"shared dialect": {func(c *Config) { second(c).Dialect = "ebcdic" },
+			[]string{"centers[2](hq-ginza).links[0](a)"}},
+		"shared addresses": {func(c *Config) {
+			other := second(c)
+			other.Links[0].From = []string{"127.0.0.1/32"}
+			other.Acquirers = c.Centers[0].Acquirers
+		}, []string{"centers[2](hq-ginza).links[0](a)"}},
+		"told apart by acquirer": {func(c *Config) {
+			second(c).Links[0].From = []string{"127.0.0.1/32"}
+		}, nil},
+		"shared tls": {func(c *Config) {
+			second(c).Links[0].TLS = &TLSConfig{Cert: "a", Key: "b", CA: "c", Names: []string{"d"}}
+		}, []string{"centers[2](hq-ginza).links[0](a).tls"}},
+		"several at once": {func(c *Config) {
+			c.Node = ""
+			c.Centers[1].Dialect = ""
+			c.Centers[1].Links[1].MaxFrame = 8
+		}, []string{"node", issuer + ".dialect", issuer + ".links[1](standby).max_frame"}},
+	})
+}
+
+func TestValidateEnvelopes(t *testing.T) {
+	testSpoiled(t, map[string]spoiled{
 		"production in envelopes": {func(c *Config) {
 			c.Production = true
 			inEnvelopes(c)
@@ -192,28 +219,6 @@ func TestValidateLinks(t *testing.T) {
 			other.Acquirers = c.Centers[0].Acquirers
 			other.Links[0].Envelope = &EnvelopeConfig{ID: "ginza", Share: ShareNever, Epoch: time.Hour}
 		}, nil},
-		"listens on admin": {func(c *Config) { c.Admin.HTTP = "127.0.0.1:7101" },
-			[]string{merchant + ".links[0](a).listen"}},
-		"shared framing": {func(c *Config) { second(c).Links[0].Framing.Inclusive = true },
-			[]string{"centers[2](hq-ginza).links[0](a).framing"}},
-		"shared dialect": {func(c *Config) { second(c).Dialect = "ebcdic" },
-			[]string{"centers[2](hq-ginza).links[0](a)"}},
-		"shared addresses": {func(c *Config) {
-			other := second(c)
-			other.Links[0].From = []string{"127.0.0.1/32"}
-			other.Acquirers = c.Centers[0].Acquirers
-		}, []string{"centers[2](hq-ginza).links[0](a)"}},
-		"told apart by acquirer": {func(c *Config) {
-			second(c).Links[0].From = []string{"127.0.0.1/32"}
-		}, nil},
-		"shared tls": {func(c *Config) {
-			second(c).Links[0].TLS = &TLSConfig{Cert: "a", Key: "b", CA: "c", Names: []string{"d"}}
-		}, []string{"centers[2](hq-ginza).links[0](a).tls"}},
-		"several at once": {func(c *Config) {
-			c.Node = ""
-			c.Centers[1].Dialect = ""
-			c.Centers[1].Links[1].MaxFrame = 8
-		}, []string{"node", issuer + ".dialect", issuer + ".links[1](standby).max_frame"}},
 	})
 }
 
