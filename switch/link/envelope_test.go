@@ -32,7 +32,9 @@ func (s secret) PRF(message []byte) (out [16]byte, err error) {
 	return out, err
 }
 
-func secretOf(generation uint16) secret { return secret{byte(generation), byte(generation >> 8), 7} }
+func secretOf(generation uint16) secret {
+	return secret{byte(generation), byte(generation >> 8), 7}
+}
 
 // ring has the keys of generations 1 to newest.
 type ring struct {
@@ -216,13 +218,16 @@ func TestWhoHasNoKeyIsRefused(t *testing.T) {
 func TestBadFramesEndTheirConnection(t *testing.T) {
 	for name, spoil := range map[string]func(f *far, t testing.TB, before []byte) []byte{
 		"replayed": func(f *far, t testing.TB, before []byte) []byte { return before },
-		"gap":      func(f *far, t testing.TB, _ []byte) []byte { f.seal(t, "lost"); return f.seal(t, "b") },
+		"gap": func(f *far, t testing.TB, _ []byte) []byte {
+			f.seal(t, "lost")
+			return f.seal(t, "b")
+		},
 		"flipped": func(f *far, t testing.TB, _ []byte) []byte {
 			b := f.seal(t, "flipped")
 			b[len(b)-20] ^= 1
 			return b
 		},
-		"in clear": func(f *far, t testing.TB, _ []byte) []byte { return frame("1200 in clear, all of it") },
+		"in clear": func(f *far, t testing.TB, _ []byte) []byte { return frame("1200 all in clear") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 )
 
 // InstallKey makes another generation of the link key usable on this connection, for the peer from
-// now on, for us after SwitchKey. Install it on every connection of the line before the peer is told
-// that we have it. It asks the security module twice. Without an envelope it does nothing.
+// now on, for us after SwitchKey. Install it on every connection of the line before the peer is
+// told that we have it. It asks the security module twice. Without an envelope it does nothing.
 func (l *Link) InstallKey(k envelope.Key) error {
 	if l.sealed == nil {
 		return nil
