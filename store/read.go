@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"cardswitch/store/index"
 	"cardswitch/store/journal"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -125,8 +126,39 @@ func (s *Store) Transaction(seq uint64) ([]journal.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.records(append([]uint64{r.Txn}, later...))
+	end, err := s.ending(r.Txn)
+	if err != nil {
+		return nil, err
+	}
+	numbers := append([]uint64{r.Txn}, later...)
+	if end > 0 {
+		numbers = append(numbers, end)
+		slices.Sort(numbers)
+	}
+	return s.records(slices.Compact(numbers))
 }
+
+// ending looks near the first record of a transaction for the one that closed it; 0: it isn't there.
+func (s *Store) ending(txn uint64) (end uint64, err error) {
+	limit := txn + index.Near
+	err = s.Replay(txn, func(r *journal.Record) error {
+		switch {
+		case r.Seq > limit, r.Seq == txn && r.Kind != journal.Opened && r.Kind != journal.Originated:
+			return errFound
+		case r.Txn == txn && r.Kind == journal.Closed:
+			end = r.Seq
+			return errFound
+		}
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
+	return end, err
+}
+
+// errFound ends a search.
+var errFound = errors.New("found")
 
 // FindCard returns the newest transactions of a card (HashPAN), newest first.
 func (s *Store) FindCard(hash [16]byte, limit int) ([]uint64, error) {

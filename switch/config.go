@@ -60,7 +60,7 @@ const (
 	SignOnNone = "none"
 )
 
-// Whether both sides of an envelope add a share, so that a link key that is lost later opens nothing
+// Whether both sides of an envelope add a share, so that a link key lost later opens nothing
 // that was sent before.
 const (
 	ShareNever    = "never"

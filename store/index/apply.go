@@ -16,6 +16,9 @@ func (x *Index) apply(g *generation) error {
 	for i := range g.notes {
 		n := &g.notes[i]
 		x.open.note(n)
+		if n.near() {
+			continue
+		}
 		if !n.first() {
 			x.set(b, appendRecordKey(x.keys[:0], n.Txn, n.Seq), nil)
 			continue

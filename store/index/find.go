@@ -47,7 +47,8 @@ func (x *Index) waiting(k *journal.Key) (segments []uint64, txn uint64, ok bool)
 	return x.segments(dateOf(k)), 0, false
 }
 
-// Records returns the records of a transaction after its first, in order.
+// Records returns the records of a transaction after its first, in order; but its end perhaps not,
+// if that is at most Near records away.
 func (x *Index) Records(txn uint64) ([]uint64, error) {
 	found := x.pending(func(g *generation) bool { return g.later.has(txn) },
 		func(n *Note) (uint64, bool) { return n.Seq, n.Txn == txn && !n.first() })
