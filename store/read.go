@@ -143,7 +143,8 @@ func (s *Store) ending(txn uint64) (end uint64, err error) {
 	limit := txn + index.Near
 	err = s.Replay(txn, func(r *journal.Record) error {
 		switch {
-		case r.Seq > limit, r.Seq == txn && r.Kind != journal.Opened && r.Kind != journal.Originated:
+		case r.Seq > limit,
+			r.Seq == txn && r.Kind != journal.Opened && r.Kind != journal.Originated:
 			return errFound
 		case r.Txn == txn && r.Kind == journal.Closed:
 			end = r.Seq

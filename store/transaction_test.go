@@ -25,7 +25,8 @@ func TestAllRecordsOfATransaction(t *testing.T) {
 	}
 	var waiting []due
 	b := s.NewBatch()
-	distances := []uint64{1, 2, 100, index.Near - 1, index.Near, index.Near + 1, 2*index.Near + 7, 1 << 40}
+	distances := []uint64{1, 2, 100, index.Near - 1, index.Near, index.Near + 1,
+		2*index.Near + 7, 1 << 40}
 	for n := 0; s.LastSeq() < 6*index.Near; n++ {
 		r := opened(t, s, n)
 		seq := b.Append(&r)
