@@ -138,7 +138,7 @@ func (s *Store) Transaction(seq uint64) ([]journal.Record, error) {
 	return s.records(slices.Compact(numbers))
 }
 
-// ending looks near the first record of a transaction for the one that closed it; 0: it isn't there.
+// ending looks near the first record of a transaction for the one that closed it; 0: none.
 func (s *Store) ending(txn uint64) (end uint64, err error) {
 	limit := txn + index.Near
 	err = s.Replay(txn, func(r *journal.Record) error {
