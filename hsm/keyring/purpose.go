@@ -97,8 +97,11 @@ func (p Purpose) Spec(a keyblock.Algorithm, size int) (hsm.KeySpec, error) {
 		return hsm.KeySpec{}, fmt.Errorf("a %s is not of %s", p.Text(), a.Text())
 	}
 	sizes := []int{32, 24, 16}
-	if a == keyblock.TDES {
+	switch {
+	case a == keyblock.TDES:
 		sizes = []int{24, 16}
+	case p == ZEK:
+		sizes = []int{32, 16} // 24 is the key store's seal key, which no partner may know
 	}
 	if size == 0 {
 		size = sizes[0]
