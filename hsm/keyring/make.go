@@ -24,15 +24,6 @@ func (r *Ring) Generate(ctx context.Context, by By, p Plan) (Record, error) {
 		func(spec hsm.KeySpec) (hsm.Wrapped, error) { return r.options.Module.Generate(ctx, spec) })
 }
 
-// Form makes a key of components, each entered by another person (package ceremony). The caller
-// clears them.
-func (r *Ring) Form(ctx context.Context, by By, p Plan, components [][]byte) (Record, error) {
-	return r.create(ctx, Event{By: by, What: "form"}, p,
-		func(spec hsm.KeySpec) (hsm.Wrapped, error) {
-			return r.options.Module.Form(ctx, spec, components)
-		})
-}
-
 // Import takes a partner's key block under a KBPK of the same center, as the next generation of a
 // slot. What the block says of the key must be what the slot is for; algorithm and size come from
 // it, and if the plan names them they must be those.

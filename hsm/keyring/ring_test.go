@@ -108,19 +108,32 @@ func TestAChangeIsWrittenDownBeforeItIsInForce(t *testing.T) {
 	}
 }
 
+// form makes a key as a ceremony does.
+func form(t *testing.T, r *Ring, slot string, parts [][]byte) (string, error) {
+	t.Helper()
+	f, _, err := r.Forming(Plan{Slot: slotOf(t, slot)})
+	if err != nil {
+		return "", err
+	}
+	if _, err := f.Activate(t.Context(), "dave", "carol", "1"); err == nil {
+		t.Error("a key is activated that wasn't formed")
+	}
+	if _, err := f.Form(t.Context(), parts); err != nil {
+		return "", err
+	}
+	return f.Activate(t.Context(), "dave", "carol", "1")
+}
+
 func TestAKeyTravelsToAPartner(t *testing.T) {
 	ours := openRing(t, nil)
 	theirs := openRing(t, func(o *Options) { o.Module = &twin{master: [32]byte{1}} })
 	parts := [][]byte{[]byte("0123456789abcdef0123456789abcdef"), []byte("abcdefgh0123456789abcdefghijklmn")}
 	for _, r := range []*Ring{ours, theirs} {
-		kbpk, err := r.Form(t.Context(), alice, Plan{Slot: slotOf(t, "kbpk:sakura")}, parts)
-		if err != nil {
-			t.Fatal(err)
+		name, err := form(t, r, "kbpk:sakura", parts)
+		if err != nil || name != "kbpk:sakura@1" {
+			t.Fatal(name, err)
 		}
-		if _, err = r.Serve(t.Context(), alice, kbpk.ID); err != nil {
-			t.Fatal(err)
-		}
-		if _, err = r.Form(t.Context(), alice, Plan{Slot: slotOf(t, "kbpk:fuji")}, parts); err == nil {
+		if _, err = form(t, r, "kbpk:fuji", parts); err == nil {
 			t.Error("the same components made two keys")
 		}
 	}

@@ -22,8 +22,11 @@ type bench struct {
 	seen      [][]byte // the room's own slices
 	key       keyblock.Key
 	active    int
+	dropped   int
 	fail      error
 }
+
+func (b *bench) Drop() { b.dropped++ }
 
 func (b *bench) Form(_ context.Context, components [][]byte) (keyblock.CheckValue, error) {
 	b.seen = slices.Clone(components)
@@ -170,6 +173,18 @@ func TestWhoMayDoWhat(t *testing.T) {
 	refused("somebody cancels", err)
 }
 
+func TestWhoAsksDoesntApprove(t *testing.T) {
+	var r Room
+	b := &bench{}
+	s, _ := r.Start(dave, request(b))
+	enter(t, &r, alice, s.ID)
+	s = enter(t, &r, bob, s.ID)
+	promoted := Person{Name: dave.Name, Approver: true}
+	if _, err := r.Approve(t.Context(), promoted, s.ID, s.Check); err == nil || b.active > 0 {
+		t.Error("who asked for the key approves it")
+	}
+}
+
 func TestComponentsThatCantBe(t *testing.T) {
 	var r Room
 	s, _ := r.Start(dave, request(&bench{}))
@@ -220,8 +235,8 @@ func TestTimeIsUp(t *testing.T) {
 			if !slices.Equal(mine, make([]byte, 32)) {
 				t.Error("the component isn't wiped when the time is up")
 			}
-			if got := r.States()[0]; got.Phase != Ended || got.Why == "" {
-				t.Errorf("%+v", got)
+			if got := r.States()[0]; got.Phase != Ended || got.Why == "" || b.dropped != 1 {
+				t.Errorf("%+v, dropped %d times", got, b.dropped)
 			}
 			if _, err := r.Enter(t.Context(), bob, s.ID, component(), keyblock.CheckValue{}); err == nil {
 				t.Error("entered after the time")

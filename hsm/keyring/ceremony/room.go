@@ -18,6 +18,8 @@ type Work interface {
 	Form(ctx context.Context, components [][]byte) (keyblock.CheckValue, error)
 	// Activate puts it in service and names it.
 	Activate(ctx context.Context, asked, approver, id string) (string, error)
+	// Drop forgets it, if it wasn't activated.
+	Drop()
 }
 
 // Request is what is asked for.
@@ -62,7 +64,10 @@ func (s *session) wipe() {
 func (s *session) end(why string) {
 	s.wipe()
 	s.timer.Stop()
-	s.request.Work = nil
+	if s.request.Work != nil {
+		s.request.Work.Drop()
+		s.request.Work = nil
+	}
 	if s.state.Phase == Entering || s.state.Phase == Formed {
 		s.state = s.state.ended(why)
 	}
