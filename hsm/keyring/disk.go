@@ -29,7 +29,9 @@ type disk struct {
 	name   string
 }
 
-func newRealDisk(path string) disk { return disk{realFolder(filepath.Dir(path)), filepath.Base(path)} }
+func newRealDisk(path string) disk {
+	return disk{realFolder(filepath.Dir(path)), filepath.Base(path)}
+}
 
 func (d disk) read() ([]byte, error) { return d.folder.read(d.name) }
 

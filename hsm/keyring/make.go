@@ -27,7 +27,8 @@ func (r *Ring) Generate(ctx context.Context, by By, p Plan) (Record, error) {
 // Import takes a partner's key block under a KBPK of the same center, as the next generation of a
 // slot. What the block says of the key must be what the slot is for; algorithm and size come from
 // it, and if the plan names them they must be those.
-func (r *Ring) Import(ctx context.Context, by By, p Plan, under uint16, block string) (Record, error) {
+func (r *Ring) Import(ctx context.Context, by By, p Plan, under uint16,
+	block string) (Record, error) {
 	return r.create(ctx, Event{By: by, What: "import"}, p,
 		func(hsm.KeySpec) (hsm.Wrapped, error) {
 			kbpk, err := r.Opener(Slot{Purpose: KBPK, Center: p.Slot.Center}, under)

@@ -127,7 +127,8 @@ func form(t *testing.T, r *Ring, slot string, parts [][]byte) (string, error) {
 func TestAKeyTravelsToAPartner(t *testing.T) {
 	ours := openRing(t, nil)
 	theirs := openRing(t, func(o *Options) { o.Module = &twin{master: [32]byte{1}} })
-	parts := [][]byte{[]byte("0123456789abcdef0123456789abcdef"), []byte("abcdefgh0123456789abcdefghijklmn")}
+	parts := [][]byte{[]byte("0123456789abcdef0123456789abcdef"),
+		[]byte("abcdefgh0123456789abcdefghijklmn")}
 	for _, r := range []*Ring{ours, theirs} {
 		name, err := form(t, r, "kbpk:sakura", parts)
 		if err != nil || name != "kbpk:sakura@1" {
@@ -179,7 +180,9 @@ func TestOpenRefusesWhatTheModuleDoesntConfirm(t *testing.T) {
 			a.Wrapped.Block, b.Wrapped.Block = b.Wrapped.Block, a.Wrapped.Block
 		},
 		"check value": func(a, b *Record) { a.Wrapped.Check.Hex = "0000000000" },
-		"edited":      func(a, b *Record) { a.Wrapped.Block = strings.Replace(a.Wrapped.Block, "B3", "P0", 1) },
+		"edited": func(a, b *Record) {
+			a.Wrapped.Block = strings.Replace(a.Wrapped.Block, "B3", "P0", 1)
+		},
 	} {
 		records := r.Set().Records()
 		tamper(&records[0], &records[1])

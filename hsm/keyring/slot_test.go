@@ -20,8 +20,8 @@ func TestSlotsAreWrittenAndRead(t *testing.T) {
 }
 
 func TestSlotsThatMakeNoSense(t *testing.T) {
-	for _, text := range []string{"", "zek", "zek:sakura", "zek:sakura/", "zek:sakura/a:in", "zpk:sakura",
-		"zpk:in", "zpk:sakura:sideways", "kbpk", "kbpk:sakura/a", "kek:sakura", "pvk:sakura",
+	for _, text := range []string{"", "zek", "zek:sakura", "zek:sakura/", "zek:sakura/a:in",
+		"zpk:sakura", "zpk:in", "zpk:sakura:sideways", "kbpk", "kbpk:sakura/a", "kek:sakura", "pvk:sakura",
 		"zpk:sakura:in:FFFF", "bdk:aoyama:ffff98", "bdk:aoyama:FF", "zek:Sakura/a", "zek:a b/c",
 		"zek:sakura/primary:", "zek:sakura/a/b", "zpk:sakura:in:", "zpk::in", "kek::", "kek/a"} {
 		if slot, err := ParseSlot(text); err == nil {
@@ -44,7 +44,8 @@ func TestRefusalsDontRepeatLongInputs(t *testing.T) {
 }
 
 func FuzzParseID(f *testing.F) {
-	for _, text := range []string{"zek:sakura/primary@3", "kek@1", "bdk:a:FFFF987654@9", "zpk:a:in@2"} {
+	for _, text := range []string{"zek:sakura/primary@3", "kek@1", "bdk:a:FFFF987654@9",
+		"zpk:a:in@2"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

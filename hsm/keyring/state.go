@@ -33,8 +33,8 @@ func (e *StepError) Error() string {
 	return fmt.Sprintf("%s %s: %s (hint: %s)", e.Step, e.ID, e.Why, e.Hint)
 }
 
-// step gives the record after a step, or a StepError. Pure: now and the window, for which a retiring
-// key still opens, come from outside.
+// step gives the record after a step, or a StepError. Pure: now and the window, for which a
+// retiring key still opens, come from outside.
 func step(r Record, s Step, now time.Time, window time.Duration) (Record, error) {
 	refuse := func(why, hint string) (Record, error) {
 		return r, &StepError{r.ID, s, why, hint}

@@ -18,6 +18,11 @@ func options(t *testing.T, passphrase []byte, production bool) Options {
 	return Options{filepath.Join(t.TempDir(), "master.key"), passphrase, production}
 }
 
+// parts are components of a key of bytes 07.
+func parts() [][]byte {
+	return [][]byte{bytes.Repeat([]byte{1}, Size), bytes.Repeat([]byte{6}, Size)}
+}
+
 // form makes the key by a ceremony's work.
 func form(t *testing.T, o Options) (key keyblock.Key, err error) {
 	t.Helper()
@@ -25,8 +30,7 @@ func form(t *testing.T, o Options) (key keyblock.Key, err error) {
 		key = k
 		return nil
 	})
-	_, err = w.Form(t.Context(), [][]byte{bytes.Repeat([]byte{1}, Size), bytes.Repeat([]byte{6}, Size)})
-	if err != nil {
+	if _, err = w.Form(t.Context(), parts()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Activate(t.Context(), "dave", "carol", "1")
@@ -69,14 +73,18 @@ func TestATestInstallationMakesItsOwn(t *testing.T) {
 
 func TestProductionTakesOnlySealedKeysOfCeremonies(t *testing.T) {
 	for name, make := range map[string]func(Options) error{
-		"generated, clear":  func(o Options) error { o.Passphrase = nil; _, err := Create(o); return err },
+		"generated, clear":  func(o Options) error { _, err := Create(o); return err },
 		"generated, sealed": func(o Options) error { _, err := Create(o); return err },
-		"ceremony, clear":   func(o Options) error { o.Passphrase = nil; _, err := form(t, o); return err },
+		"ceremony, clear":   func(o Options) error { _, err := form(t, o); return err },
 	} {
 		o := options(t, words, false)
+		if strings.HasSuffix(name, "clear") {
+			o.Passphrase = nil
+		}
 		if err := make(o); err != nil {
 			t.Fatal(name, err)
 		}
+		o.Passphrase = words
 		o.Production = true
 		if _, err := Read(o); !errors.Is(err, ErrForbidden) {
 			t.Errorf("%s: %v", name, err)
@@ -177,7 +185,7 @@ func TestWorkWithoutAKey(t *testing.T) {
 	if _, err := w.Form(t.Context(), [][]byte{make([]byte, 16), make([]byte, 16)}); err == nil {
 		t.Error("a short key")
 	}
-	_, _ = w.Form(t.Context(), [][]byte{bytes.Repeat([]byte{1}, Size), bytes.Repeat([]byte{6}, Size)})
+	_, _ = w.Form(t.Context(), parts())
 	w.Drop()
 	if _, err := w.Activate(t.Context(), "", "", ""); err == nil {
 		t.Error("a key is activated that was dropped")

@@ -15,8 +15,8 @@ type Work struct {
 	key     keyblock.Key
 }
 
-// NewWork is a master key to be made. When the ceremony activates it, it is written; opened is given
-// a key that it may keep, and wipes.
+// NewWork is a master key to be made. When the ceremony activates it, it is written; opened is
+// given a key that it may keep, and wipes.
 func NewWork(o Options, opened func(keyblock.Key) error) *Work {
 	return &Work{options: o, opened: opened}
 }
