@@ -21,7 +21,8 @@ func TestSlotsAreWrittenAndRead(t *testing.T) {
 
 func TestSlotsThatMakeNoSense(t *testing.T) {
 	for _, text := range []string{"", "zek", "zek:sakura", "zek:sakura/", "zek:sakura/a:in",
-		"zpk:sakura", "zpk:in", "zpk:sakura:sideways", "kbpk", "kbpk:sakura/a", "kek:sakura", "pvk:sakura",
+		"zpk:sakura", "zpk:in", "zpk:sakura:sideways",
+		"kbpk", "kbpk:sakura/a", "kek:sakura", "pvk:sakura",
 		"zpk:sakura:in:FFFF", "bdk:aoyama:ffff98", "bdk:aoyama:FF", "zek:Sakura/a", "zek:a b/c",
 		"zek:sakura/primary:", "zek:sakura/a/b", "zpk:sakura:in:", "zpk::in", "kek::", "kek/a"} {
 		if slot, err := ParseSlot(text); err == nil {
