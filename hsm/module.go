@@ -79,7 +79,8 @@ type Module interface {
 	// what the partner may do with it; its usage and algorithm are those of the key. A key whose
 	// Export is N is an ErrKey.
 	Export(ctx context.Context, under Key, key Wrapped, header keyblock.Header) (string, error)
-	// Load makes a key ready.
+	// Load makes a key ready. What isn't this module's, and a spec or check value that isn't the
+	// block's, is an ErrKey.
 	Load(ctx context.Context, w Wrapped) (Key, error)
 
 	// TranslatePIN decrypts a PIN block and encrypts the PIN again, all in one operation.

@@ -14,6 +14,7 @@ import (
 	"cardswitch/hsm/dukpt"
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/mac"
+	"cardswitch/hsm/moduletest"
 	"cardswitch/hsm/pinblock"
 	"cardswitch/hsm/soft"
 	"cardswitch/spec"
@@ -439,5 +440,15 @@ func BenchmarkModule(b *testing.B) {
 		_, err = m.OpenP2PE(ctx, hsm.P2PE{Base: base, KSN: append(make([]byte, 11), 7),
 			KeyType: dukpt.AES128, Data: message[0][:48]}, nil)
 		return err
+	})
+}
+
+func TestModule(t *testing.T) {
+	moduletest.Run(t, func(t *testing.T, profile hsm.Profile) hsm.Module {
+		m, err := soft.New(master(t), profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
 	})
 }
