@@ -21,8 +21,9 @@ type Envelope struct {
 	EpochTime time.Duration
 }
 
-// LinkKeys has the keys of the links. Its calls come from many goroutines; the keys that it gives
-// may lie in a security module and take as long as that does.
+// LinkKeys has the keys of the links, each named "center/link" as in the configuration. Its calls
+// come from many goroutines; the keys that it gives may lie in a security module and take as long
+// as that does.
 type LinkKeys interface {
 	// Newest is the generation that a new connection of the link begins with; false if there is no
 	// key that may be used.
@@ -78,15 +79,17 @@ func (n *Line) policy() envelope.Policy {
 
 // key finds the key for a generation that a peer proposes, else the newest one.
 func (n *Line) key(generation uint16) (envelope.Key, envelope.Policy, bool) {
-	id, keys := n.sealed.ID, n.sealed.Keys
-	k, ok := keys.Key(id, generation)
+	keys := n.sealed.Keys
+	k, ok := keys.Key(n.fullName(), generation)
 	if !ok {
-		if generation, ok = keys.Newest(id); ok {
-			k, ok = keys.Key(id, generation)
+		if generation, ok = keys.Newest(n.fullName()); ok {
+			k, ok = keys.Key(n.fullName(), generation)
 		}
 	}
 	return k, n.policy(), ok
 }
+
+func (n *Line) fullName() string { return n.center.name + "/" + n.config.Name }
 
 // initiate agrees on the keys of a connection that we dialled.
 func (n *Line) initiate(trying context.Context, socket *socket, s *stream) (*sealed, error) {
@@ -94,15 +97,15 @@ func (n *Line) initiate(trying context.Context, socket *socket, s *stream) (*sea
 		socket.SetDeadline(by)
 	}
 	stop := context.AfterFunc(trying, func() { socket.SetDeadline(time.Unix(1, 0)) })
-	newest, ok := n.sealed.Keys.Newest(n.sealed.ID)
+	newest, ok := n.sealed.Keys.Newest(n.fullName())
 	if !ok {
 		stop()
-		return nil, because(Refused, fmt.Errorf("link %s has no key; import or exchange one",
-			n.sealed.ID))
+		return nil, because(Refused, fmt.Errorf("there is no key zek:%s that may be used",
+			n.fullName()))
 	}
 	h, err := envelope.NewInitiator(n.sealed.ID, newest,
 		func(_ string, generation uint16) (envelope.Key, envelope.Policy, bool) {
-			k, ok := n.sealed.Keys.Key(n.sealed.ID, generation)
+			k, ok := n.sealed.Keys.Key(n.fullName(), generation)
 			return k, n.policy(), ok
 		})
 	if err == nil {
