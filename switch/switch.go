@@ -21,6 +21,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cardswitch/hsm/keyring"
 	"cardswitch/spec"
 	"cardswitch/store"
 	"cardswitch/store/journal"
@@ -36,8 +37,8 @@ type Deps struct {
 	Disk    store.FS
 	Listen  func(address string) (net.Listener, error)
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
-	// LinkKeys has the keys of the links with an envelope; nil if there are none.
-	LinkKeys link.LinkKeys
+	// Keys are the keys in force; nil if there are none, and so no link with an envelope.
+	Keys *keyring.Ring
 }
 
 // Switch is one running node.

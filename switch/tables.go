@@ -242,8 +242,10 @@ func (s *Switch) lineConfig(config *Config, center string, l *LinkConfig) (link.
 		out.From = append(out.From, p)
 	}
 	if e := l.Envelope; e != nil {
-		out.Envelope = &link.Envelope{ID: e.ID, Keys: s.deps.LinkKeys, Policy: e.policy(),
-			EpochTime: e.Epoch}
+		out.Envelope = &link.Envelope{ID: e.ID, Policy: e.policy(), EpochTime: e.Epoch}
+		if s.deps.Keys != nil {
+			out.Envelope.Keys = linkKeys{s.deps.Keys}
+		}
 	}
 	if l.TLS != nil {
 		out.TLS = &link.TLS{Cert: config.Path(l.TLS.Cert), Key: config.Path(l.TLS.Key),
