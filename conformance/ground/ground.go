@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"cardswitch/hsm"
+	"cardswitch/hsm/keyring"
 	cardswitch "cardswitch/switch"
 )
 
@@ -22,6 +24,10 @@ import (
 type Ground struct {
 	mu sync.Mutex
 	at map[string]string
+
+	// Of the switches; nil before Enroll.
+	module hsm.Module
+	keys   *keyring.Ring
 }
 
 // New returns an empty ground.
@@ -81,7 +87,7 @@ func (g *Ground) Start(t *testing.T, c cardswitch.Config) (stop func()) {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := cardswitch.New(c, cardswitch.Deps{Listen: g.Listen, Dial: g.Dial,
+	s, err := cardswitch.New(c, cardswitch.Deps{Listen: g.Listen, Dial: g.Dial, Keys: g.keys,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)

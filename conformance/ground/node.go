@@ -39,7 +39,7 @@ func (g *Ground) StartNode(t *testing.T, c cardswitch.Config, log *slog.Logger) 
 		t.Fatal(err)
 	}
 	n.Switch, err = cardswitch.New(c, cardswitch.Deps{Listen: g.Listen, Dial: g.Dial, Log: log,
-		Metrics: n.Metrics})
+		Metrics: n.Metrics, Keys: g.keys})
 	if err != nil {
 		t.Fatal(errors.Join(err, operators.Close()))
 	}

@@ -25,15 +25,12 @@ import (
 // Secret is what the link keys of one run are made of.
 type Secret []byte
 
-// Key is the link key of a link, 32 bytes, for the switch's key store.
-func (s Secret) Key(link string) []byte {
+// Key is a generation of the key of a link, named "center/link": 32 bytes.
+func (s Secret) Key(link string, generation uint16) []byte {
 	h := hmac.New(sha256.New, s)
-	h.Write([]byte(link))
+	fmt.Fprintf(h, "%s %d", link, generation)
 	return h.Sum(nil)
 }
-
-// Generation is the only one that the keys of a run have.
-const Generation = 1
 
 // bufferSize holds several hundred messages, the most that one read or write may carry.
 const bufferSize = 256 << 10
@@ -55,14 +52,14 @@ func (p *prf) PRF(message []byte) (out [16]byte, err error) {
 }
 
 func (s Secret) keys(link string, generation uint16) (envelope.Key, envelope.Policy, bool) {
-	m, err := mac.New(mac.Spec{Algorithm: mac.AESCMAC, Size: 16}, s.Key(link))
-	return envelope.Key{Generation: Generation, PRF: &prf{mac: m}}, envelope.Policy{},
-		err == nil && generation == Generation
+	m, err := mac.New(mac.Spec{Algorithm: mac.AESCMAC, Size: 16}, s.Key(link, generation))
+	return envelope.Key{Generation: generation, PRF: &prf{mac: m}}, envelope.Policy{}, err == nil
 }
 
-// Dial agrees on the envelope of a link over a connection just made.
+// Dial agrees on the envelope of a link over a connection just made, under the first generation of
+// its key.
 func (s Secret) Dial(conn net.Conn, link string) (*Conn, error) {
-	h, err := envelope.NewInitiator(link, Generation, s.keys)
+	h, err := envelope.NewInitiator(link, 1, s.keys)
 	if err != nil {
 		return nil, err
 	}

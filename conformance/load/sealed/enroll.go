@@ -1,0 +1,32 @@
+package sealed
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+
+	"cardswitch/hsm/keyring"
+)
+
+// Enroll brings the next generation of a link's key into force on the switch's side, formed of two
+// components as two custodians would. The link is named "center/link".
+func (s Secret) Enroll(ctx context.Context, ring *keyring.Ring, link string) error {
+	slot, _ := keyring.LinkSlot(link)
+	generation, err := ring.Set().Next(slot)
+	if err != nil {
+		return err
+	}
+	key := s.Key(link, generation)
+	one := make([]byte, len(key))
+	rand.Read(one)
+	subtle.XORBytes(key, key, one)
+	forming, _, err := ring.Forming(keyring.Plan{Slot: slot})
+	if err != nil {
+		return err
+	}
+	if _, err := forming.Form(ctx, [][]byte{one, key}); err != nil {
+		return err
+	}
+	_, err = forming.Activate(ctx, "a test", "the test", "of the test's secret")
+	return err
+}
