@@ -77,7 +77,10 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 	case txn.Keep:
 		s.keep(now, l, c, dest, a, original, d)
 	case txn.Acknowledge:
-		s.settle(now, l, c, a, d)
+		id := s.settle(now, l, c, a, d)
+		if d.Reason == txn.ReversalForetells {
+			s.foretell(now, c, a, original, id)
+		}
 	case txn.Wait:
 		s.wait(now, l, c, a, known)
 	case txn.Repeat:
@@ -138,6 +141,8 @@ func (s *Switch) asked(c *center, a *arrival) (q txn.Question, asked txn.Asked, 
 		return q, txn.New, true
 	case !ok:
 		return q, txn.New, false
+	case q.Flags.Has(txn.Foretold):
+		return q, txn.Overtaken, false
 	case q.Fingerprint != a.fingerprint:
 		return q, txn.Differs, false
 	case q.Flags.Has(txn.Ended):

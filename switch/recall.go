@@ -218,6 +218,9 @@ func fold(q txn.Question, r *journal.Record) txn.Question {
 			q.Flags |= txn.Reversing
 		}
 	case journal.Reversed:
+		if r.Txn == r.Seq { // of a question that nobody has asked yet
+			q = txn.Question{Txn: r.Seq, MTI: r.MTI.Original(), Flags: txn.Ended | txn.Foretold}
+		}
 		q.Flags |= txn.Reversing
 	}
 	return q

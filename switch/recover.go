@@ -66,11 +66,11 @@ func (s *Switch) replay(open map[uint64]*journal.Record, r *journal.Record) {
 		return
 	}
 	known, ok := s.questions.Find(r.Key)
-	if ok && r.Kind != journal.Opened && r.Kind != journal.Settled {
+	begins := r.Txn == r.Seq
+	switch {
+	case ok && (!begins || known.Flags.Has(txn.Foretold)):
 		s.questions.Update(r.Key, fold(known, r))
-		return
-	}
-	if !ok && (r.Kind == journal.Opened || r.Kind == journal.Settled) {
+	case !ok && begins:
 		s.remember(c, r.Key, fold(txn.Question{}, r))
 	}
 }

@@ -178,8 +178,22 @@ func (s *Switch) owe(dest *center, item *saf.Item) {
 	dest.owed.Add(item)
 }
 
+// foretell remembers a question that was reversed, and accepted as reversed, before it came, as it
+// may over another connection: it must not be forwarded as if nothing had been. The mark is a record
+// under the question's own key, so that a restart and the index know it for as long as the journal.
+func (s *Switch) foretell(now int64, c *center, a *arrival, o found, reversal uint64) {
+	if o.key.IsZero() || s.serviceOf(a.original.MTI) == nil || a.original.MTI.Class() == 8 {
+		return // nothing that could come
+	}
+	s.rec = journal.Record{At: now, Kind: journal.Reversed, MTI: a.original.MTI, Center: c.id,
+		Key: o.key, Advice: reversal, Reason: uint16(txn.ReversalForetells)}
+	id := s.pending.batch.Append(&s.rec)
+	s.rec.Seq, s.rec.Txn = id, id
+	s.remember(c, o.key, fold(txn.Question{}, &s.rec))
+}
+
 // settle answers at once and owes nothing.
-func (s *Switch) settle(now int64, l *link.Link, c *center, a *arrival, d txn.Decision) {
+func (s *Switch) settle(now int64, l *link.Link, c *center, a *arrival, d txn.Decision) uint64 {
 	rec := s.record(now, journal.Settled, l, a)
 	rec.Action, rec.Reason = d.Action, uint16(d.Reason)
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
@@ -192,6 +206,7 @@ func (s *Switch) settle(now int64, l *link.Link, c *center, a *arrival, d txn.De
 			effect{kind: changeSession, link: l, to: c, next: d.Next})
 	}
 	s.decided(l, c, a, d.Action)
+	return id
 }
 
 // decided counts what was answered at once.

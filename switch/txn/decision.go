@@ -75,6 +75,8 @@ const (
 	Answered
 	// Differs was asked with the same trace number but other content.
 	Differs
+	// Overtaken was not asked yet, but its reversal has come and was accepted.
+	Overtaken
 )
 
 // Path says whether a destination can take a request now.

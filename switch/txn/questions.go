@@ -26,6 +26,8 @@ const (
 	Ended Flags = 1 << iota
 	// Reversing: a reversal of it is owed or delivered.
 	Reversing
+	// Foretold: only its reversal has come; the question itself has not been asked.
+	Foretold
 )
 
 // Has tells whether the flag is set.

@@ -28,6 +28,7 @@ const (
 	Untranslatable  Reason = 116
 	InProgress      Reason = 118
 	TooLong         Reason = 119
+	ReversedBefore  Reason = 120
 
 	IssuerTimedOut Reason = 201
 	LinkLost       Reason = 202
@@ -39,6 +40,7 @@ const (
 	ReversalKept        Reason = 302
 	ReversalNotNeeded   Reason = 303
 	ReversalAhead       Reason = 304
+	ReversalForetells   Reason = 305
 	AdviceAccepted      Reason = 311
 	AdviceRefused       Reason = 312
 	AdviceUnanswered    Reason = 313
@@ -101,6 +103,8 @@ func about(r Reason) reasonText {
 		return reasonText{923, "still in progress", "too many repeats at once"}
 	case TooLong:
 		return reasonText{904, "longer than the issuer's links take", "raise `max_frame`"}
+	case ReversedBefore:
+		return reasonText{902, "its reversal came before it", ""}
 	case Untranslatable:
 		return reasonText{904, "cannot be written in the issuer's dialect", "compare the dialects"}
 	}
@@ -127,6 +131,8 @@ func aboutLater(r Reason) reasonText {
 		return reasonText{400, "nothing left to reverse", ""}
 	case ReversalAhead:
 		return reasonText{400, "reversal kept until the original is known", ""}
+	case ReversalForetells:
+		return reasonText{400, "original not known; it is refused if it comes", ""}
 	case AdviceAccepted:
 		return reasonText{0, "delivered", ""}
 	case AdviceRefused:

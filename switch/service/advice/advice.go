@@ -12,6 +12,9 @@ func Request(q txn.Request) txn.Decision {
 		return txn.Decision{Act: txn.Repeat}
 	case txn.Differs:
 		return refuse(txn.QuestionDiffers)
+	case txn.Overtaken:
+		// What happened and its reversal are even: the issuer needs neither, as it got neither.
+		return txn.Decision{Act: txn.Acknowledge, Reason: txn.ReversedBefore, Action: 900}
 	}
 	if q.Path == txn.NoDestination {
 		return refuse(txn.NoRoute)

@@ -17,6 +17,7 @@ func TestRequest(t *testing.T) {
 		{"new, issuer away", txn.Request{Path: txn.Down}, txn.Keep, 900},
 		{"told before", txn.Request{Asked: txn.Answered}, txn.Repeat, 0},
 		{"other content", txn.Request{Asked: txn.Differs}, txn.Refuse, 913},
+		{"after its reversal", txn.Request{Asked: txn.Overtaken}, txn.Acknowledge, 900},
 		{"for nobody", txn.Request{Path: txn.NoDestination}, txn.Refuse, 908},
 	} {
 		if d := Request(c.q); d.Act != c.act || d.Action != c.code {

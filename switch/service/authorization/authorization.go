@@ -12,6 +12,8 @@ func Request(q txn.Request) txn.Decision {
 		return txn.Decision{Act: txn.Repeat}
 	case txn.Differs:
 		return refuse(txn.QuestionDiffers)
+	case txn.Overtaken:
+		return refuse(txn.ReversedBefore) // the merchant was told that it is undone: it stays so
 	}
 	switch q.Path {
 	case txn.NoDestination:

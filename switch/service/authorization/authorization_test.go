@@ -17,6 +17,7 @@ func TestRequest(t *testing.T) {
 		{"pending", txn.Request{Asked: txn.Pending, Path: txn.Down}, txn.Wait, 0},
 		{"answered", txn.Request{Asked: txn.Answered, Path: txn.Down}, txn.Repeat, 0},
 		{"differs", txn.Request{Asked: txn.Differs}, txn.Refuse, 913},
+		{"after its reversal", txn.Request{Asked: txn.Overtaken}, txn.Refuse, 902},
 		{"no route", txn.Request{Path: txn.NoDestination}, txn.Refuse, 908},
 		{"signed off", txn.Request{Path: txn.SignedOff}, txn.Refuse, 910},
 		{"down", txn.Request{Path: txn.Down}, txn.Refuse, 912},

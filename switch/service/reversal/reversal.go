@@ -12,6 +12,8 @@ func Request(q txn.Request) txn.Decision {
 		return txn.Decision{Act: txn.Repeat}
 	case txn.Differs:
 		return refuse(txn.QuestionDiffers)
+	case txn.Overtaken:
+		return acknowledge(txn.ReversalNotNeeded)
 	}
 	effective := q.Original == txn.Waiting || q.Original == txn.Approved
 	if effective && q.Path == txn.NoDestination {
@@ -23,13 +25,20 @@ func Request(q txn.Request) txn.Decision {
 	case txn.Approved:
 		return keep(txn.ReversalKept)
 	case txn.Declined, txn.Reversed:
-		r := txn.ReversalNotNeeded
-		return txn.Decision{Act: txn.Acknowledge, Reason: r, Action: r.Action()}
+		return acknowledge(txn.ReversalNotNeeded)
 	}
-	if q.TolerateUnknown {
-		return txn.Decision{Act: txn.Acknowledge, Reason: txn.OriginalUnknown, Action: 400}
+	// Who reverses a part has had an approval, so a part of nothing is never accepted.
+	if q.TolerateUnknown && q.Function != partial {
+		return acknowledge(txn.ReversalForetells)
 	}
 	return refuse(txn.OriginalUnknown)
+}
+
+// partial is the function code of a reversal of a part (DE 24; reference iso8583-1993 section 3.2).
+const partial = 401
+
+func acknowledge(r txn.Reason) txn.Decision {
+	return txn.Decision{Act: txn.Acknowledge, Reason: r, Action: r.Action()}
 }
 
 func keep(r txn.Reason) txn.Decision {
