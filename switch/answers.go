@@ -140,15 +140,18 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 		s.answerTo(from, r, at)
 	}
 	var item *saf.Item
+	var fault spec.Fault
 	if d.Owe != 0 {
-		if item = s.writeReversal(now, c, r, d, a, rec); item == nil {
-			d.Owe = 0 // so that the merchant's own reversal is not taken for a second one
-		}
+		item, fault = s.writeReversal(now, from, c, r, d, a, rec)
 	}
 	id := s.pending.batch.Append(rec)
 	if item != nil {
 		item.ID, item.Txn = id, r.Txn
-		s.owe(c, item)
+		if fault.OK() {
+			s.owe(c, item)
+		} else {
+			s.shelve(now, c, item, fault.Err())
+		}
 		c.metrics.reversals.Inc()
 	}
 	s.end(now, from, c, r, d, false)
@@ -160,9 +163,10 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 }
 
 // writeReversal builds the reversal that the switch owes for a request whose outcome it doesn't
-// know, and adds its image to the record.
-func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision, a *arrival,
-	rec *journal.Record) *saf.Item {
+// know, and adds its image to the record. Where the issuer's dialect can't write it, as one without
+// element 56, it is kept in the merchant's and is for people: the fault says why.
+func (s *Switch) writeReversal(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival,
+	rec *journal.Record) (*saf.Item, spec.Fault) {
 	stan, ok := c.rows.Fresh()
 	if !ok {
 		stan = r.STAN // a million are waiting; the original's own number is still unmistakable
@@ -183,16 +187,17 @@ func (s *Switch) writeReversal(now int64, c *center, r *txn.Row, d txn.Decision,
 		s.edit.Set(33, s.institution)
 	}
 	named := s.nameCard(&s.askedAs, s.cardAsked())
-	var fault spec.Fault
-	s.scratch, fault = c.dialect.Append(s.scratch[:0], &s.askedAs, &s.edit)
-	if !fault.OK() {
-		s.log.Error("a reversal cannot be written", "txn", r.Txn, "center", c.name,
-			"error", fault.Err(), "hint", "compare the dialects; reverse it by hand")
-		return nil
+	var fault, second spec.Fault
+	writer := c
+	if s.scratch, fault = c.dialect.Append(s.scratch[:0], &s.askedAs, &s.edit); !fault.OK() {
+		writer = from
+		s.scratch, second = from.dialect.Append(s.scratch[:0], &s.askedAs, &s.edit)
 	}
-	s.addOwed(rec, c, &s.askedAs, named)
+	if second.OK() {
+		s.addOwed(rec, writer, &s.askedAs, named)
+	}
 	return &saf.Item{Entry: queue.Entry{Card: r.Card, STAN: stan, MTI: 0x1420,
-		DE12: r.LocalTime, Reason: d.Owe, At: now}, Due: now}
+		DE12: r.LocalTime, Reason: d.Owe, At: now}, Due: now}, fault
 }
 
 // reversalElements are the elements of the original that its reversal carries

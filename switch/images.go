@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -144,7 +145,7 @@ func (i *Images) restore(role journal.Role, d *spec.Dialect, pan spec.PAN,
 	put func(*spec.Dialect, []byte, *spec.Message, spec.PAN) ([]byte, error)) ([]byte, error) {
 	k := i.find(role)
 	if k == nil {
-		return nil, fmt.Errorf("the transaction has no %s", role)
+		return nil, fmt.Errorf("%w: no %s", errNoMessage, role)
 	}
 	if k.Err != nil {
 		return nil, fmt.Errorf("the kept %s: %w", role, k.Err)
@@ -162,5 +163,13 @@ func (i *Images) restore(role journal.Role, d *spec.Dialect, pan spec.PAN,
 		return nil, fmt.Errorf("the kept %s: %w", role, f.Err())
 	}
 	out, f := d.Append(nil, &m, nil)
-	return out, f.Err()
+	if !f.OK() {
+		return nil, fmt.Errorf("%w: %w", errUnwritable, f.Err())
+	}
+	return out, nil
 }
+
+var (
+	errNoMessage  = errors.New("the transaction lacks the message")
+	errUnwritable = errors.New("it cannot be written in the center's dialect")
+)

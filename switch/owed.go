@@ -97,10 +97,18 @@ func (s *Switch) sendOwed(list []delivery) {
 }
 
 // unreadable keeps an advice owed whose message could not be read. It is quite usual for the one
-// that is still being committed, and reported for others.
+// that is still being committed, and reported for others. One that can't be written for its center,
+// now or ever, is for people.
 func (s *Switch) unreadable(now int64, d *delivery) {
 	wait := drainTick
-	if now-d.item.At > int64(10*time.Second) {
+	old := now-d.item.At > int64(10*time.Second)
+	if errors.Is(d.err, errUnwritable) || old && errors.Is(d.err, errNoMessage) {
+		s.pending.batch.Dequeue(d.center.id, d.item.ID)
+		d.center.owed.Remove(d.item)
+		s.shelve(now, d.center, d.item, d.err)
+		return
+	}
+	if old {
 		s.log.Error("an owed advice cannot be read", "advice", d.item.ID, "center", d.center.name,
 			"error", d.err, "hint", "compare max_frame, then run `cardswitch journal verify`")
 		wait = d.center.config.SAF.BackoffMax
@@ -177,6 +185,21 @@ func (s *Switch) delivered(now int64, l *link.Link, c *center, r *txn.Row, a *ar
 // switch reversed for silence, or the merchant did before there was an answer.
 func mayBeUnknown(e queue.Entry) bool {
 	return e.Reason >= 4000 || e.Reason == uint16(txn.ReversalAhead)
+}
+
+// shelve puts a reversal or advice that can't be delivered as it is on the work list. It must not
+// be on the queue any more.
+func (s *Switch) shelve(now int64, c *center, item *saf.Item, why error) {
+	s.rec = journal.Record{At: now, Kind: journal.Shelved, Txn: item.Txn, Advice: item.ID,
+		MTI: item.MTI, Dest: c.id, STAN: item.STAN, Reason: uint16(txn.AdviceUndeliverable),
+		Text: why.Error()}
+	s.pending.batch.Append(&s.rec)
+	s.pending.batch.Shelve(c.id, item.Entry)
+	c.shelved++
+	delete(c.taken, item.ID)
+	s.log.Error("an owed message cannot be written for its center; it is on the work list",
+		"advice", item.ID, "txn", item.Txn, "center", c.name, "error", why,
+		"hint", "`cardswitch worklist list`; compare the dialects, or settle it with the issuer")
 }
 
 // recordDelivery records how an owed advice ended and takes it off the durable queue.

@@ -179,8 +179,9 @@ func (s *Switch) owe(dest *center, item *saf.Item) {
 }
 
 // foretell remembers a question that was reversed, and accepted as reversed, before it came, as it
-// may over another connection: it must not be forwarded as if nothing had been. The mark is a record
-// under the question's own key, so that a restart and the index know it for as long as the journal.
+// may over another connection: it must not be forwarded as if nothing had been. The mark is a
+// record under the question's own key, so that a restart and the index know it for as long as the
+// journal.
 func (s *Switch) foretell(now int64, c *center, a *arrival, o found, reversal uint64) {
 	if o.key.IsZero() || s.serviceOf(a.original.MTI) == nil || a.original.MTI.Class() == 8 {
 		return // nothing that could come

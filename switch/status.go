@@ -97,7 +97,7 @@ func (s *Switch) Queues() []QueueStatus {
 
 func owedAdvice(center string, e queue.Entry) OwedAdvice {
 	return OwedAdvice{ID: e.ID, Txn: e.Txn, Center: center, MTI: e.MTI.String(), STAN: e.STAN,
-		Reason: e.Reason, Since: time.Unix(0, e.At)}
+		Reason: e.Reason, Why: txn.OwedFor(e.Reason), Since: time.Unix(0, e.At)}
 }
 
 // WorkList is what people have to decide: advices that an issuer refused.

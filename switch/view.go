@@ -93,6 +93,7 @@ type OwedAdvice struct {
 	MTI      string    `json:"mti"`
 	STAN     uint32    `json:"stan"`
 	Reason   uint16    `json:"reason"`
+	Why      string    `json:"reason_text,omitempty"`
 	Since    time.Time `json:"since"`
 	Attempts int       `json:"attempts"`
 	Next     time.Time `json:"next,omitzero"`

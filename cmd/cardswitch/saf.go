@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	cardswitch "cardswitch/switch"
-	"cardswitch/switch/txn"
 )
 
 func newSAFCommand() *cobra.Command {
@@ -46,8 +45,7 @@ func printOwed(command *cobra.Command, queues []cardswitch.QueueStatus) error {
 	t := newTable(command, "ID", "TXN", "CENTER", "MTI", "STAN", "OWED FOR", "ATTEMPTS", "WHY")
 	for _, q := range queues {
 		for _, o := range q.Owed {
-			t.row(o.ID, o.Txn, o.Center, o.MTI, o.STAN, ago(time.Now(), o.Since), o.Attempts,
-				txn.Reason(o.Reason))
+			t.row(o.ID, o.Txn, o.Center, o.MTI, o.STAN, ago(time.Now(), o.Since), o.Attempts, o.Why)
 		}
 	}
 	return t.flush()

@@ -31,10 +31,10 @@ func newWorklistListCommand() *cobra.Command {
 
 func printWorklist(command *cobra.Command, items []admin.WorkItem) error {
 	t := newTable(command, "ID", "TXN", "CENTER", "MTI", "STAN", "CARD", "AMOUNT", "ACTION",
-		"FOR", "WHY")
+		"FOR", "REASON", "WHY")
 	for _, i := range items {
 		t.row(i.ID, i.Txn, i.Center, i.MTI, i.STAN, i.PAN, i.Amount, i.Action,
-			ago(time.Now(), i.Since), i.ReasonText)
+			ago(time.Now(), i.Since), i.ReasonText, i.Shelved)
 	}
 	return t.flush()
 }

@@ -140,6 +140,11 @@ func (f *fold) owes(t *transaction, advice uint64) {
 // ended takes an advice off what is owed; one that was shelved waits for a person until resolved.
 func (f *fold) ended(r *journal.Record) {
 	t := f.transactions[f.owed[r.Advice]]
+	if t == nil && r.Kind == journal.Shelved { // it could not even be written
+		if t = f.transactions[r.Txn]; t != nil {
+			f.owes(t, r.Advice)
+		}
+	}
 	if t == nil {
 		return
 	}

@@ -52,6 +52,7 @@ func resolved(why txn.Reason, txn, advice uint64) journal.Record {
 
 func TestFromJournal(t *testing.T) {
 	open := about(journal.Opened, 0x1200, "R1", 500)
+	declined := Entry{State: ledger.Declined, Txns: []uint64{1}}
 	for name, c := range map[string]struct {
 		journal records
 		want    Entry
@@ -59,8 +60,7 @@ func TestFromJournal(t *testing.T) {
 		"open": {records{open}, Entry{State: ledger.Open, Txns: []uint64{1}}},
 		"approved": {records{open, later(journal.Closed, 1, 0)},
 			Entry{State: ledger.Approved, Live: 500, Txns: []uint64{1}}},
-		"declined": {records{open, later(journal.Closed, 1, 116)},
-			Entry{State: ledger.Declined, Txns: []uint64{1}}},
+		"declined": {records{open, later(journal.Closed, 1, 116)}, declined},
 		"partly": {records{open, later(journal.Closed, 1, 2)},
 			Entry{State: ledger.Approved, Live: PartlyApproved, Txns: []uint64{1}}},
 		"timed out": {records{open, owing(later(journal.Closed, 1, 911))},
@@ -70,6 +70,9 @@ func TestFromJournal(t *testing.T) {
 			Entry{State: ledger.Declined, Txns: []uint64{1}}},
 		"reversal refused": {
 			records{open, owing(later(journal.Closed, 1, 911)), answered(journal.Shelved, 1, 2)},
+			Entry{State: ledger.Declined, Shelf: true, Txns: []uint64{1}}},
+		"reversal that can't be written": {
+			records{open, later(journal.Closed, 1, 911), answered(journal.Shelved, 1, 2)},
 			Entry{State: ledger.Declined, Shelf: true, Txns: []uint64{1}}},
 		"resolved": {
 			records{open, owing(later(journal.Closed, 1, 911)), answered(journal.Shelved, 1, 2),
@@ -98,8 +101,7 @@ func TestFromJournal(t *testing.T) {
 			records{owing(about(journal.Settled, 0x1220, "R1", 500)),
 				answered(journal.Delivered, 1, 1)},
 			Entry{State: ledger.Approved, Live: 500, Txns: []uint64{1}}},
-		"refused": {records{about(journal.Settled, 0x1200, "R1", 500)},
-			Entry{State: ledger.Declined, Txns: []uint64{1}}},
+		"refused": {records{about(journal.Settled, 0x1200, "R1", 500)}, declined},
 		"a duplicate beside it": {
 			records{open, later(journal.Closed, 1, 0), about(journal.Settled, 0x1200, "R1", 9)},
 			Entry{State: ledger.Approved, Live: 500, Txns: []uint64{1, 3}}},

@@ -272,8 +272,9 @@ func TestLinks(t *testing.T) {
 
 func TestWorkList(t *testing.T) {
 	j := books(t)
-	j.work = []queue.Owed{{Center: 2, Entry: queue.Entry{ID: 9, Txn: 1, MTI: 0x1420,
-		Reason: uint16(txn.AdviceRefused)}}}
+	j.work = []queue.Owed{{Center: 2, Entry: queue.Entry{ID: 9, Txn: 1, MTI: 0x1420, Reason: 4021}}}
+	j.add(journal.Record{Kind: journal.Shelved, Txn: 1, Advice: 9, Dest: 2,
+		Reason: uint16(txn.AdviceUndeliverable), Text: "element 56: unknown"})
 	sw, server := newTestServer(t, j)
 	_, text := get(t, server, "/v1/worklist")
 	var items []WorkItem
@@ -281,6 +282,10 @@ func TestWorkList(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(items) != 1 || items[0].PAN != "352800******0007" || items[0].Amount != 3240 {
+		t.Errorf("got %s", text)
+	}
+	if i := items[0]; i.Shelved != "cannot be delivered: element 56: unknown" ||
+		!strings.Contains(i.ReasonText, "timeout") && !strings.Contains(i.ReasonText, "time-out") {
 		t.Errorf("got %s", text)
 	}
 	for _, test := range []struct {

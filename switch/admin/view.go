@@ -103,6 +103,7 @@ type WorkItem struct {
 	Action     string    `json:"action,omitempty"` // with which it was refused
 	Reason     uint16    `json:"reason"`
 	ReasonText string    `json:"reason_text,omitempty"`
+	Shelved    string    `json:"shelved,omitempty"` // why it is not delivered
 	Since      time.Time `json:"since"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"cardswitch/store/journal"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/txn"
 )
@@ -24,7 +25,7 @@ func (s *Server) worklist(w http.ResponseWriter, _ *http.Request) {
 			MTI:        owed.MTI.String(),
 			STAN:       fmt.Sprintf("%06d", owed.STAN),
 			Reason:     owed.Reason,
-			ReasonText: txn.Reason(owed.Reason).String(),
+			ReasonText: txn.OwedFor(owed.Reason),
 			Since:      time.Unix(0, owed.At),
 		}
 		if err := s.addHistory(&item); err != nil {
@@ -50,8 +51,17 @@ func (s *Server) addHistory(item *WorkItem) error {
 		if r.Amount != 0 {
 			item.Amount = r.Amount
 		}
-		if r.Advice == item.ID && r.Action != 0 {
+		if r.Advice != item.ID {
+			continue
+		}
+		if r.Action != 0 {
 			item.Action = fmt.Sprintf("%03d", r.Action)
+		}
+		if r.Kind == journal.Shelved {
+			item.Shelved = txn.Reason(r.Reason).String()
+			if r.Text != "" {
+				item.Shelved += ": " + r.Text
+			}
 		}
 	}
 	return nil

@@ -1,5 +1,7 @@
 package txn
 
+import "cardswitch/spec"
+
 // Reason says why a transaction took the turn it took. Its number is kept in the journal and
 // shown to operators; it is never reused for something else.
 type Reason uint16
@@ -159,6 +161,15 @@ func aboutLater(r Reason) reasonText {
 		return reasonText{0, "network management not answered", ""}
 	}
 	return reasonText{909, "unknown reason", ""}
+}
+
+// OwedFor says in words why an advice is owed: code is a Reason or, of a reversal of the switch's
+// own, the message reason code that it carries (DE 25, from 4000 up).
+func OwedFor(code uint16) string {
+	if code >= 4000 {
+		return spec.ReasonName(int(code))
+	}
+	return Reason(code).String()
 }
 
 // Action is the action code (DE 39) with which the switch itself answers for this reason.
