@@ -258,13 +258,15 @@ func TestCodesDontAllocate(t *testing.T) {
 	secret := loaded(t, m, hsm.KeySpec{Usage: "B3", Algorithm: "A", Size: 32, Mode: "X", Export: "N"})
 	how := mac.Spec{Algorithm: mac.AESCMAC, Size: 8}
 	parts := [][]byte{make([]byte, 100), make([]byte, 412)}
-	code := make([]byte, 0, 8)
+	code, err := m.MAC(ctx, key, how, nil, parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for what, f := range map[string]func() error{
 		"MAC":    func() (err error) { code, err = m.MAC(ctx, key, how, code[:0], parts...); return err },
 		"verify": func() error { return m.VerifyMAC(ctx, key, how, code, parts...) },
 		"PRF":    func() error { _, err := m.PRF(ctx, secret, parts[0]); return err },
 	} {
-		_, _ = m.MAC(ctx, key, how, code[:0], parts...)
 		if n := testing.AllocsPerRun(200, func() {
 			if err := f(); err != nil {
 				t.Fatal(err)
@@ -361,6 +363,20 @@ func TestClosedModuleDoesNothing(t *testing.T) {
 	k.Unload()
 	if err := m.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is kept with a block must be what it says, the length too.
+func TestLoadHoldsTheLength(t *testing.T) {
+	m := open(t, hsm.Test)
+	w, err := m.Generate(t.Context(), hsm.KeySpec{Usage: "M6", Algorithm: "A", Size: 16, Mode: "C",
+		Export: "N"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Spec.Size = 32
+	if _, err := m.Load(t.Context(), w); !errors.Is(err, hsm.ErrKey) {
+		t.Errorf("a key of 16 bytes as one of 32: %v", err)
 	}
 }
 
