@@ -47,29 +47,46 @@ func derive(f form, kbpk []byte, p *pair) error {
 // derive is the derivation by CMAC, X9.143 section 7.2 (TR-31:2018 section 5.3.2.1).
 func (p *pair) derive(kbpk []byte, forEncryption byte) error {
 	spec := mac.Spec{Algorithm: mac.TDESCMAC, Size: 8}
-	algorithm := byte(len(kbpk)/8 - 2) // 0: two-key TDES, 1: three-key
 	if p.form.cipher == AES {
 		spec = mac.Spec{Algorithm: mac.AESCMAC, Size: 16}
-		algorithm += 2 // 2, 3, 4: AES with 128, 192, 256 bits
 	}
 	m, err := mac.New(spec, kbpk)
 	if err != nil {
 		return err
 	}
 	defer m.Wipe()
-	bits := 8 * len(kbpk)
-	input := [8]byte{0, 0, forEncryption, 0, 0, algorithm, byte(bits >> 8), byte(bits)}
-	fill := func(key *[32]byte) {
+	fill := func(key *[32]byte, purpose byte) {
+		inputs := derivationInputs(p.form.cipher, len(kbpk), purpose)
 		for at := 0; at < len(kbpk); at += spec.Size {
-			input[0]++
-			m.Sum(key[:at], input[:]) // of the last one for AES-192, half isn't used
+			m.Sum(key[:at], inputs[:8]) // of the last one for AES-192, half isn't used
+			inputs = inputs[8:]
 		}
-		input[0] = 0
 	}
-	fill(&p.encrypt)
-	input[2] = forCode
-	fill(&p.code)
+	fill(&p.encrypt, forEncryption)
+	fill(&p.code, forCode)
 	return nil
+}
+
+// derivationInputs is what the CMACs are over that make a key: 8 bytes for each block of it.
+func derivationInputs(cipher Algorithm, size int, purpose byte) (inputs []byte) {
+	algorithm, block := byte(size/8-2), 8 // 0: two-key TDES, 1: three-key
+	if cipher == AES {
+		algorithm, block = algorithm+2, 16 // 2, 3, 4: AES with 128, 192, 256 bits
+	}
+	for i := range (size + block - 1) / block {
+		inputs = append(inputs, byte(i+1), 0, purpose, 0, 0, algorithm, byte(size>>5), byte(size<<3))
+	}
+	return inputs
+}
+
+// sum makes the code of a block.
+func (p *pair) sum(parts ...[]byte) ([]byte, error) {
+	m, err := p.authenticator()
+	if err != nil {
+		return nil, err
+	}
+	defer m.Wipe()
+	return m.Sum(nil, parts...), nil
 }
 
 // authenticator prepares what makes the code. The caller wipes it.

@@ -1,6 +1,7 @@
 package keyblock
 
 import (
+	"crypto/subtle"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -62,6 +63,10 @@ func Parse(block string) (Header, error) {
 // AES (16, 24 or 32) for D and E. An error wraps ErrMalformed, ErrKBPK, ErrForged or
 // ErrUnwanted. The caller clears kbpk, and wipes the key when done.
 func Unwrap(kbpk []byte, block string, want Want) (Header, Key, error) {
+	return unwrap(bare(kbpk), block, want)
+}
+
+func unwrap(under cover, block string, want Want) (Header, Key, error) {
 	s, err := read(block)
 	if err != nil {
 		return Header{}, Key{}, err
@@ -69,11 +74,11 @@ func Unwrap(kbpk []byte, block string, want Want) (Header, Key, error) {
 	if err := want.checkVersion(s.header.Version); err != nil {
 		return Header{}, Key{}, err
 	}
-	key, err := s.open(kbpk)
+	key, err := s.open(under)
 	if err != nil {
 		return Header{}, Key{}, err
 	}
-	if err := admit(&s, kbpk, key, want); err != nil {
+	if err := admit(&s, under, key, want); err != nil {
 		key.Wipe()
 		return Header{}, Key{}, err
 	}
@@ -81,31 +86,26 @@ func Unwrap(kbpk []byte, block string, want Want) (Header, Key, error) {
 }
 
 // admit says why the key of an authentic block isn't taken.
-func admit(s *sealed, kbpk []byte, key Key, want Want) error {
+func admit(s *sealed, under cover, key Key, want Want) error {
 	if err := want.check(&s.header, key); err != nil {
 		return err
 	}
-	if err := checkWrapping(s.form.cipher, kbpk, key); err != nil {
+	if err := checkWrapping(under.strength(s.form), key); err != nil {
 		return unwanted("%v", err)
 	}
-	if err := checkCheckValues(&s.header, s.form.cipher, kbpk, key); err != nil {
+	if err := checkCheckValues(&s.header, s.form, under, key); err != nil {
 		return unwanted("%v", err)
 	}
 	return nil
 }
 
 // open verifies and decrypts. It is where reading has clear keys.
-func (s *sealed) open(kbpk []byte) (Key, error) {
-	var keys pair
-	defer keys.wipe()
-	if err := derive(s.form, kbpk, &keys); err != nil {
-		return Key{}, err
-	}
-	m, err := keys.authenticator()
+func (s *sealed) open(under cover) (Key, error) {
+	keys, err := under.keys(s.form)
 	if err != nil {
 		return Key{}, err
 	}
-	defer m.Wipe()
+	defer keys.wipe()
 	plain := make([]byte, len(s.data))
 	defer clear(plain)
 	iv, authenticated := s.code, plain
@@ -115,7 +115,11 @@ func (s *sealed) open(kbpk []byte) (Key, error) {
 	if err := keys.crypt(plain, s.data, iv, true); err != nil {
 		return Key{}, err
 	}
-	if !m.Verify(s.code, []byte(s.head), authenticated) {
+	code, err := keys.sum([]byte(s.head), authenticated)
+	if err != nil {
+		return Key{}, err
+	}
+	if subtle.ConstantTimeCompare(code, s.code) != 1 {
 		return Key{}, fmt.Errorf("%w: it was altered, or is under another key "+
 			"(hint: compare the check values of the KBPK)", ErrForged)
 	}
@@ -136,8 +140,8 @@ func extract(plain []byte, algorithm Algorithm) (Key, error) {
 }
 
 // checkWrapping holds the rule that no key is under a weaker one (PCI PIN annex C, X9.24-1).
-func checkWrapping(cipher Algorithm, kbpk []byte, key Key) error {
-	over, under := strength(cipher, kbpk), key.Strength()
+func checkWrapping(over int, key Key) error {
+	under := key.Strength()
 	if under == 0 {
 		return fmt.Errorf("the strength of the %s key can't be told", key.Algorithm().Text())
 	}
@@ -149,9 +153,9 @@ func checkWrapping(cipher Algorithm, kbpk []byte, key Key) error {
 }
 
 // checkCheckValues holds the check values in the header against the keys.
-func checkCheckValues(h *Header, cipher Algorithm, kbpk []byte, key Key) error {
+func checkCheckValues(h *Header, f form, under cover, key Key) error {
 	if value, ok := h.CheckValue(KP); ok {
-		if err := value.holds(cipher, kbpk); err != nil {
+		if err := under.holds(f, value); err != nil {
 			return fmt.Errorf("block KP: %w", err)
 		}
 	}

@@ -19,6 +19,10 @@ type Options struct {
 // Wrap makes a block of version B, D or E of a key that the header describes, under a KBPK that is
 // at least as strong. Check values in the header must be right. The caller clears kbpk.
 func Wrap(kbpk []byte, h Header, key Key, o Options) (string, error) {
+	return wrap(bare(kbpk), h, key, o)
+}
+
+func wrap(under cover, h Header, key Key, o Options) (string, error) {
 	if err := h.validate(); err != nil {
 		return "", err
 	}
@@ -30,15 +34,15 @@ func Wrap(kbpk []byte, h Header, key Key, o Options) (string, error) {
 		return "", fmt.Errorf("the header is of a %s key, the key of %s", h.Algorithm.Text(),
 			key.Algorithm().Text())
 	}
-	var keys pair
+	keys, err := under.keys(f)
+	if err != nil {
+		return "", err
+	}
 	defer keys.wipe()
-	if err := derive(f, kbpk, &keys); err != nil {
+	if err := checkWrapping(under.strength(f), key); err != nil {
 		return "", err
 	}
-	if err := checkWrapping(f.cipher, kbpk, key); err != nil {
-		return "", err
-	}
-	if err := checkCheckValues(&h, f.cipher, kbpk, key); err != nil {
+	if err := checkCheckValues(&h, f, under, key); err != nil {
 		return "", err
 	}
 	plain := make([]byte, paddedSize(f, key, o.ShowLength))
@@ -50,7 +54,7 @@ func Wrap(kbpk []byte, h Header, key Key, o Options) (string, error) {
 	if err := pad(plain, key, o.Random); err != nil {
 		return "", err
 	}
-	return seal(&keys, head, plain)
+	return seal(keys, head, plain)
 }
 
 // paddedSize is the bytes of the length, the key and its padding.
@@ -83,13 +87,11 @@ func pad(plain []byte, key Key, random io.Reader) error {
 }
 
 // seal makes the code over header and clear key, and encrypts the key with the code as IV.
-func seal(keys *pair, head string, plain []byte) (string, error) {
-	m, err := keys.authenticator()
+func seal(keys protection, head string, plain []byte) (string, error) {
+	code, err := keys.sum([]byte(head), plain)
 	if err != nil {
 		return "", err
 	}
-	defer m.Wipe()
-	code := m.Sum(nil, []byte(head), plain)
 	data := make([]byte, len(plain))
 	if err := keys.crypt(data, plain, code, false); err != nil {
 		return "", err
