@@ -40,15 +40,15 @@ const (
 	KeyFailed     // whoever holds the link key did not answer
 	Alerted       // the peer refused us
 
-	Empty         // a message of no bytes
-	Exhausted     // the last epoch of the generation is used up
-	NotInstalled  // a switch to a generation that is not pending
-	NotLater      // a generation at or before the last installed
-	TooManyKeys   // too many generations installed that were never used
-	Ended         // the session, or this half of it, is over
-	BadPolicy     // a policy or a link id that can't be
-	causes        // how many there are
-	firstOfOrders = Empty
+	Empty        // a message of no bytes
+	Exhausted    // the last epoch of the generation is used up
+	NotInstalled // a switch to a generation that is not pending
+	NotLater     // a generation at or before the last installed
+	TooManyKeys  // too many generations installed that were never used
+	Ended        // the session, or this half of it, is over
+	BadPolicy    // a policy or a link id that can't be
+
+	causes // how many there are
 )
 
 var causeTexts = [causes]string{

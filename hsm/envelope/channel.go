@@ -96,6 +96,9 @@ func (c *channel) wipe() {
 	c.secret.wipe()
 	clear(c.iv[:])
 	clear(c.nonce[:])
+	if c.tdes != nil {
+		c.tdes.mac.Wipe()
+	}
 	c.aead, c.tdes = nil, nil
 }
 

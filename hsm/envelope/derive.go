@@ -4,7 +4,11 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
+	"errors"
+
+	"cardswitch/hsm/mac"
 )
 
 // PRF is AES-CMAC under the link key (ZEK) of one generation. The key may lie in an HSM and never
@@ -15,6 +19,8 @@ type PRF interface {
 }
 
 const label = "iso8583-link/v1"
+
+var errConstantPRF = errors.New("the PRF gives the same for two messages; see the security module")
 
 // secret is S of one generation and epoch, or another of that kind. Wipe it when it has served.
 type secret [32]byte
@@ -40,19 +46,15 @@ func (o *origin) wipe() {
 // secret is S for a generation of the link key, at epoch 0: SP 800-108r1, counter mode with CMAC;
 // then, if both sides sent a share, HKDF-Extract with what they share.
 func (o *origin) secret(generation uint16, prf PRF) (secret, error) {
-	in := make([]byte, 0, 256)
-	in = append(in, 0, 0, 0, 0)
-	in = append(in, label...)
-	in = append(in, 0)
-	in = binary.BigEndian.AppendUint16(in, generation)
-	in = append(in, o.session[:]...)
-	in = append(in, o.nonceI[:]...)
-	in = append(in, o.nonceA[:]...)
-	in = append(in, o.link...)
-	in = binary.BigEndian.AppendUint32(in, 8*uint32(len(secret{})))
+	context := binary.BigEndian.AppendUint16(make([]byte, 0, 256), generation)
+	context = append(context, o.session[:]...)
+	context = append(context, o.nonceI[:]...)
+	context = append(context, o.nonceA[:]...)
+	context = append(context, o.link...)
 	var s secret
+	var in []byte
 	for i := range 2 {
-		in[3] = byte(i + 1)
+		in = mac.AppendKDFInput(in[:0], uint32(i+1), len(s), []byte(label), context)
 		half, err := prf.PRF(in)
 		if err != nil {
 			s.wipe()
@@ -60,6 +62,11 @@ func (o *origin) secret(generation uint16, prf PRF) (secret, error) {
 		}
 		copy(s[16*i:], half[:])
 		clear(half[:])
+	}
+	// A module that says the same to two questions is broken: its zeros are no secret.
+	if subtle.ConstantTimeCompare(s[:16], s[16:]) == 1 {
+		s.wipe()
+		return s, errConstantPRF
 	}
 	if o.hybrid {
 		s.extract(o.shared[:])
@@ -115,11 +122,11 @@ func (s *secret) traffic(h *header, link string, size int) []byte {
 // finished is a side's proof that it has S and saw these hellos.
 func (s *secret) finished(from side, hellos [32]byte) [32]byte {
 	key := s.expand(label+"/finished/"+from.letter(), 32)
-	mac := hmac.New(sha256.New, key)
+	proof := hmac.New(sha256.New, key)
 	clear(key)
-	mac.Write([]byte(from.letter()))
-	mac.Write(hellos[:])
-	return [32]byte(mac.Sum(nil))
+	proof.Write([]byte(from.letter()))
+	proof.Write(hellos[:])
+	return [32]byte(proof.Sum(nil))
 }
 
 // hashHellos is over both hellos, byte for byte as they went over the wire.

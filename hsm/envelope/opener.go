@@ -16,8 +16,9 @@ type Opener struct {
 // frame. It allocates nothing, but at a change of key.
 //
 // io.EOF is the peer's orderly close of its direction. Any other error is a Cause, and the end of
-// the session in both directions, for good: send Sealer.Alert, end the connection, and write the
-// cause to the audit log. After the first error there is never another one.
+// the session in both directions, for good: send Sealer.Alert (but not after Alerted, which is the
+// peer's), end the connection, and write the cause to the audit log. After the first error there is
+// never another one.
 func (o *Opener) Open(frame []byte) ([]byte, error) {
 	c := o.channel
 	if o.end == nil && len(frame) >= headerSize && len(frame) <= o.most &&

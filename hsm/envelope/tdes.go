@@ -3,8 +3,9 @@ package envelope
 import (
 	"crypto/cipher"
 	"crypto/des"
-	"crypto/subtle"
 	"encoding/binary"
+
+	"cardswitch/hsm/mac"
 )
 
 const (
@@ -18,21 +19,21 @@ const (
 // tdes is the legacy suite: CBC under a random IV, and over header, IV and ciphertext the MAC of
 // X9.19 (ISO 9797-1 algorithm 3). What is MACed is always whole blocks, so the MAC pads nothing.
 type tdes struct {
-	cipher      cipher.Block // three keys
-	left, right cipher.Block // single DES: the halves of the MAC key
-	chain       [tdesBlock]byte
-	draw        func(iv []byte)
+	cipher cipher.Block // three keys
+	mac    *mac.Mac
+	draw   func(iv []byte)
 }
 
 // newTDES copies the keys: 24 bytes of the cipher, 16 of the MAC. Draw makes IVs.
 func newTDES(keys []byte, draw func(iv []byte)) *tdes {
 	c, err := des.NewTripleDESCipher(keys[:24])
-	left, errLeft := des.NewCipher(keys[24:32])
-	right, errRight := des.NewCipher(keys[32:40])
-	if err != nil || errLeft != nil || errRight != nil {
+	// Any padding method but 2 adds nothing to whole blocks.
+	x919 := mac.Spec{Algorithm: mac.Retail, Padding: mac.Padding1, Size: tdesBlock}
+	m, errMAC := mac.New(x919, keys[24:])
+	if err != nil || errMAC != nil {
 		panic("envelope: DES refuses keys") // only keys of a wrong size
 	}
-	return &tdes{cipher: c, left: left, right: right, draw: draw}
+	return &tdes{cipher: c, mac: m, draw: draw}
 }
 
 // tdesPadded is the size of n bytes after ISO 9797-1 padding method 2.
@@ -53,8 +54,8 @@ func (t *tdes) seal(frame []byte, n int) uint64 {
 		t.cipher.Encrypt(b, b)
 		last = binary.BigEndian.Uint64(b)
 	}
-	t.mac(frame[:len(frame)-tdesBlock])
-	copy(frame[len(frame)-tdesBlock:], t.chain[:])
+	end := len(frame) - tdesBlock
+	t.mac.Sum(frame[:end], frame[:end])
 	return uint64(len(body) / tdesBlock)
 }
 
@@ -69,8 +70,7 @@ func (t *tdes) open(frame []byte, blocks *uint64) ([]byte, Cause) {
 	if *blocks+count > tdesMostBlocks {
 		return nil, KeyLimit
 	}
-	t.mac(frame[:len(frame)-tdesBlock])
-	if subtle.ConstantTimeCompare(t.chain[:], frame[len(frame)-tdesBlock:]) != 1 {
+	if end := len(frame) - tdesBlock; !t.mac.Verify(frame[end:], frame[:end]) {
 		return nil, WrongTag
 	}
 	*blocks += count
@@ -92,16 +92,4 @@ func (t *tdes) open(frame []byte, blocks *uint64) ([]byte, Cause) {
 		break
 	}
 	return nil, WrongContent
-}
-
-// mac leaves the MAC of b, whole blocks, in chain.
-func (t *tdes) mac(b []byte) {
-	state := uint64(0)
-	for at := 0; at < len(b); at += tdesBlock {
-		binary.BigEndian.PutUint64(t.chain[:], state^binary.BigEndian.Uint64(b[at:]))
-		t.left.Encrypt(t.chain[:], t.chain[:])
-		state = binary.BigEndian.Uint64(t.chain[:])
-	}
-	t.right.Decrypt(t.chain[:], t.chain[:])
-	t.left.Encrypt(t.chain[:], t.chain[:])
 }
