@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 )
 
@@ -58,9 +59,10 @@ func FuzzHandshake(f *testing.F) {
 // FuzzOpen gives a frame to a session that could go on in five ways: the next message, the next
 // epoch, either of two generations that wait, or the close. Nothing else may open.
 func FuzzOpen(f *testing.F) {
-	for which := range fuzzPolicies() {
-		_, next := fuzzOpen(f, uint8(which))
-		for _, frame := range next {
+	var next [][][]byte
+	for which, p := range fuzzPolicies() {
+		next = append(next, waysOn(f, p))
+		for _, frame := range next[which] {
 			f.Add(uint8(which), frame)
 			f.Add(uint8(which), flipped(frame, 8*len(frame)-1))
 			f.Add(uint8(which), flipped(frame, 8*23+7))
@@ -69,13 +71,11 @@ func FuzzOpen(f *testing.F) {
 		f.Add(uint8(which), alert(initiator))
 	}
 	f.Fuzz(func(t *testing.T, which uint8, input []byte) {
-		s, next := fuzzOpen(t, which)
-		genuine := -1
-		for n, frame := range next {
-			if bytes.Equal(frame, input) {
-				genuine = n
-			}
-		}
+		which %= uint8(len(next))
+		genuine := slices.IndexFunc(next[which], func(frame []byte) bool {
+			return bytes.Equal(frame, input)
+		})
+		_, s := waiting(t, fuzzPolicies()[which])
 		message, err := s.Opener().Open(bytes.Clone(input))
 		switch {
 		case genuine < 0 && (message != nil || !errors.Is(err, ErrRefused)):
@@ -88,34 +88,33 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-func fuzzOpen(t testing.TB, which uint8) (*Session, [][]byte) {
+// waiting is a session, the same in every run, with two generations to go to.
+func waiting(t testing.TB, p Policy) (i, a *Session) {
 	t.Helper()
-	p := fuzzPolicies()[which%4]
-	var next [][]byte
-	var to *Session
-	for way := range 5 {
-		hi, ha := fixed(t, p, 7)
-		errI, errA := shake(hi, ha, straight)
-		must(t, errI)
-		must(t, errA)
-		i, a := hi.Session(), ha.Session()
-		install(t, 8, i, a)
-		install(t, 9, i, a)
-		switch way {
-		case 1:
-			i.Ratchet()
-		case 2:
-			must(t, i.Switch(8))
-		case 3:
-			must(t, i.Switch(9))
-		}
-		if way == 4 {
-			frame, err := i.Sealer().Close(nil)
-			must(t, err)
-			next, to = append(next, frame), a
-			continue
-		}
+	hi, ha := fixed(t, p, 7)
+	errI, errA := shake(hi, ha, straight)
+	must(t, errI)
+	must(t, errA)
+	install(t, 8, hi.Session(), ha.Session())
+	install(t, 9, hi.Session(), ha.Session())
+	return hi.Session(), ha.Session()
+}
+
+// waysOn are all frames that a waiting session opens.
+func waysOn(t testing.TB, p Policy) (next [][]byte) {
+	t.Helper()
+	for _, order := range []func(s *Session){
+		func(*Session) {},
+		func(s *Session) { s.Ratchet() },
+		func(s *Session) { must(t, s.Switch(8)) },
+		func(s *Session) { must(t, s.Switch(9)) },
+	} {
+		i, _ := waiting(t, p)
+		order(i)
 		next = append(next, seal(t, i, "genuine"))
 	}
-	return to, next
+	i, _ := waiting(t, p)
+	frame, err := i.Sealer().Close(nil)
+	must(t, err)
+	return append(next, frame)
 }

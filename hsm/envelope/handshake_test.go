@@ -16,6 +16,7 @@ func open(t testing.TB, pi, pa Policy) (i, a *Handshake) {
 
 func TestAgreement(t *testing.T) {
 	both, legacy := []Suite{TDES, GCM}, []Suite{TDES}
+	offered, required := Policy{Share: ShareOffered}, Policy{Share: ShareRequired}
 	for name, c := range map[string]struct {
 		i, a   Policy
 		suite  Suite
@@ -30,8 +31,8 @@ func TestAgreement(t *testing.T) {
 		"acceptor pads":       {a: Policy{Padding: true}, suite: GCM, padded: true},
 		"share not answered":  {i: Policy{Share: ShareOffered}, suite: GCM},
 		"share not offered":   {a: Policy{Share: ShareOffered}, suite: GCM},
-		"share of both":       {i: Policy{Share: ShareOffered}, a: Policy{Share: ShareRequired}, suite: GCM, hybrid: true},
-		"share, all required": {i: Policy{Share: ShareRequired}, a: Policy{Share: ShareRequired}, suite: GCM, hybrid: true},
+		"share offered":       {i: offered, a: required, suite: GCM, hybrid: true},
+		"share, all required": {i: required, a: required, suite: GCM, hybrid: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i, a := pair(t, c.i, c.a)
@@ -126,6 +127,35 @@ func TestTheAlertHasOneShape(t *testing.T) {
 	}
 }
 
+func TestAnAlertIsNotAnswered(t *testing.T) {
+	i, a := open(t, Policy{}, Policy{})
+	out, err := i.Receive(alert(acceptor))
+	if out != nil {
+		t.Errorf("answered with %x", out)
+	}
+	shut(t, i, err, Alerted)
+	out, err = a.Receive(alert(initiator))
+	if out != nil {
+		t.Errorf("answered with %x", out)
+	}
+	shut(t, a, err, Alerted)
+}
+
+func TestAFailedHandshakeForgets(t *testing.T) {
+	p := Policy{Share: ShareRequired}
+	i, a := open(t, p, p)
+	_, err := a.Receive(i.Hello())
+	must(t, err)
+	s := a.session
+	_, err = a.Receive(make([]byte, 72))
+	shut(t, a, err, WrongType)
+	if s.origin.shared != (secret{}) || s.sealer.channel.secret != (secret{}) ||
+		s.opener.channel.secret != (secret{}) || a.own != [32]byte{} || a.proof != [32]byte{} ||
+		a.dice.curve != [32]byte{} {
+		t.Error("a secret is left")
+	}
+}
+
 func TestWrongKey(t *testing.T) {
 	for _, p := range []Policy{{}, {Share: ShareOffered}, {Suites: []Suite{TDES}}} {
 		i, _ := open(t, p, p)
@@ -158,7 +188,7 @@ func TestTheModuleDoesNotAnswer(t *testing.T) {
 
 // A peer that dials with a generation which never reached us is answered with ours, if it has it.
 func TestTheAcceptorChoosesAnotherGeneration(t *testing.T) {
-	older := func(link string, _ uint16) (Key, Policy, bool) { return Key{7, prfOf(7)}, Policy{}, true }
+	older := func(string, uint16) (Key, Policy, bool) { return Key{7, prfOf(7)}, Policy{}, true }
 	i, err := NewInitiator(testLink, 8, ring(Policy{}, 7, 8))
 	must(t, err)
 	a := NewAcceptor(older)
@@ -259,6 +289,20 @@ func TestDowngrade(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An answer that leaves out what was asked for is refused before anything is sent.
+func TestPaddingNotAnswered(t *testing.T) {
+	p := Policy{Padding: true}
+	i, a := open(t, p, p)
+	errI, errA := shake(i, a, func(n int, frame []byte) []byte {
+		if n == 1 {
+			return frame[:headerSize+nonceSize]
+		}
+		return frame
+	})
+	shut(t, i, errI, BadHello)
+	shut(t, a, errA, Alerted)
 }
 
 // The hellos are bound by the proofs and by nothing before them: a change that alters no key is

@@ -91,7 +91,7 @@ func TestAckFaults(t *testing.T) {
 	}{
 		"good":              {good.frame(), None},
 		"an option unknown": {append(good.frame(), 9, 0, 0), BadHello},
-		"a hello's share":   {append(good.frame(), append([]byte{2, 4, 192}, make([]byte, 1216)...)...), BadHello},
+		"a hello's share":   {appendOptions(good.frame(), false, make([]byte, 1216)), BadHello},
 		"cut":               {good.frame()[:50], Short},
 		"too long":          {make([]byte, MaxHello+1), TooLong},
 	} {
@@ -134,6 +134,7 @@ func TestBadShares(t *testing.T) {
 }
 
 func TestNewInitiatorRefuses(t *testing.T) {
+	other := func(string, uint16) (Key, Policy, bool) { return Key{8, prfOf(8)}, Policy{}, true }
 	any := func(p Policy) Keys {
 		return func(_ string, g uint16) (Key, Policy, bool) { return Key{g, prfOf(g)}, p, true }
 	}
@@ -143,7 +144,7 @@ func TestNewInitiatorRefuses(t *testing.T) {
 		want Cause
 	}{
 		"unknown":          {"OTHER", ring(Policy{}, 7), UnknownKey},
-		"another key":      {testLink, func(string, uint16) (Key, Policy, bool) { return Key{8, prfOf(8)}, Policy{}, true }, UnknownKey},
+		"another key":      {testLink, other, UnknownKey},
 		"no link":          {"", any(Policy{}), BadPolicy},
 		"long link":        {strings.Repeat("L", 65), any(Policy{}), BadPolicy},
 		"suite":            {testLink, any(Policy{Suites: []Suite{3}}), BadPolicy},

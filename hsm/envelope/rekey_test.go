@@ -176,11 +176,40 @@ func TestTooManyGenerations(t *testing.T) {
 	install(t, 99, i, a)
 }
 
+// What a direction has passed is erased, and not only forgotten.
+func TestPassedSecretsAreErased(t *testing.T) {
+	i, a := pair(t, Policy{}, Policy{})
+	for g := uint16(8); g <= 11; g++ {
+		install(t, g, i, a)
+	}
+	must(t, i.Switch(10))
+	before, opened := i.sealer.channel, a.opener.channel
+	passes(t, i, a, "on 10")
+	for _, p := range []*pending{&i.sealer.pending, &a.opener.pending} {
+		if len(p.list) != 1 || p.list[0].number != 11 {
+			t.Fatalf("%d generations wait", len(p.list))
+		}
+		for n, g := range p.list[1:4] {
+			if g != (generation{}) {
+				t.Errorf("secret %d is left", n)
+			}
+		}
+	}
+	for _, c := range []*channel{before, opened} {
+		if c.secret != (secret{}) || c.iv != [12]byte{} || c.aead != nil {
+			t.Error("keys of the generation before are left")
+		}
+	}
+}
+
 func TestInstallFails(t *testing.T) {
 	i, a := pair(t, Policy{}, Policy{})
 	err := i.Install(8, brokenPRF{})
 	if !errors.Is(err, KeyFailed) || !errors.Is(err, errHSM) {
 		t.Errorf("%v", err)
+	}
+	if err := i.Install(8, idlePRF{}); !errors.Is(err, KeyFailed) {
+		t.Errorf("a module that gives zeros: %v", err)
 	}
 	passes(t, i, a, "goes on")
 	install(t, 8, i, a)

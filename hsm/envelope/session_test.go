@@ -167,7 +167,13 @@ func TestEnd(t *testing.T) {
 	i, a := pair(t, Policy{}, Policy{Share: ShareOffered})
 	frame := seal(t, a, "late")
 	must(t, i.Install(8, prfOf(8)))
+	waiting := [][]generation{i.sealer.pending.list, i.opener.pending.list}
 	i.End()
+	for _, list := range waiting {
+		if list[0] != (generation{}) {
+			t.Error("a pending secret is left")
+		}
+	}
 	if _, err := i.Sealer().Seal(nil, []byte("x")); err != Ended {
 		t.Errorf("seal after the end: %v", err)
 	}
