@@ -364,16 +364,21 @@ func TestTheLimitOfTDES(t *testing.T) {
 	p := Policy{Suites: []Suite{TDES}}
 	i, a := pair(t, p, p)
 	message := string(make([]byte, 512))
+	passes(t, i, a, message)
 	// The finished took 5 blocks, each message takes 65.
-	most := (1<<20 - 5) / 65
-	for range most {
-		passes(t, i, a, message)
-	}
-	if at(i) != "{7 0} {7 0}" || most < 16000 {
-		t.Errorf("stands at %v after %d messages", at(i), most)
+	const most = (1<<20 - 5) / 65
+	for _, c := range []*channel{i.sealer.channel, a.opener.channel} {
+		if c.blocks != 5+65 || most < 16000 {
+			t.Fatalf("%d blocks are counted", c.blocks)
+		}
+		c.blocks = 5 + 65*(most-1)
 	}
 	passes(t, i, a, message)
-	if at(i) != "{7 1} {7 0}" || at(a) != "{7 0} {7 1}" {
+	if at(i) != "{7 0} {7 0}" {
+		t.Errorf("stands at %v before the limit", at(i))
+	}
+	passes(t, i, a, message)
+	if at(i) != "{7 1} {7 0}" || at(a) != "{7 0} {7 1}" || a.opener.channel.blocks != 65 {
 		t.Errorf("stand at %v and %v: no step", at(i), at(a))
 	}
 

@@ -25,8 +25,8 @@ func (s *Sealer) Size(n int) int { return s.channel.size(n) }
 // Seal appends the frame of message to dst. It writes no length: Size tells that beforehand.
 //
 // The message may lie apart from dst, or already at its place in dst's spare room, which begins at
-// len(dst)+Headroom(). With capacity for Size(len(message)) more bytes nothing is allocated, and in
-// the second case nothing moved either (with padding neither; TDES moves nothing too).
+// len(dst)+Headroom(). With capacity for Size(len(message)) more bytes nothing is allocated, and a
+// message at its place isn't moved.
 //
 // Empty and TooLong refuse this message only. Any other error is the end of the sealer: Exhausted
 // asks for a new generation or a new connection, Ended says that the session is over. With an error
@@ -49,12 +49,11 @@ func (s *Sealer) Close(dst []byte) ([]byte, error) { return s.last(dst, closeOrd
 func (s *Sealer) Alert(dst []byte) ([]byte, error) { return s.last(dst, closeAlert) }
 
 func (s *Sealer) last(dst []byte, code byte) ([]byte, error) {
+	defer s.end()
 	if fault := s.obey(typeClose); fault != None {
 		return dst, fault
 	}
-	dst, err := s.seal(dst, []byte{code}, typeClose)
-	s.end()
-	return dst, err
+	return s.seal(dst, []byte{code}, typeClose)
 }
 
 func (s *Sealer) seal(dst, message []byte, kind uint8) ([]byte, error) {
