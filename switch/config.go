@@ -9,6 +9,8 @@ type Config struct {
 	Institution string         `yaml:"institution"` // DE 33 on issuer legs, DE 93/94 in 18xx
 	Data        DataConfig     `yaml:"data"`
 	Admin       AdminConfig    `yaml:"admin"`
+	Access      AccessConfig   `yaml:"access,omitempty"`
+	Keys        KeysConfig     `yaml:"keys"`
 	Log         LogConfig      `yaml:"log"`
 	Routing     RoutingConfig  `yaml:"routing"`
 	Dialects    []string       `yaml:"dialects"`   // extra dialect files

@@ -26,6 +26,7 @@ func Defaults() Config {
 func (c *Config) Complete() {
 	setDefault(&c.Data.KeyFile, filepath.Join(c.Data.Dir, "data.key"))
 	setDefault(&c.Admin.Socket, filepath.Join(c.Data.Dir, "admin.sock"))
+	c.Keys.complete(c.Data.Dir)
 	for i := range c.Centers {
 		c.Centers[i].complete()
 	}

@@ -71,6 +71,8 @@ func (c *Config) validateTop(f *faults) {
 	if c.Admin.HTTP != "" {
 		f.address("admin.http", c.Admin.HTTP)
 	}
+	c.Access.validate(f, "access")
+	c.Keys.validate(f, "keys")
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "json", "text")
 	if len(c.Routing.Files) == 0 {

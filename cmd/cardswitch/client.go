@@ -87,11 +87,19 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values,
 	return nil
 }
 
+// put sends bytes as they are: a key's component, which JSON would copy.
+func (c *client) put(ctx context.Context, path string, query url.Values, raw []byte,
+	into any) error {
+	return c.do(ctx, http.MethodPost, path, query, raw, into)
+}
+
 // send returns an answer that is good, its body still to be read.
 func (c *client) send(ctx context.Context, method, path string, query url.Values,
 	body any) (*http.Response, error) {
 	var content io.Reader
-	if body != nil {
+	if raw, ok := body.([]byte); ok {
+		content = bytes.NewReader(raw)
+	} else if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
 			return nil, err

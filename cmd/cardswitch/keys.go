@@ -16,14 +16,14 @@ import (
 //go:embed sample.yaml
 var sampleConfig string
 
-// keys are the names that a configuration may have, as a tree. A nil entry holds
+// nameTree holds the names that a configuration may have, as a tree. A nil entry holds
 // a value; open holds names that the operator chooses.
-type keys map[string]keys
+type nameTree map[string]nameTree
 
 // open is the name that stands for any name, as the MTIs under rules.
 const open = "*"
 
-func knownKeys() keys {
+func knownKeys() nameTree {
 	var root yaml.Node
 	// The sample is part of the program; a test reads it.
 	if err := yaml.Unmarshal([]byte(sampleConfig), &root); err != nil {
@@ -31,20 +31,21 @@ func knownKeys() keys {
 	}
 	known := keysOf(root.Content[0])
 	center := known["centers"]
-	center["rules"] = keys{"require": {open: nil}, "relax": {open: nil}}
+	center["rules"] = nameTree{"require": {open: nil}, "relax": {open: nil}}
+	known["access"] = nameTree{"roles": {open: nil}}
 	// In the sample they are comments, since they would need real files and keys.
-	center["links"]["envelope"] = keys{"id": nil, "padding": nil, "share": nil, "legacy": nil,
+	center["links"]["envelope"] = nameTree{"id": nil, "padding": nil, "share": nil, "legacy": nil,
 		"epoch": nil}
-	center["links"]["tls"] = keys{"cert": nil, "key": nil, "ca": nil, "names": nil}
+	center["links"]["tls"] = nameTree{"cert": nil, "key": nil, "ca": nil, "names": nil}
 	return known
 }
 
 // keysOf joins the elements of a list: the sample shows one of each kind.
-func keysOf(node *yaml.Node) keys {
-	var known keys
+func keysOf(node *yaml.Node) nameTree {
+	var known nameTree
 	switch node.Kind {
 	case yaml.MappingNode:
-		known = keys{}
+		known = nameTree{}
 		for i := 0; i < len(node.Content); i += 2 {
 			known[node.Content[i].Value] = keysOf(node.Content[i+1])
 		}
@@ -56,7 +57,7 @@ func keysOf(node *yaml.Node) keys {
 	return known
 }
 
-func join(a, b keys) keys {
+func join(a, b nameTree) nameTree {
 	if a == nil {
 		return b
 	}
@@ -80,9 +81,9 @@ func parseYAML(file string, text []byte) (*yaml.Node, error) {
 
 // check names every key in the file that doesn't exist, with its line and the
 // key that may have been meant.
-func (k keys) check(file string, node *yaml.Node) error {
+func (k nameTree) check(file string, node *yaml.Node) error {
 	var unknown []error
-	k.walk(node, "", func(name *yaml.Node, path string, siblings keys) {
+	k.walk(node, "", func(name *yaml.Node, path string, siblings nameTree) {
 		what := fmt.Errorf("%s:%d: unknown key %q", file, name.Line, path)
 		if near := nearest(name.Value, siblings); near != "" {
 			what = fmt.Errorf("%w; did you mean %q?", what, near)
@@ -92,7 +93,7 @@ func (k keys) check(file string, node *yaml.Node) error {
 	return errors.Join(unknown...)
 }
 
-func (k keys) walk(node *yaml.Node, path string, unknown func(*yaml.Node, string, keys)) {
+func (k nameTree) walk(node *yaml.Node, path string, unknown func(*yaml.Node, string, nameTree)) {
 	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
 		name, value := node.Content[i], node.Content[i+1]
 		at := strings.TrimPrefix(path+"."+name.Value, ".")
@@ -111,11 +112,11 @@ func (k keys) walk(node *yaml.Node, path string, unknown func(*yaml.Node, string
 }
 
 // otherEnv are names with our prefix that aren't keys of the configuration.
-var otherEnv = []string{envPrefix + "_CONFIG"}
+var otherEnv = []string{envPrefix + "_CONFIG", passphraseEnv}
 
 // checkEnv refuses what would otherwise be overlooked in silence. Centers have
 // no names in the environment: they are a list.
-func (k keys) checkEnv(environ []string) error {
+func (k nameTree) checkEnv(environ []string) error {
 	known := map[string]bool{}
 	for _, path := range k.scalars("") {
 		known[envName(path)] = true
@@ -138,7 +139,7 @@ func envName(path string) string {
 }
 
 // scalars are the paths of all keys outside of centers, in order.
-func (k keys) scalars(path string) []string {
+func (k nameTree) scalars(path string) []string {
 	var paths []string
 	for name, below := range k {
 		at := strings.TrimPrefix(path+"."+name, ".")
@@ -155,7 +156,7 @@ func (k keys) scalars(path string) []string {
 }
 
 // nearest is the known name with the fewest changes, if there are few enough.
-func nearest(name string, among keys) string {
+func nearest(name string, among nameTree) string {
 	best, least := "", 2+len(name)/3
 	for _, candidate := range sortedNames(among) {
 		if d := distance(strings.ToLower(name), candidate); d < least {
@@ -165,7 +166,7 @@ func nearest(name string, among keys) string {
 	return best
 }
 
-func sortedNames(among keys) []string {
+func sortedNames(among nameTree) []string {
 	var names []string
 	for name := range among {
 		names = append(names, name)

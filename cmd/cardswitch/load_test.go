@@ -23,9 +23,11 @@ func TestSampleHasEveryKey(t *testing.T) {
 		Rules: cardswitch.RulesConfig{
 			Require: map[string][]int{"1200": {37}}, Relax: map[string][]int{"1200": {43}}},
 		Links: []cardswitch.LinkConfig{{
-			Name: "a", Listen: "a:1", From: []string{"a"}, TLS: &cardswitch.TLSConfig{}}},
+			Name: "a", Listen: "a:1", From: []string{"a"}, TLS: &cardswitch.TLSConfig{},
+			Envelope: &cardswitch.EnvelopeConfig{}}},
 	}
-	config := cardswitch.Config{Centers: []cardswitch.CenterConfig{issuer, merchant}}
+	config := cardswitch.Config{Centers: []cardswitch.CenterConfig{issuer, merchant},
+		Access: cardswitch.AccessConfig{Roles: map[string][]string{"sato": {"viewer"}}}}
 	config.Complete()
 	text, err := yaml.Marshal(&config)
 	if err != nil {
@@ -40,13 +42,14 @@ func TestSampleHasEveryKey(t *testing.T) {
 	}
 	sample := knownKeys()
 	// Any MTI may stand there.
-	sample["centers"]["rules"] = keys{"require": {"1200": nil}, "relax": {"1200": nil}}
+	sample["access"]["roles"] = nameTree{"sato": nil}
+	sample["centers"]["rules"] = nameTree{"require": {"1200": nil}, "relax": {"1200": nil}}
 	if missing := missing(sample, keysOf(tree), ""); len(missing) > 0 {
 		t.Errorf("the configuration lacks %v", missing)
 	}
 }
 
-func missing(want, got keys, path string) []string {
+func missing(want, got nameTree, path string) []string {
 	var list []string
 	for name, below := range want {
 		there, ok := got[name]
@@ -60,7 +63,7 @@ func missing(want, got keys, path string) []string {
 }
 
 func TestNearest(t *testing.T) {
-	among := keys{"listen": nil, "dial": nil, "order": nil}
+	among := nameTree{"listen": nil, "dial": nil, "order": nil}
 	for name, want := range map[string]string{
 		"lisen": "listen", "Listen": "listen", "dail": "dial", "colour": "", "ordre": "order",
 	} {

@@ -4,29 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
+	"cardswitch/switch/keys"
 )
 
 // node is a switch with the doors of its operators: what `start` and `demo` run.
 type node struct {
 	*cardswitch.Switch
+	keys              *keys.Keys
+	links             *keys.Links
+	log               *slog.Logger
+	config            atomic.Pointer[cardswitch.Config]
 	admin             *admin.Server
 	metrics           *prometheus.Registry
 	operators, public net.Listener
 }
 
 // newNode opens the doors, then the switch. Reload brings the configuration anew.
-func newNode(config cardswitch.Config, deps cardswitch.Deps,
+func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps,
 	reload func() (cardswitch.Config, error)) (*node, error) {
-	n := &node{}
+	n := &node{log: deps.Log}
+	n.config.Store(&config)
 	// The socket first: it tells whether another cardswitch runs on this data.
 	if err := os.MkdirAll(filepath.Dir(config.Admin.Socket), 0o750); err != nil {
 		return nil, fmt.Errorf("make the socket's folder: %w", err)
@@ -40,28 +48,52 @@ func newNode(config cardswitch.Config, deps cardswitch.Deps,
 			return nil, errors.Join(fmt.Errorf("admin.http: %w", err), n.closeDoors())
 		}
 	}
+	if n.keys, n.operators, err = openKeys(ctx, &config, n.log, n.operators); err != nil {
+		return nil, errors.Join(err, n.closeDoors())
+	}
+	n.links = keys.NewLinks(n.keys.Ring, &config)
+	if deps.LinkKeys == nil {
+		deps.LinkKeys = n.links
+	}
 	n.metrics = prometheus.NewRegistry()
 	n.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	deps.Metrics = n.metrics
 	if n.Switch, err = cardswitch.New(config, deps); err != nil {
-		return nil, errors.Join(err, n.closeDoors())
+		return nil, errors.Join(err, n.keys.Close(), n.closeDoors())
 	}
 	n.admin = admin.New(admin.Options{
-		Switch:  n.Switch,
-		Journal: n.Switch.Journal(),
-		Names:   n.Switch.Journal().Registry(),
-		Metrics: n.metrics,
-		Logger:  deps.Log,
-		Reload: func() error {
-			config, err := reload()
-			if err != nil {
-				return err
-			}
-			return n.Switch.Reload(config)
-		},
+		Switch:     n.Switch,
+		Journal:    n.Switch.Journal(),
+		Names:      n.Switch.Journal().Registry(),
+		Metrics:    n.metrics,
+		Logger:     deps.Log,
+		Keys:       n.keys,
+		Audit:      logAudit{n.log},
+		Access:     func() admin.Access { return admin.NewAccess(n.config.Load()) },
+		Ceremonies: admin.Ceremonies{Room: n.keys.Room},
+		Reload:     func() error { return n.reconfigure(reload) },
 	})
 	return n, nil
+}
+
+// reconfigure puts another configuration in force, or leaves all as it is.
+func (n *node) reconfigure(reload func() (cardswitch.Config, error)) error {
+	config, err := reload()
+	if err != nil {
+		return err
+	}
+	if config.Production != n.config.Load().Production || config.Keys != n.config.Load().Keys {
+		return errors.New("production and keys change at a restart only")
+	}
+	before := n.config.Load()
+	n.links.Configure(&config) // links that are new ask for their keys at once
+	if err := n.Switch.Reload(config); err != nil {
+		n.links.Configure(before)
+		return err
+	}
+	n.config.Store(&config)
+	return nil
 }
 
 func (n *node) closeDoors() error {
@@ -77,7 +109,13 @@ func (n *node) run(ctx context.Context) error {
 	doors, closeDoors := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- n.admin.Serve(doors, n.operators, n.public) }()
+	tended := make(chan struct{})
+	go func() {
+		defer close(tended)
+		n.keys.Tend(doors, n.log)
+	}()
 	err := n.Switch.Run(ctx)
 	closeDoors()
-	return errors.Join(err, <-served)
+	<-tended
+	return errors.Join(err, <-served, n.keys.Close())
 }

@@ -47,7 +47,8 @@ func metricNames(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := newNode(config, cardswitch.Deps{Log: slog.New(slog.DiscardHandler)}, nil)
+	n, err := newNode(t.Context(), config,
+		cardswitch.Deps{Log: slog.New(slog.DiscardHandler)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

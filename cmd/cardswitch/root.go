@@ -13,6 +13,7 @@ func newRootCommand() *cobra.Command {
 		newStartCommand(),
 		newConfigCommand(),
 		newJournalCommand(),
+		newKeyCommand(),
 		newLinkCommand(),
 		newMessageCommand(),
 		newRouteCommand(),

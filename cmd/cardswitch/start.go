@@ -46,7 +46,8 @@ func start(command *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopProfile()) }()
-	n, err := newNode(l.Config, cardswitch.Deps{Log: log}, func() (cardswitch.Config, error) {
+	n, err := newNode(command.Context(), l.Config, cardswitch.Deps{Log: log}, func() (cardswitch.Config,
+		error) {
 		again, err := loadValid(command.Flags())
 		if err != nil {
 			return cardswitch.Config{}, err

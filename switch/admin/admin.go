@@ -1,7 +1,10 @@
-// Package admin is the operators' door: a socket that can do everything, a port that only reads.
+// Package admin is the operators' door: a socket for people with roles, a port that only reads.
 //
-// The unix socket carries the HTTP API behind every operator's command; whoever may open it may do
-// everything. The TCP address has metrics and health for monitoring.
+// The unix socket carries the HTTP API behind every operator's command. The kernel tells which user
+// is at the other end, the configuration which roles that user has, and routes.go which role may do
+// what: whatever isn't allowed there is denied. In a test installation the user that runs it may do
+// everything, save what is done by several people. The TCP address has metrics and health for
+// monitoring.
 //
 // Nothing here stands on the way of a message: what is read comes from the store and from copies
 // of the switch's state, and a reader that is too slow is cut off with the number to go on from.
@@ -18,11 +21,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cardswitch/hsm/keyring"
+	"cardswitch/hsm/keyring/ceremony"
 	"cardswitch/routing"
 	"cardswitch/store"
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
 	cardswitch "cardswitch/switch"
+	"cardswitch/switch/keys"
 	"cardswitch/switch/link"
 )
 
@@ -66,6 +72,14 @@ type Options struct {
 	// Reload reads the configuration again; on an error nothing has changed.
 	Reload func() error
 	Logger *slog.Logger
+	// Access says who may do what, asked at each request.
+	Access func() Access
+	// Keys are the node's keys; nil if it has none (yet).
+	Keys *keys.Keys
+	// Ceremonies are held over the socket.
+	Ceremonies Ceremonies
+	// Audit takes what people did; nil: only the log has it.
+	Audit keyring.Auditor
 }
 
 // Server answers the operators.
@@ -76,26 +90,13 @@ type Server struct {
 
 // New makes a server of its parts.
 func New(o Options) *Server {
+	if o.Access == nil {
+		o.Access = func() Access { return Access{} }
+	}
+	if o.Ceremonies.Room == nil {
+		o.Ceremonies.Room = new(ceremony.Room)
+	}
 	return &Server{Options: o, archive: cardswitch.NewArchive(o.Names)}
-}
-
-// Operators is the API on the unix socket: whoever may open the socket may do everything.
-func (s *Server) Operators() http.Handler {
-	mux := s.readOnly()
-	mux.HandleFunc("GET /v1/status", s.status)
-	mux.HandleFunc("GET /v1/links", s.links)
-	mux.HandleFunc("POST /v1/links/{center}/{act}", s.tell)
-	mux.HandleFunc("POST /v1/links/{center}/{link}/{act}", s.tell)
-	mux.HandleFunc("GET /v1/journal", s.journal)
-	mux.HandleFunc("GET /v1/journal/verify", s.verify)
-	mux.HandleFunc("GET /v1/transactions", s.findTransactions)
-	mux.HandleFunc("GET /v1/transactions/{seq}", s.transaction)
-	mux.HandleFunc("POST /v1/route/explain", s.explain)
-	mux.HandleFunc("POST /v1/reload", s.reloadNow)
-	mux.HandleFunc("GET /v1/saf", s.queues)
-	mux.HandleFunc("GET /v1/worklist", s.worklist)
-	mux.HandleFunc("POST /v1/worklist/{id}/{act}", s.resolve)
-	return mux
 }
 
 // Public is what monitoring may read over TCP.

@@ -61,7 +61,7 @@ func newTestServer(t *testing.T, j *twinJournal) (*twinSwitch, *httptest.Server)
 	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "cardswitch_test"}))
 	server := New(Options{Switch: sw, Journal: j, Names: names, Metrics: registry,
 		Logger: slog.New(slog.DiscardHandler), Reload: func() error { return errDisk }})
-	h := httptest.NewServer(server.Operators())
+	h := httptest.NewServer(as(Person{Name: "root", Owner: true}, server.Operators()))
 	t.Cleanup(h.Close)
 	return sw, h
 }
@@ -302,7 +302,7 @@ func TestWorkList(t *testing.T) {
 			t.Errorf("%s %s: %d %s", test.path, test.body, status, text)
 		}
 	}
-	want := []cardswitch.Resolution{{Act: "drop", Who: "sato", Why: "settled by mail"}}
+	want := []cardswitch.Resolution{{Act: "drop", Who: "root for sato", Why: "settled by mail"}}
 	if diff := cmp.Diff(want, sw.resolved); diff != "" {
 		t.Error(diff)
 	}

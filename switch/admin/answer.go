@@ -19,6 +19,11 @@ type wrongError struct{ what string }
 
 func (e *wrongError) Error() string { return e.what }
 
+// hintedError is something that can't be done as asked, with what can be.
+type hintedError struct{ what, hint string }
+
+func (e *hintedError) Error() string { return e.what }
+
 func answer(w http.ResponseWriter, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	// The only error left is that nobody listens any more.
@@ -30,6 +35,8 @@ func refuse(w http.ResponseWriter, err error) {
 	var missing *NotFoundError
 	var wrong *wrongError
 	var failed *store.Error
+	var denied *deniedError
+	var hinted *hintedError
 	switch {
 	case errors.As(err, &missing):
 		status, problem.Hint = http.StatusNotFound, missing.Hint
@@ -38,6 +45,10 @@ func refuse(w http.ResponseWriter, err error) {
 		problem.Hint = "see `cardswitch journal tail` for the numbers of transactions"
 	case errors.As(err, &wrong):
 		status = http.StatusBadRequest
+	case errors.As(err, &denied):
+		status, problem.Hint = http.StatusForbidden, denied.hint()
+	case errors.As(err, &hinted):
+		status, problem = http.StatusConflict, Problem{Error: hinted.what, Hint: hinted.hint}
 	case errors.As(err, &failed):
 		problem = Problem{Error: failed.Op + ": " + failed.Err.Error(), Hint: failed.Hint}
 	}

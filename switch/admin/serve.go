@@ -55,6 +55,7 @@ func (s *Server) serve(ctx context.Context, listener net.Listener, handler http.
 		MaxHeaderBytes:    16 << 10,
 		// Followers of the journal end with the server.
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: connected,
 		ErrorLog:    slog.NewLogLogger(s.Logger.Handler(), slog.LevelWarn),
 	}
 	stopped := make(chan error, 1)

@@ -84,7 +84,11 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Money may hang on it, so nobody does it unnamed.
-	resolution.Who, resolution.Why = strings.TrimSpace(signed.Who), strings.TrimSpace(signed.Why)
+	// The kernel says who it is; whom they do it for, they may say.
+	resolution.Who, resolution.Why = s.who(r).Name, strings.TrimSpace(signed.Why)
+	if who := strings.TrimSpace(signed.Who); who != "" && who != resolution.Who {
+		resolution.Who += " for " + who
+	}
 	if resolution.Who == "" || resolution.Why == "" {
 		refuse(w, &wrongError{"who and why must be said: they are kept in the journal"})
 		return

@@ -61,7 +61,8 @@ type State struct {
 	ID       string // random, so that what was said for one doesn't count for another
 	What     string // the key: "kbpk:sakura, AES of 256 bits"
 	Label    string
-	Count    int // components
+	Count    int                  // components
+	Method   keyblock.CheckMethod // of all check values
 	AskedBy  string
 	Started  time.Time
 	Deadline time.Time

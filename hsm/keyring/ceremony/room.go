@@ -90,6 +90,7 @@ func (r *Room) Start(p Person, q Request) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
+	state.Method = method(q.Algorithm)
 	s := &session{state: state, request: q}
 	s.timer = time.AfterFunc(Within, func() {
 		r.mu.Lock()
@@ -187,10 +188,18 @@ func (s *session) check(component []byte) (keyblock.CheckValue, error) {
 	if zero == 0 {
 		return keyblock.CheckValue{}, refuse("components are random", "the component is all zero")
 	}
-	if s.request.Algorithm == keyblock.TDES {
-		return key.CheckValue(keyblock.TDESECB, 3)
+	if s.state.Method == keyblock.TDESECB {
+		return key.CheckValue(s.state.Method, 3)
 	}
-	return key.CheckValue(keyblock.CMAC, 5)
+	return key.CheckValue(s.state.Method, 5)
+}
+
+// method is how check values of keys of an algorithm are made: as custodians' papers have them.
+func method(a keyblock.Algorithm) keyblock.CheckMethod {
+	if a == keyblock.TDES {
+		return keyblock.TDESECB
+	}
+	return keyblock.CMAC
 }
 
 // Approve activates the key. The check value is the one that the approver has read.

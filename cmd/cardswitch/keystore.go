@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"cardswitch/hsm/keyring"
+	"cardswitch/hsm/keyring/ceremony"
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/admin"
+	"cardswitch/switch/keys"
+)
+
+// passphraseEnv holds the passphrase where no file does. A file is better: other programs of the
+// same user can read the environment.
+const passphraseEnv = envPrefix + "_KEYS_PASSPHRASE"
+
+const mostPassphrase = 1024 // bytes
+
+// passphrase reads what opens the master key; nil if nothing is given.
+func passphrase(c *cardswitch.Config) ([]byte, error) {
+	if c.Keys.PassphraseFile == "" {
+		if text := os.Getenv(passphraseEnv); text != "" {
+			return []byte(text), nil
+		}
+		return nil, nil
+	}
+	f, err := os.Open(c.Keys.PassphraseFile)
+	if err != nil {
+		return nil, failed(fmt.Errorf("keys.passphrase_file: %w", err),
+			"name the file that holds the passphrase of the master key")
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("keys.passphrase_file: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, failed(fmt.Errorf("keys.passphrase_file: %s is open to others (mode %04o)",
+			c.Keys.PassphraseFile, info.Mode().Perm()), "chmod 600 it, and change the passphrase")
+	}
+	text, err := io.ReadAll(io.LimitReader(f, mostPassphrase))
+	return bytes.TrimRight(text, "\r\n"), err
+}
+
+// openKeys opens the keys. In production the first start waits until people have made the master
+// key over the operators' socket, which is given back open.
+func openKeys(ctx context.Context, c *cardswitch.Config, log *slog.Logger,
+	operators net.Listener) (*keys.Keys, net.Listener, error) {
+	for _, name := range []string{c.Keys.Store, c.Keys.Master, filepath.Join(c.Data.Dir, "x")} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return nil, operators, fmt.Errorf("make the folder of the keys: %w", err)
+		}
+	}
+	words, err := passphrase(c)
+	if err != nil {
+		return nil, operators, err
+	}
+	defer clear(words)
+	options := keys.Options{Passphrase: words, Audit: logAudit{log}}
+	k, err := keys.Open(ctx, c, options)
+	if !errors.Is(err, keys.ErrNoMaster) {
+		return k, operators, err
+	}
+	if operators, err = makeMaster(ctx, c, log, operators, words); err != nil {
+		return nil, operators, err
+	}
+	k, err = keys.Open(ctx, c, options)
+	return k, operators, err
+}
+
+// makeMaster holds the ceremony of the master key: the socket serves nothing else meanwhile.
+func makeMaster(ctx context.Context, c *cardswitch.Config, log *slog.Logger, operators net.Listener,
+	words []byte) (net.Listener, error) {
+	log.Warn("there is no master key: the switch waits for its ceremony", "socket", c.Admin.Socket,
+		"hint", "`cardswitch key ceremony start master`, then custodians and an approver")
+	ctx, made := context.WithCancelCause(ctx)
+	defer made(nil)
+	errMade := errors.New("the master key is made")
+	room := new(ceremony.Room)
+	server := admin.New(admin.Options{Logger: log, Audit: logAudit{log},
+		Access: func() admin.Access { return admin.NewAccess(c) },
+		Ceremonies: admin.Ceremonies{Room: room, Master: func() ceremony.Work {
+			return keys.MasterWork(c, words, func() { made(errMade) })
+		}}})
+	err := errors.Join(server.Serve(ctx, operators, nil), room.Close())
+	if !errors.Is(context.Cause(ctx), errMade) {
+		return operators, errors.Join(err, context.Cause(ctx))
+	}
+	if err != nil {
+		return operators, err
+	}
+	return admin.ListenSocket(c.Admin.Socket)
+}
+
+// logAudit writes what people did to the log.
+type logAudit struct{ log *slog.Logger }
+
+// Audit is keyring's.
+func (a logAudit) Audit(_ context.Context, e keyring.Event) error {
+	fields := []any{"who", e.Who, "role", e.Role, "what", e.What, "key", e.Key, "why", e.Why}
+	if e.Err != nil {
+		a.log.Warn("refused or failed", append(fields, "error", e.Err)...)
+		return nil
+	}
+	a.log.Info("audit", fields...)
+	return nil
+}

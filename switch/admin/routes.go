@@ -1,0 +1,85 @@
+package admin
+
+import (
+	"net/http"
+
+	cardswitch "cardswitch/switch"
+)
+
+// Operators is the API on the unix socket. Who may ask what is in the tables below; what isn't in
+// them isn't there.
+func (s *Server) Operators() http.Handler {
+	mux := http.NewServeMux()
+	routes := s.ceremonyRoutes()
+	if s.Switch != nil {
+		mux = s.readOnly()
+		routes = append(routes, s.switchRoutes()...)
+		routes = append(routes, s.keyRoutes()...)
+	}
+	for i := range routes {
+		mux.HandleFunc(routes[i].pattern, s.guard(&routes[i]))
+	}
+	return mux
+}
+
+// switchRoutes are about the switch's work.
+func (s *Server) switchRoutes() []route {
+	see := []string{cardswitch.Viewer, cardswitch.Operator, cardswitch.Administrator,
+		cardswitch.Auditor}
+	steer := []string{cardswitch.Operator}
+	change := []string{cardswitch.Administrator}
+	check := []string{cardswitch.Auditor, cardswitch.Administrator}
+	// Cards of customers are in the journal, if masked: who only watches the switch needs none.
+	look := []string{cardswitch.Operator, cardswitch.Administrator, cardswitch.Auditor}
+	return []route{
+		{"GET /v1/status", s.status, see, false},
+		{"GET /v1/links", s.links, see, false},
+		{"GET /v1/saf", s.queues, see, false},
+		{"POST /v1/route/explain", s.explain, see, false},
+		{"GET /v1/journal", s.journal, look, false},
+		{"GET /v1/transactions", s.findTransactions, look, false},
+		{"GET /v1/transactions/{seq}", s.transaction, look, false},
+		{"GET /v1/worklist", s.worklist, look, false},
+		{"POST /v1/links/{center}/{act}", s.tell, steer, false},
+		{"POST /v1/links/{center}/{link}/{act}", s.tell, steer, false},
+		{"POST /v1/worklist/{id}/{act}", s.resolve, steer, false},
+		{"GET /v1/journal/verify", s.verify, check, false},
+		{"POST /v1/reload", s.reloadNow, change, false},
+	}
+}
+
+// keyRoutes are about keys that are never in clear.
+func (s *Server) keyRoutes() []route {
+	see := []string{cardswitch.Operator, cardswitch.Administrator, cardswitch.Custodian,
+		cardswitch.Approver, cardswitch.Auditor}
+	move := []string{cardswitch.Administrator}
+	end := []string{cardswitch.Approver}
+	return []route{
+		{"GET /v1/keys", s.listKeys, see, false},
+		{"POST /v1/keys/generate", s.generateKey, move, false},
+		{"POST /v1/keys/import", s.importKey, move, false},
+		{"POST /v1/keys/export", s.exportKey, move, false},
+		{"POST /v1/keys/step/{step}", s.stepKey, move, false},
+		{"POST /v1/keys/destroy", s.destroyKey, end, false},
+		// Nobody has a role for it: only the owner of a test installation.
+		{"POST /v1/keys/clear", s.clearKey, nil, false},
+	}
+}
+
+// ceremonyRoutes are what several people do together. That each does only their part is the
+// ceremony's matter; that nobody does another's is here too.
+func (s *Server) ceremonyRoutes() []route {
+	ask := []string{cardswitch.Administrator, cardswitch.Custodian}
+	enter := []string{cardswitch.Custodian}
+	approve := []string{cardswitch.Approver}
+	end := []string{cardswitch.Administrator, cardswitch.Custodian, cardswitch.Approver}
+	see := []string{cardswitch.Administrator, cardswitch.Custodian, cardswitch.Approver,
+		cardswitch.Auditor}
+	return []route{
+		{"GET /v1/ceremonies", s.ceremonies, see, false},
+		{"POST /v1/ceremonies", s.startCeremony, ask, false},
+		{"POST /v1/ceremonies/{id}/component", s.component, enter, true},
+		{"POST /v1/ceremonies/{id}/approve", s.approve, approve, true},
+		{"POST /v1/ceremonies/{id}/cancel", s.cancel, end, false},
+	}
+}

@@ -1,0 +1,109 @@
+// Package keys opens the keys of a node: security module, master key, key store, ceremonies.
+//
+// What the configuration leaves out is a test installation's: the soft module with a master key
+// that it makes itself, all in the data folder. In production the master key is made by a ceremony,
+// before anything else is started.
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"cardswitch/hsm"
+	"cardswitch/hsm/keyblock"
+	"cardswitch/hsm/keyring"
+	"cardswitch/hsm/keyring/ceremony"
+	"cardswitch/hsm/keyring/master"
+	"cardswitch/hsm/soft"
+	cardswitch "cardswitch/switch"
+)
+
+// Options are what the configuration can't hold.
+type Options struct {
+	Passphrase []byte // of the master key of the soft module; nil: none
+	Audit      keyring.Auditor
+	// Driver makes modules other than soft. The error says if there is none of the name.
+	Driver func(name string) (hsm.Module, error)
+	// Witness keeps the version of the key store; nil is a file in the data folder.
+	Witness keyring.Witness
+}
+
+// Keys are the keys of a node.
+type Keys struct {
+	*keyring.Ring
+	Room       *ceremony.Room
+	Production bool
+	file       *keyring.File
+}
+
+// ErrNoMaster is a production node whose master key isn't made yet: hold its ceremony (Waiting).
+var ErrNoMaster = errors.New("the master key isn't made yet")
+
+// Open opens all keys, or none.
+func Open(ctx context.Context, c *cardswitch.Config, o Options) (*Keys, error) {
+	m, err := module(c, &o)
+	if err != nil {
+		return nil, err
+	}
+	witness := o.Witness
+	if witness == nil {
+		witness = fileWitness(filepath.Join(c.Data.Dir, "keys.version"))
+	}
+	file, set, err := keyring.OpenFile(ctx, keyring.FileOptions{Path: c.Keys.Store, Module: m,
+		Witness: witness})
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	ring, err := keyring.Open(ctx, keyring.Options{Module: m, Set: set, Saver: file, Audit: o.Audit,
+		Production: c.Production})
+	if err != nil {
+		return nil, errors.Join(err, file.Close(), m.Close())
+	}
+	return &Keys{Ring: ring, Room: new(ceremony.Room), Production: c.Production, file: file}, nil
+}
+
+// Close ends the ceremonies and forgets all keys.
+func (k *Keys) Close() error {
+	return errors.Join(k.Room.Close(), k.Ring.Close(), k.file.Close(), k.Module().Close())
+}
+
+func module(c *cardswitch.Config, o *Options) (hsm.Module, error) {
+	if c.Keys.Module != cardswitch.ModuleSoft {
+		if o.Driver == nil {
+			return nil, fmt.Errorf("keys.module: this program has no driver for %s", c.Keys.Module)
+		}
+		return o.Driver(c.Keys.Module)
+	}
+	where := masterOptions(c, o.Passphrase)
+	key, err := master.Read(where)
+	switch {
+	case errors.Is(err, master.ErrAbsent) && c.Production:
+		return nil, ErrNoMaster
+	case errors.Is(err, master.ErrAbsent):
+		key, err = master.Create(where)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer key.Wipe()
+	profile := hsm.Test
+	if c.Production {
+		profile = hsm.Production
+	}
+	return soft.New(key, profile)
+}
+
+func masterOptions(c *cardswitch.Config, passphrase []byte) master.Options {
+	return master.Options{Path: c.Keys.Master, Passphrase: passphrase, Production: c.Production}
+}
+
+// MasterWork is the master key as the work of a ceremony. Done is called when it is written.
+func MasterWork(c *cardswitch.Config, passphrase []byte, done func()) ceremony.Work {
+	return master.NewWork(masterOptions(c, passphrase), func(key keyblock.Key) error {
+		key.Wipe() // Open reads it from its file
+		done()
+		return nil
+	})
+}
