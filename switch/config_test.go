@@ -185,6 +185,42 @@ func TestValidateLinks(t *testing.T) {
 	})
 }
 
+func TestValidateAccess(t *testing.T) {
+	roles := func(roles map[string][]string) func(*Config) {
+		return func(c *Config) { c.Access.Roles = roles }
+	}
+	testSpoiled(t, map[string]spoiled{
+		"people": {roles(map[string][]string{"sato": {Administrator, Operator},
+			"abe": {Custodian}}), nil},
+		"auditor": {roles(map[string][]string{"sato": {Auditor, Viewer}}), nil},
+		"two hats": {roles(map[string][]string{"sato": {Custodian, Approver}}),
+			[]string{"access.roles.sato"}},
+		"two hats under a third": {roles(map[string][]string{
+			"sato": {Administrator, Approver, Custodian}}), []string{"access.roles.sato"}},
+		"a judge of their own": {roles(map[string][]string{"sato": {Auditor, Operator}}),
+			[]string{"access.roles.sato"}},
+		"a role that isn't": {roles(map[string][]string{"sato": {"king"}}),
+			[]string{"access.roles.sato"}},
+		"a role twice": {roles(map[string][]string{"sato": {Viewer, Viewer}}),
+			[]string{"access.roles.sato"}},
+		"no role":  {roles(map[string][]string{"sato": nil}), []string{"access.roles.sato"}},
+		"no login": {roles(map[string][]string{"S to": {Viewer}}), []string{"access.roles.S to"}},
+	})
+}
+
+func TestValidateKeys(t *testing.T) {
+	testSpoiled(t, map[string]spoiled{
+		"defaults": {func(*Config) {}, nil},
+		"a module": {func(c *Config) { c.Keys.Module, c.Keys.Master = ModulePayShield, "" }, nil},
+		"no such module": {func(c *Config) { c.Keys.Module, c.Keys.Master = "abacus", "" },
+			[]string{"keys.module"}},
+		"a master key too many": {func(c *Config) { c.Keys.Module = ModulePKCS11 },
+			[]string{"keys.master"}},
+		"one file": {func(c *Config) { c.Keys.Store = c.Keys.Master }, []string{"keys"}},
+		"no store": {func(c *Config) { c.Keys.Store = "" }, []string{"keys.store"}},
+	})
+}
+
 func TestValidateEnvelopes(t *testing.T) {
 	testSpoiled(t, map[string]spoiled{
 		"production in envelopes": {func(c *Config) {

@@ -138,7 +138,8 @@ func slotOf(command *cobra.Command, args []string) (string, error) {
 		return args[0], nil
 	}
 	if purpose == "" {
-		return "", wrongUsage("no key is named", "as zek:center/link, or --purpose zek --link center/link")
+		return "", wrongUsage("no key is named",
+			"as zek:center/link, or --purpose zek --link center/link")
 	}
 	slot := keyring.Slot{Purpose: keyring.Purpose(purpose)}
 	link, _ := flags.GetString("link")
@@ -182,8 +183,8 @@ func newKeyGenerateCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "generate [SLOT]",
 		Short: "Make a key in the security module",
-		Long: "Makes the next generation of a key: zek:center/link, zpk:center:in, kek. It is received\n" +
-			"and does nothing until it is served: a partner must have it first.",
+		Long: "Makes the next generation of a key: zek:center/link, zpk:center:in, kek. It is\n" +
+			"received and does nothing until it is served: a partner must have it first.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			o, err := order(command)
@@ -206,9 +207,9 @@ func newKeyRotateCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rotate SLOT",
 		Short: "Make the next generation of a key",
-		Long: "Makes the next generation of a key that is in use, with its algorithm and size. The old\n" +
-			"one goes on until the new one is served; a partner's must be exported first. A key of\n" +
-			"the installation itself is served at once.",
+		Long: "Makes the next generation of a key that is in use, with its algorithm and size. The\n" +
+			"old one goes on until the new one is served; a partner's must be exported first. A key\n" +
+			"of the installation itself is served at once.",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeKeys,
 		RunE: func(command *cobra.Command, args []string) error {
@@ -232,7 +233,8 @@ func newKeyRotateCommand() *cobra.Command {
 				}
 			}
 			if o.Bits == 0 {
-				return failed(fmt.Errorf("there is no key %s", o.Slot), "`cardswitch key generate` makes one")
+				return failed(fmt.Errorf("there is no key %s", o.Slot),
+					"`cardswitch key generate` makes one")
 			}
 			return keyDone(command, "/v1/keys/generate", o)
 		},
@@ -245,10 +247,10 @@ func newKeyImportCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "import [SLOT] [--block FILE | --components FILE]",
 		Short: "Take a key that a partner gave",
-		Long: "Takes a key block (TR-31, X9.143) that a partner made under the KBPK of its center, from\n" +
-			"a file or, with -, from standard input. It is received: confirm it when both sides have\n" +
-			"read the same check value, then serve it. A test installation also takes components in\n" +
-			"clear, one a line.",
+		Long: "Takes a key block (TR-31, X9.143) that a partner made under the KBPK of its center,\n" +
+			"from a file or, with -, from standard input. It is received: confirm it when both sides\n" +
+			"have read the same check value, then serve it. A test installation also takes\n" +
+			"components in clear, one a line.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: importKey,
 	}
@@ -313,8 +315,8 @@ func newKeyExportCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "export KEY",
 		Short: "Give a key to a partner, as a key block under the center's KBPK",
-		Long: "Prints the key block (TR-31, X9.143). With --components, in a test installation only, the\n" +
-			"key comes as two clear components instead.",
+		Long: "Prints the key block (TR-31, X9.143). With --components, in a test installation only,\n" +
+			"the key comes as two clear components instead.",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeKeys,
 		RunE: func(command *cobra.Command, args []string) error {

@@ -100,7 +100,7 @@ func newCeremonyComponentCommand() *cobra.Command {
 		RunE: enterComponent,
 	}
 	command.Flags().String("check", "", "the check value on the paper")
-	command.Flags().Bool("stdin", false, "read it from standard input, as from a reader of smart cards")
+	command.Flags().Bool("stdin", false, "read it from standard input, as from a card reader")
 	return command
 }
 

@@ -83,6 +83,9 @@ func makeMaster(ctx context.Context, c *cardswitch.Config, log *slog.Logger, ope
 		"hint", "`cardswitch key ceremony start master`, then custodians and an approver")
 	ctx, made := context.WithCancelCause(ctx)
 	defer made(nil)
+	systemd := newNotifier() // people may need longer than it waits for a start
+	go systemd.watch(ctx, func() bool { return true })
+	tell(log, systemd.say("READY=1\nSTATUS=waiting for the master key"))
 	errMade := errors.New("the master key is made")
 	room := new(ceremony.Room)
 	server := admin.New(admin.Options{Logger: log, Audit: logAudit{log},

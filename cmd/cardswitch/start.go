@@ -46,14 +46,14 @@ func start(command *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopProfile()) }()
-	n, err := newNode(command.Context(), l.Config, cardswitch.Deps{Log: log}, func() (cardswitch.Config,
-		error) {
+	again := func() (cardswitch.Config, error) {
 		again, err := loadValid(command.Flags())
 		if err != nil {
 			return cardswitch.Config{}, err
 		}
 		return again.Config, checkFiles(again)
-	})
+	}
+	n, err := newNode(command.Context(), l.Config, cardswitch.Deps{Log: log}, again)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -109,9 +110,13 @@ func (s *Server) guard(r *route) http.HandlerFunc {
 }
 
 func (s *Server) denied(request *http.Request, p Person, r *route) {
-	s.Logger.Warn("access denied", "who", p.Name, "what", r.pattern)
-	s.audit(request.Context(), p, "access", r.pattern, "", fmt.Errorf("no role for it"))
+	err := s.audit(request.Context(), p, "access", r.pattern, "", errNoRole)
+	if s.Audit == nil || err != nil {
+		s.Logger.Warn("access denied", "who", p.Name, "what", r.pattern)
+	}
 }
+
+var errNoRole = errors.New("no role for it")
 
 // deniedError is something that a person may not do.
 type deniedError struct {

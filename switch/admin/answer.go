@@ -19,6 +19,11 @@ type wrongError struct{ what string }
 
 func (e *wrongError) Error() string { return e.what }
 
+// waitingError is a node that has no keys before its people have made the master key.
+type waitingError struct{}
+
+func (e *waitingError) Error() string { return "the switch waits for its master key" }
+
 // hintedError is something that can't be done as asked, with what can be.
 type hintedError struct{ what, hint string }
 
@@ -37,6 +42,7 @@ func refuse(w http.ResponseWriter, err error) {
 	var failed *store.Error
 	var denied *deniedError
 	var hinted *hintedError
+	var waiting *waitingError
 	switch {
 	case errors.As(err, &missing):
 		status, problem.Hint = http.StatusNotFound, missing.Hint
@@ -47,6 +53,9 @@ func refuse(w http.ResponseWriter, err error) {
 		status = http.StatusBadRequest
 	case errors.As(err, &denied):
 		status, problem.Hint = http.StatusForbidden, denied.hint()
+	case errors.As(err, &waiting):
+		status = http.StatusServiceUnavailable
+		problem.Hint = "hold its ceremony: `cardswitch key ceremony start master`"
 	case errors.As(err, &hinted):
 		status, problem = http.StatusConflict, Problem{Error: hinted.what, Hint: hinted.hint}
 	case errors.As(err, &failed):

@@ -210,7 +210,8 @@ func (s *Server) concluded(w http.ResponseWriter, r *http.Request, p Person, wha
 }
 
 // audit notes what a person did on the socket.
-func (s *Server) audit(ctx context.Context, p Person, what, object, why string, failed error) error {
+func (s *Server) audit(ctx context.Context, p Person, what, object, why string,
+	failed error) error {
 	if s.Audit == nil {
 		return nil
 	}

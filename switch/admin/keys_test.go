@@ -180,7 +180,8 @@ func TestNoAnswerHasMoreThanACheckValue(t *testing.T) {
 			t.Errorf("the key block of %s is shown", r.ID)
 		}
 	}
-	long := regexp.MustCompile(`"check":"[0-9A-F]{11,}"|"check":"[0-9A-F]{7,}","check_method":"tdes-ecb"`)
+	long := regexp.MustCompile(`"check":"[0-9A-F]{11,}"|` +
+		`"check":"[0-9A-F]{7,}","check_method":"tdes-ecb"`)
 	if found := long.FindString(said.String()); found != "" {
 		t.Errorf("a check value is too long: %s", found)
 	}

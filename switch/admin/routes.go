@@ -15,11 +15,22 @@ func (s *Server) Operators() http.Handler {
 		mux = s.readOnly()
 		routes = append(routes, s.switchRoutes()...)
 		routes = append(routes, s.keyRoutes()...)
+	} else {
+		mux.HandleFunc("/", s.waiting)
 	}
 	for i := range routes {
 		mux.HandleFunc(routes[i].pattern, s.guard(&routes[i]))
 	}
 	return mux
+}
+
+// waiting says what a node without a master key waits for.
+func (s *Server) waiting(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/livez" {
+		s.livez(w, r)
+		return
+	}
+	refuse(w, &waitingError{})
 }
 
 // switchRoutes are about the switch's work.
