@@ -22,7 +22,6 @@ import (
 type node struct {
 	*cardswitch.Switch
 	keys              *keys.Keys
-	links             *keys.Links
 	log               *slog.Logger
 	config            atomic.Pointer[cardswitch.Config]
 	admin             *admin.Server
@@ -51,10 +50,7 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 	if n.keys, n.operators, err = openKeys(ctx, &config, n.log, n.operators); err != nil {
 		return nil, errors.Join(err, n.closeDoors())
 	}
-	n.links = keys.NewLinks(n.keys.Ring, &config)
-	if deps.LinkKeys == nil {
-		deps.LinkKeys = n.links
-	}
+	deps.Keys = n.keys.Ring
 	n.metrics = prometheus.NewRegistry()
 	n.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -86,10 +82,7 @@ func (n *node) reconfigure(reload func() (cardswitch.Config, error)) error {
 	if config.Production != n.config.Load().Production || config.Keys != n.config.Load().Keys {
 		return errors.New("production and keys change at a restart only")
 	}
-	before := n.config.Load()
-	n.links.Configure(&config) // links that are new ask for their keys at once
 	if err := n.Switch.Reload(config); err != nil {
-		n.links.Configure(before)
 		return err
 	}
 	n.config.Store(&config)
