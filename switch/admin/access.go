@@ -52,8 +52,15 @@ func NewAccess(c *cardswitch.Config) Access {
 	return a
 }
 
+// overflow is what the kernel says of users that a user namespace doesn't have: they can't be told
+// apart, so they are nobody. It happens under PrivateUsers of systemd.
+const overflow = 65534
+
 // person finds the roles of a user. One that has no name on this machine has none.
 func (a *Access) person(uid int) Person {
+	if uid == overflow {
+		return Person{}
+	}
 	p := Person{Name: fmt.Sprintf("user %d", uid), Owner: a.Owner != nil && *a.Owner == uid}
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
 		p.Name = u.Username

@@ -165,6 +165,15 @@ func TestTheSocketTellsWhoAsks(t *testing.T) {
 	}
 }
 
+// Users that a namespace hides look all alike: a role must not be all of theirs.
+func TestHiddenUsersAreNobody(t *testing.T) {
+	uid := overflow
+	a := Access{Roles: map[string][]string{"nobody": cardswitch.Roles()}, Owner: &uid}
+	if p := a.person(overflow); p.may(&route{roles: cardswitch.Roles()}) {
+		t.Errorf("%+v may do everything", p)
+	}
+}
+
 // Over TCP nobody is anybody, whatever the configuration.
 func TestNobodyIsKnownOverTCP(t *testing.T) {
 	config := cardswitch.Config{}

@@ -9,6 +9,7 @@
 package master
 
 import (
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -35,6 +36,8 @@ type Options struct {
 	Path       string
 	Passphrase []byte // none: the file isn't sealed
 	Production bool
+
+	memory uint32 // KiB of Argon2id; 0 is usualMemory. Tests have many files to seal
 }
 
 // What can be wrong.
@@ -53,6 +56,7 @@ const (
 	ceremony  = "ceremony"
 	// leastPassphrase in characters, for production: PCI DSS 8.3.6.
 	leastPassphrase = 12
+	usualMemory     = 64 << 10
 	// mostMemory bounds in KiB what a file may make us allocate.
 	mostMemory = 1 << 20
 	mostPasses = 32
@@ -177,7 +181,7 @@ func write(o Options, key keyblock.Key, origin string) error {
 			f.Clear = hex.EncodeToString(raw)
 			return nil
 		}
-		return f.seal(raw, o.Passphrase)
+		return f.seal(raw, &o)
 	})
 	if err != nil {
 		return err
@@ -193,15 +197,15 @@ func write(o Options, key keyblock.Key, origin string) error {
 	return nil
 }
 
-func (f *file) seal(raw, passphrase []byte) error {
+func (f *file) seal(raw []byte, o *Options) error {
 	var random [16 + 12]byte
 	if _, err := rand.Read(random[:]); err != nil {
 		return err
 	}
 	// The second recommendation of RFC 9106 section 4, for machines of less memory.
-	f.Sealed = &sealed{Passes: 3, Memory: 64 << 10, Lanes: 4,
+	f.Sealed = &sealed{Passes: 3, Memory: cmp.Or(o.memory, usualMemory), Lanes: 4,
 		Salt: hex.EncodeToString(random[:16]), Nonce: hex.EncodeToString(random[16:])}
-	aead, nonce, err := f.cipher(passphrase)
+	aead, nonce, err := f.cipher(o.Passphrase)
 	if err != nil {
 		return err
 	}
