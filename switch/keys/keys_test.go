@@ -85,7 +85,8 @@ func TestAnotherMasterKeyOpensNothing(t *testing.T) {
 	if err := errors.Join(k.Close(), os.Remove(c.Keys.Master)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), c, Options{}); err == nil || !strings.Contains(err.Error(), "hint") {
+	_, err := Open(t.Context(), c, Options{})
+	if err == nil || !strings.Contains(err.Error(), "hint") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -131,7 +132,8 @@ func TestModulesNeedADriver(t *testing.T) {
 		t.Error("a module without a driver")
 	}
 	away := errors.New("no route to the unit")
-	_, err := Open(t.Context(), c, Options{Driver: func(string) (hsm.Module, error) { return nil, away }})
+	driver := func(string) (hsm.Module, error) { return nil, away }
+	_, err := Open(t.Context(), c, Options{Driver: driver})
 	if !errors.Is(err, away) {
 		t.Error(err)
 	}
