@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -15,6 +16,8 @@ type Plan struct {
 	Algorithm keyblock.Algorithm // "" is AES
 	Size      int                // bytes; 0 is the longest
 	Label     string
+	// Generation is the one that the partner gave the key; 0: the next one.
+	Generation uint16
 }
 
 // Generate makes a key in the module, as the next generation of its slot. It is received: Step
@@ -76,7 +79,7 @@ func (r *Ring) create(ctx context.Context, e Event, p Plan,
 		if err != nil {
 			return s, err
 		}
-		record.ID.Generation = next
+		record.ID.Generation = cmp.Or(p.Generation, next)
 		return s.Add(record)
 	})
 	if err != nil {

@@ -129,13 +129,14 @@ func (s Set) Next(slot Slot) (uint16, error) {
 	return last + 1, nil
 }
 
-// Add puts a new key, which must be the next generation of its slot.
+// Add puts a new key, which must be the next generation of its slot; a partner that makes the keys
+// may have passed some over, so a later one will do.
 func (s Set) Add(r Record) (Set, error) {
 	next, err := s.Next(r.ID.Slot)
 	if err != nil {
 		return s, err
 	}
-	if r.ID.Generation != next {
+	if r.ID.Generation < next {
 		return s, fmt.Errorf("the next generation of %s is %d, not %d", r.ID.Slot, next,
 			r.ID.Generation)
 	}
