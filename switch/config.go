@@ -62,6 +62,12 @@ const (
 	SignOnNone = "none"
 )
 
+// Who makes the new keys of a center and brings them by 1804/811. Whoever does, the other takes them.
+const (
+	KeyChangeUs   = "us"
+	KeyChangePeer = "peer"
+)
+
 // Whether both sides of an envelope add a share, so that a link key lost later opens nothing
 // that was sent before.
 const (
@@ -84,7 +90,9 @@ type CenterConfig struct {
 	SignOn      string        `yaml:"sign_on"`
 	Echo        EchoConfig    `yaml:"echo"`
 	Rules       RulesConfig   `yaml:"rules,omitempty"`
-	Links       []LinkConfig  `yaml:"links"`
+	// KeyChange says who makes new keys when they are due.
+	KeyChange string       `yaml:"key_change"`
+	Links     []LinkConfig `yaml:"links"`
 
 	// Of merchants only.
 	Acquirers          []string `yaml:"acquirers,omitempty"`  // DE 32 it may use, else 905

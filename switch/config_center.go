@@ -23,6 +23,7 @@ func (c *CenterConfig) validate(f *faults, path string, production bool) {
 	f.between(path+".window", c.Window, 1, 500_000)
 	f.duration(path+".answer_time", c.AnswerTime, 10*time.Millisecond, 5*time.Minute)
 	f.oneOf(path+".sign_on", c.SignOn, SignOnPeer, SignOnUs, SignOnNone)
+	f.oneOf(path+".key_change", c.KeyChange, KeyChangeUs, KeyChangePeer)
 	f.duration(path+".echo.after", c.Echo.After, 10*time.Millisecond, time.Hour)
 	f.duration(path+".echo.wait", c.Echo.Wait, 10*time.Millisecond, 5*time.Minute)
 	f.between(path+".echo.misses", c.Echo.Misses, 1, 100)

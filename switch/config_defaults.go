@@ -44,6 +44,7 @@ func (c *Config) Path(name string) string {
 func (c *CenterConfig) complete() {
 	setDefault(&c.Dialect, "ascii-binary")
 	setDefault(&c.Timezone, "Asia/Tokyo")
+	setDefault(&c.KeyChange, KeyChangePeer)
 	setDefault(&c.Echo.After, 60*time.Second)
 	setDefault(&c.Echo.Wait, 10*time.Second)
 	setDefault(&c.Echo.Misses, 3)

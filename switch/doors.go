@@ -81,6 +81,8 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 		if d.Reason == txn.ReversalForetells {
 			s.foretell(now, c, a, original, id)
 		}
+	case txn.TakeKey:
+		s.takeKey(now, l, c, a)
 	case txn.Wait:
 		s.wait(now, l, c, a, known)
 	case txn.Repeat:

@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"errors"
 	"time"
 
 	"cardswitch/spec"
@@ -12,7 +13,10 @@ import (
 )
 
 // Up notes a fresh connection.
-func (s *Switch) Up(l *link.Link) { s.event(l, "connected") }
+func (s *Switch) Up(l *link.Link) {
+	s.teachAll(l)
+	s.event(l, "connected")
+}
 
 // Down handles the end of a connection: what provably never left goes over another link or is
 // answered without a reversal; the outcome of everything else that waited is unknown, so it is
@@ -56,6 +60,9 @@ func (s *Switch) Down(l *link.Link, unsent []link.Unsent, cause error) {
 			s.undelivered(now, c, r)
 		case txn.Management:
 			s.wheel.Lift(r)
+			if r.Function == network.KeyChange {
+				s.keyAnswered(r.Txn, txn.NetworkTimeout, 0, "")
+			}
 			c.rows.Drop(r)
 		}
 	}
@@ -112,26 +119,29 @@ func (s *Switch) duties() {
 	now := time.Now()
 	for _, l := range s.network.Links() {
 		if duty := l.Due(now); duty != link.Nothing {
-			s.originate(l, duty)
+			if _, err := s.manage(l, functionOf(duty)); err != nil {
+				s.log.Error("network management cannot be sent", "center", l.Center().Name(),
+					"error", err.Error(), "hint", "check `institution` and the dialect")
+			}
 		}
 	}
 }
 
-// originate sends a network management request of our own.
-func (s *Switch) originate(l *link.Link, duty link.Duty) {
+// manage sends a network management request of our own over a connection, and gives the number of
+// its transaction.
+func (s *Switch) manage(l *link.Link, function uint16, more ...element) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.centers[l.Center().ID()]
 	if c == nil {
-		return
+		return 0, errors.New("the center is no longer configured")
 	}
 	stan, ok := c.rows.Fresh()
 	if !ok {
-		return
+		return 0, errors.New("all trace numbers are in use")
 	}
 	now := s.now()
 	local := time.Unix(0, now).In(c.zone).AppendFormat(s.value[:0], "060102150405")
-	function := functionOf(duty)
 	s.edit.Reset()
 	s.edit.SetMTI(0x1804)
 	s.edit.SetNumber(11, uint64(stan))
@@ -141,13 +151,14 @@ func (s *Switch) originate(l *link.Link, duty link.Duty) {
 		s.edit.Set(93, c.institution)
 	}
 	s.edit.Set(94, s.institution)
+	for _, e := range more {
+		s.edit.Set(e.number, e.value)
+	}
 	from := len(s.pending.out)
 	var fault spec.Fault
 	if s.pending.out, fault = c.dialect.Append(s.pending.out, nil, &s.edit); !fault.OK() {
 		s.pending.out = s.pending.out[:from]
-		s.log.Error("network management cannot be written", "center", c.name,
-			"error", fault.Err(), "hint", "check `institution` and the dialect")
-		return
+		return 0, fault.Err()
 	}
 	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: journal.Originated, MTI: 0x1804, Dest: c.id, STAN: stan,
@@ -162,6 +173,7 @@ func (s *Switch) originate(l *link.Link, duty link.Duty) {
 	s.pending.effects = append(s.pending.effects, effect{kind: sendHere, to: c, link: l,
 		from: from, end: len(s.pending.out)})
 	s.kick()
+	return r.Txn, nil
 }
 
 // managed handles the answer to a network management request of our own.
@@ -172,7 +184,11 @@ func (s *Switch) managed(now int64, l *link.Link, c *center, r *txn.Row, a *arri
 		s.unasked(now, l, c, a)
 		return
 	}
-	asked.NetworkAnswered(dutyOf(r.Function), d.Reason == txn.NetworkDone)
+	if r.Function == network.KeyChange {
+		s.keyAnswered(r.Txn, d.Reason, int(d.Action), string(a.msg.Append(nil, 96)))
+	} else {
+		asked.NetworkAnswered(dutyOf(r.Function), d.Reason == txn.NetworkDone)
+	}
 	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: journal.Closed, Txn: r.Txn, MTI: a.mti, Dest: c.id,
 		STAN: r.STAN, Action: d.Action, Reason: uint16(d.Reason)}
@@ -187,6 +203,9 @@ func (s *Switch) unmanaged(now int64, c *center, r *txn.Row) {
 	s.rec = journal.Record{At: now, Kind: journal.Closed, Txn: r.Txn, MTI: r.MTI, Dest: c.id,
 		STAN: r.STAN, Reason: uint16(txn.NetworkTimeout)}
 	s.pending.batch.Append(&s.rec)
+	if r.Function == network.KeyChange {
+		s.keyAnswered(r.Txn, txn.NetworkTimeout, 0, "")
+	}
 	c.rows.Drop(r)
 }
 

@@ -87,8 +87,8 @@ func (s *Switch) nameCard(m *spec.Message, pan spec.PAN) bool {
 // reply builds the switch's own answer to a request, adds its image to the record and releases
 // it to the connection that asked. false when no answer can be made of what was readable.
 func (s *Switch) reply(l *link.Link, c *center, m *spec.Message, a *arrival, action uint16,
-	rec *journal.Record) bool {
-	from, ok := s.writeReply(c, m, a.mti, action, a.fault)
+	rec *journal.Record, more ...element) bool {
+	from, ok := s.writeReply(c, m, a.mti, action, a.fault, more...)
 	if !ok {
 		return false
 	}
@@ -106,10 +106,16 @@ func (s *Switch) reply(l *link.Link, c *center, m *spec.Message, a *arrival, act
 	return true
 }
 
+// element is one that an answer or a request of ours has beside the usual ones.
+type element struct {
+	number int
+	value  []byte
+}
+
 // writeReply appends the switch's own answer to a request to pending.out. A fault of the request is
 // named in element 44, for the partner's engineer.
 func (s *Switch) writeReply(c *center, m *spec.Message, mti spec.MTI, action uint16,
-	f spec.Fault) (from int, ok bool) {
+	f spec.Fault, more ...element) (from int, ok bool) {
 	from = len(s.pending.out)
 	s.edit.Reset()
 	s.edit.SetMTI(mti.Response())
@@ -118,6 +124,9 @@ func (s *Switch) writeReply(c *center, m *spec.Message, mti spec.MTI, action uin
 	if !f.OK() {
 		text := f.String()
 		s.edit.Set(44, []byte(text[:min(len(text), 99)]))
+	}
+	for _, e := range more {
+		s.edit.Set(e.number, e.value)
 	}
 	var fault spec.Fault
 	s.pending.out, fault = c.dialect.Append(s.pending.out, m, &s.edit)

@@ -194,11 +194,12 @@ func (s *Switch) foretell(now int64, c *center, a *arrival, o found, reversal ui
 }
 
 // settle answers at once and owes nothing.
-func (s *Switch) settle(now int64, l *link.Link, c *center, a *arrival, d txn.Decision) uint64 {
+func (s *Switch) settle(now int64, l *link.Link, c *center, a *arrival, d txn.Decision,
+	more ...element) uint64 {
 	rec := s.record(now, journal.Settled, l, a)
 	rec.Action, rec.Reason = d.Action, uint16(d.Reason)
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
-	s.reply(l, c, a.msg, a, d.Action, rec)
+	s.reply(l, c, a.msg, a, d.Action, rec, more...)
 	id := s.pending.batch.Append(rec)
 	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, Action: d.Action,
 		MTI: a.mti.Original(), Flags: txn.Ended})

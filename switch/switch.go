@@ -21,6 +21,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cardswitch/hsm/envelope"
 	"cardswitch/hsm/keyring"
 	"cardswitch/spec"
 	"cardswitch/store"
@@ -43,13 +44,14 @@ type Deps struct {
 
 // Switch is one running node.
 type Switch struct {
-	log     *slog.Logger
-	deps    Deps
-	started time.Time
-	store   *store.Store
-	network *link.Network
-	archive *Archive
-	metrics *metrics
+	log      *slog.Logger
+	deps     Deps
+	started  time.Time
+	exchange exchange
+	store    *store.Store
+	network  *link.Network
+	archive  *Archive
+	metrics  *metrics
 
 	services    []service
 	institution []byte
@@ -105,7 +107,9 @@ func New(config Config, deps Deps) (*Switch, error) {
 		institution: []byte(config.Institution), centers: make(map[uint16]*center),
 		questions: txn.NewQuestions(questionsKept), recalls: make(chan recall, recallsWaiting),
 		ready: make(chan struct{}), wake: make(chan struct{}, 1),
-		stopped: make(chan struct{}), failed: make(chan struct{})}
+		stopped: make(chan struct{}), failed: make(chan struct{}),
+		exchange: exchange{orders: make(chan func(context.Context), ordersWaiting),
+			coming: make(map[string][]envelope.Key)}}
 	s.room = sync.NewCond(&s.mu)
 	s.arrivals.New = func() any { return new(arrivals) }
 	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())
@@ -155,6 +159,9 @@ func (s *Switch) Run(ctx context.Context) error {
 	defer stopLinks()
 	for _, duty := range []func(){s.commits, s.drains, s.recallsOf, s.ticks} {
 		s.joined.Go(duty)
+	}
+	if s.deps.Keys != nil {
+		s.joined.Go(s.exchanges)
 	}
 	s.note("started " + s.found.String())
 	err := s.network.Start(linksCtx)

@@ -33,21 +33,35 @@ func (r *Ring) Generate(ctx context.Context, by By, p Plan) (Record, error) {
 func (r *Ring) Import(ctx context.Context, by By, p Plan, under uint16,
 	block string) (Record, error) {
 	return r.create(ctx, Event{By: by, What: "import"}, p,
-		func(hsm.KeySpec) (hsm.Wrapped, error) {
-			kbpk, err := r.Opener(Slot{Purpose: KBPK, Center: p.Slot.Center}, under)
-			if err != nil {
-				return hsm.Wrapped{}, err
-			}
-			want := p.Slot.Purpose.Want()
-			if p.Algorithm != "" {
-				want.Algorithms = []keyblock.Algorithm{p.Algorithm}
-			}
-			w, err := r.options.Module.Import(ctx, kbpk, block, want)
-			if err == nil && p.Size != 0 && w.Spec.Size != p.Size {
-				err = fmt.Errorf("the key has %d bits, not %d", 8*w.Spec.Size, 8*p.Size)
-			}
-			return w, err
-		})
+		func(hsm.KeySpec) (hsm.Wrapped, error) { return r.open(ctx, p, under, block) })
+}
+
+// open reads a partner's key block.
+func (r *Ring) open(ctx context.Context, p Plan, under uint16, block string) (hsm.Wrapped, error) {
+	kbpk, err := r.Opener(Slot{Purpose: KBPK, Center: p.Slot.Center}, under)
+	if err != nil {
+		return hsm.Wrapped{}, err
+	}
+	want := p.Slot.Purpose.Want()
+	if p.Algorithm != "" {
+		want.Algorithms = []keyblock.Algorithm{p.Algorithm}
+	}
+	w, err := r.options.Module.Import(ctx, kbpk, block, want)
+	if err == nil && p.Size != 0 && w.Spec.Size != p.Size {
+		err = fmt.Errorf("the key has %d bits, not %d", 8*w.Spec.Size, 8*p.Size)
+	}
+	return w, err
+}
+
+// Same tells whether a partner's key block holds a key that we have, as when it comes again because
+// our answer was lost.
+func (r *Ring) Same(ctx context.Context, id ID, under uint16, block string) (bool, error) {
+	record, ok := r.Set().Get(id)
+	if !ok {
+		return false, nil
+	}
+	w, err := r.open(ctx, Plan{Slot: id.Slot}, under, block)
+	return err == nil && w.Check.Matches(record.Check()), err
 }
 
 // create asks for a key and keeps it. Changes are not held up while the module works; the key gets

@@ -39,6 +39,7 @@ const (
 	TooMany             // connections of the line, or waiting to be known
 	NotServing          // the line is drained
 	Refused             // an envelope that isn't the next one of this connection, or no agreement
+	KeyExpired          // the link key's crypto-period has ended
 	causes
 )
 
@@ -68,6 +69,7 @@ var causeTexts = [causes]string{
 	TooMany:       "too many connections",
 	NotServing:    "not serving",
 	Refused:       "envelope refused",
+	KeyExpired:    "link key expired",
 }
 
 // String is the cause in words; also its label in metrics.

@@ -14,6 +14,8 @@ const (
 	Keep
 	// Acknowledge answers at once and owes nobody anything.
 	Acknowledge
+	// TakeKey hands a key that a center brings to who keeps the keys; the answer comes later.
+	TakeKey
 	// Wait leaves the question with its open transaction; the answer goes to who asked last.
 	Wait
 	// Repeat gives the kept answer again.

@@ -57,6 +57,10 @@ const (
 	NetworkDone    Reason = 501
 	NetworkRefused Reason = 502
 	NetworkTimeout Reason = 503
+	NoKeys         Reason = 511
+	KeyRefused     Reason = 512
+	KeyOutOfStep   Reason = 513
+	KeyMalformed   Reason = 514
 )
 
 type reasonText struct {
@@ -159,6 +163,14 @@ func aboutLater(r Reason) reasonText {
 		return reasonText{0, "network management refused", ""}
 	case NetworkTimeout:
 		return reasonText{0, "network management not answered", ""}
+	case NoKeys:
+		return reasonText{918, "no key to take keys under", "give the center a KBPK: `key ceremony`"}
+	case KeyRefused:
+		return reasonText{921, "the key is not taken", "the log says why"}
+	case KeyOutOfStep:
+		return reasonText{917, "the key's generation is another key", "begin a new change"}
+	case KeyMalformed:
+		return reasonText{904, "elements 53 and 96 don't bring a key", "see package keychange"}
 	}
 	return reasonText{909, "unknown reason", ""}
 }

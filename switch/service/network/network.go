@@ -1,4 +1,4 @@
-// Package network decides on network management messages (18xx): sign-on, sign-off and echo.
+// Package network decides on network management messages (18xx): sign-on, sign-off, echo, keys.
 package network
 
 import "cardswitch/switch/txn"
@@ -8,6 +8,8 @@ const (
 	SignOn  = 801
 	SignOff = 802
 	Echo    = 831
+	// KeyChange brings a key, or asks for one (package keychange).
+	KeyChange = 811
 )
 
 // Request decides on an 1804 or 1805 of a center.
@@ -20,6 +22,8 @@ func Request(q txn.Request) txn.Decision {
 	case SignOff:
 		d.Next = txn.SignOff
 	case Echo:
+	case KeyChange:
+		return txn.Decision{Act: txn.TakeKey}
 	default:
 		return txn.Decision{Act: txn.Refuse, Reason: txn.Unsupported,
 			Action: txn.Unsupported.Action()}

@@ -1,0 +1,120 @@
+// Package keychange is what 1804 messages with function code 811 say about the keys that they bring.
+//
+// Element 53 of the request names the key, element 96 holds it, as an X9.143 key block under the key
+// block protection key of the two centers. The answer repeats element 53, and its element 96 is the
+// check value that the receiver has computed: only when the sender has compared it is the key used.
+// The layout is cardswitch's own (ISO 13492 isn't public), so partners find it here:
+//
+//	element 53 of 1804/811 and 1814: 6 bytes
+//	0     1, this layout
+//	1     purpose: 1 PIN key, 2 MAC key, 3 link key, 4 data key
+//	2     direction: 1 what the sender of the 1804 protects, 2 what its receiver protects,
+//	      3 both ways (a link key)
+//	3     0
+//	4..5  generation of the key, the highest byte first; each key's is higher than the one before
+//
+//	element 96 of 1804/811: the key block, in its own characters; absent, it asks the other side for
+//	      a new key, and byte 4..5 are 0
+//	element 96 of 1814: CMAC of a block of zeros under the key, its first five bytes, as ten
+//	      hexadecimal digits in capitals
+//
+// A link key comes over the link that it is for. Its receiver installs it on every connection of the
+// link before it answers; each side then changes over when it likes, with any frame.
+package keychange
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"cardswitch/hsm/keyring"
+)
+
+// Size is the bytes of element 53.
+const Size = 6
+
+// layout is the first byte.
+const layout = 1
+
+// Order is what element 53 says.
+type Order struct {
+	Purpose    keyring.Purpose
+	Direction  Direction
+	Generation uint16 // 0 asks for a key
+}
+
+// Direction says whose data a key protects, seen from the sender of the 1804.
+type Direction uint8
+
+// The directions.
+const (
+	Sender   Direction = 1
+	Receiver Direction = 2
+	BothWays Direction = 3
+)
+
+// purposes in the order of their numbers, from 1.
+func purposes() []keyring.Purpose {
+	return []keyring.Purpose{keyring.ZPK, keyring.ZAK, keyring.ZEK, keyring.Data}
+}
+
+// What can be wrong with element 53.
+var (
+	ErrLayout  = errors.New("not six bytes of layout 1")
+	ErrPurpose = errors.New("no such purpose")
+	ErrWay     = errors.New("no such direction for this purpose")
+)
+
+// Append writes element 53.
+func (o Order) Append(dst []byte) []byte {
+	number := byte(0)
+	for i, p := range purposes() {
+		if p == o.Purpose {
+			number = byte(i + 1)
+		}
+	}
+	return binary.BigEndian.AppendUint16(append(dst, layout, number, byte(o.Direction), 0),
+		o.Generation)
+}
+
+// Parse reads element 53.
+func Parse(b []byte) (Order, error) {
+	if len(b) != Size || b[0] != layout || b[3] != 0 {
+		return Order{}, ErrLayout
+	}
+	known := purposes()
+	if b[1] == 0 || int(b[1]) > len(known) {
+		return Order{}, ErrPurpose
+	}
+	o := Order{known[b[1]-1], Direction(b[2]), binary.BigEndian.Uint16(b[4:])}
+	both := o.Purpose == keyring.ZEK
+	if both != (o.Direction == BothWays) || o.Direction < Sender || o.Direction > BothWays {
+		return Order{}, ErrWay
+	}
+	return o, nil
+}
+
+// Sent is the order for a key of ours that goes to its center.
+func Sent(id keyring.ID) Order {
+	o := Order{Purpose: id.Slot.Purpose, Generation: id.Generation, Direction: BothWays}
+	switch id.Slot.Direction {
+	case keyring.Out:
+		o.Direction = Sender
+	case keyring.In:
+		o.Direction = Receiver
+	}
+	return o
+}
+
+// Slot is the place of the key of an order that a center sent over one of its links.
+func (o Order) Slot(center, link string) keyring.Slot {
+	slot := keyring.Slot{Purpose: o.Purpose, Center: center}
+	switch o.Direction {
+	case Sender:
+		slot.Direction = keyring.In
+	case Receiver:
+		slot.Direction = keyring.Out
+	default:
+		slot.Link = link
+	}
+	return slot
+}
