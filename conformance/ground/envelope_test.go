@@ -24,6 +24,7 @@ func TestSignOnInAnEnvelope(t *testing.T) {
 	}
 	ring := g.Enroll(t, c, secret)
 	g.Start(t, c)
+	end := sealed.NewEnd(secret)
 	for generation := range 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
@@ -32,7 +33,7 @@ func TestSignOnInAnEnvelope(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		in, err := secret.Dial(conn, "hq/a")
+		in, err := end.Dial(conn, "hq/a")
 		if err != nil {
 			t.Fatal(err)
 		}

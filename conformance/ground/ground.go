@@ -104,3 +104,10 @@ func (g *Ground) Start(t *testing.T, c cardswitch.Config) (stop func()) {
 	t.Cleanup(stop)
 	return stop
 }
+
+// Place gives an address of the configuration a port that somebody else listens on, or will.
+func (g *Ground) Place(name, address string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.at[name] = address
+}

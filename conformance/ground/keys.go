@@ -12,7 +12,8 @@ import (
 )
 
 // Enroll gives the switches of this ground the first generation of the key of every link with an
-// envelope, made of secret, in a security module of its own. Call it before Start.
+// envelope, and the keys under which keys travel, made of secret, in a security module of its own.
+// Call it before Start.
 func (g *Ground) Enroll(t testing.TB, c cardswitch.Config, secret sealed.Secret) *keyring.Ring {
 	t.Helper()
 	master, err := keyblock.RandomKey(keyblock.AES, 32, nil)
@@ -26,6 +27,9 @@ func (g *Ground) Enroll(t testing.TB, c cardswitch.Config, secret sealed.Secret)
 		t.Fatal(err)
 	}
 	for _, center := range c.Centers {
+		if err := secret.EnrollCenter(t.Context(), g.keys, center.Name); err != nil {
+			t.Fatal(err)
+		}
 		for _, link := range center.Links {
 			if link.Envelope == nil {
 				continue

@@ -11,6 +11,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/wire"
 )
 
@@ -48,7 +49,7 @@ type counts struct {
 }
 
 // dial connects and signs on. A switch that is just starting gets a moment to listen.
-func dial(ctx context.Context, config Config, number int) (*lane, error) {
+func dial(ctx context.Context, config Config, end *sealed.End, number int) (*lane, error) {
 	request, err := newRequest(number)
 	if err != nil {
 		return nil, err
@@ -76,6 +77,14 @@ func dial(ctx context.Context, config Config, number int) (*lane, error) {
 			return nil, fmt.Errorf("load: connection %d: %w", number, err)
 		}
 		time.Sleep(100 * time.Millisecond)
+	}
+	if len(config.Secret) > 0 {
+		in, err := end.Dial(l.conn, config.Link)
+		if err != nil {
+			l.conn.Close()
+			return nil, fmt.Errorf("load: connection %d: %w", number, err)
+		}
+		l.conn = in
 	}
 	if err := l.signOn(config.Destination); err != nil {
 		l.conn.Close()

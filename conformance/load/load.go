@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"cardswitch/conformance/load/sealed"
 )
 
 // Config is one run of the generator.
@@ -27,6 +29,8 @@ type Config struct {
 	Duration    time.Duration // the measured window
 	Drain       time.Duration // how long unanswered requests are waited for at the end
 	Destination string        // institution of the switch, DE 93 of the sign-on
+	Link        string        // name of the link; connections are in envelopes if Secret is there
+	Secret      sealed.Secret // what its key is made of
 	Measuring   func()        // called when the window opens; may be nil
 	Measured    func()        // called when it closes; may be nil
 }
@@ -69,9 +73,10 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	if err := config.Validate(); err != nil {
 		return Report{}, err
 	}
+	end := sealed.NewEnd(config.Secret)
 	lanes := make([]*lane, config.Connections)
 	for i := range lanes {
-		l, err := dial(ctx, config, i)
+		l, err := dial(ctx, config, end, i)
 		if err != nil {
 			return Report{}, err
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPassesEveryRequestToItsIssuer(t *testing.T) {
-	issuers, err := issuer.Listen([]string{"127.0.0.1:0", "127.0.0.1:0"})
+	issuers, err := issuer.Listen([]string{"127.0.0.1:0", "127.0.0.1:0"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func measure(ctx context.Context, o Options, s step, rate int) (m Measure, err e
 		return Measure{}, fmt.Errorf("bench: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	issuers, err := part(ctx, o, PartIssuer, issuerOrder{centers})
+	issuers, err := part(ctx, o, PartIssuer, issuerOrder{Centers: centers})
 	if err != nil {
 		return Measure{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"cardswitch/conformance/load/baseline"
 	"cardswitch/conformance/load/issuer"
 	"cardswitch/conformance/load/process"
+	"cardswitch/conformance/load/sealed"
 )
 
 // Names of the parts, for Part.
@@ -31,10 +32,13 @@ type loadOrder struct {
 	Duration    time.Duration `json:"duration"`
 	Drain       time.Duration `json:"drain"`
 	Destination string        `json:"destination"`
+	Link        string        `json:"link,omitempty"`
+	Secret      sealed.Secret `json:"secret,omitempty"`
 }
 
 type issuerOrder struct {
-	Centers int `json:"centers"`
+	Centers int           `json:"centers"`
+	Secret  sealed.Secret `json:"secret,omitempty"`
 }
 
 type moovOrder struct {
@@ -95,6 +99,7 @@ func runLoad(ctx context.Context, o loadOrder, in io.Reader, out io.Writer) erro
 	report, err := load.Run(ctx, load.Config{
 		Address: o.Address, Connections: o.Connections, Outstanding: o.Outstanding, Rate: o.Rate,
 		WarmUp: o.WarmUp, Duration: o.Duration, Drain: o.Drain, Destination: o.Destination,
+		Link: o.Link, Secret: o.Secret,
 		Measuring: func() { tell(out, event{Event: eventMeasuring}) },
 		Measured:  func() { tell(out, event{Event: eventMeasured}) },
 	})
@@ -111,7 +116,7 @@ func runIssuer(ctx context.Context, o issuerOrder, in io.Reader, out io.Writer) 
 	for i := range addresses {
 		addresses[i] = "127.0.0.1:0"
 	}
-	issuers, err := issuer.Listen(addresses)
+	issuers, err := issuer.Listen(addresses, o.Secret)
 	if err != nil {
 		return err
 	}

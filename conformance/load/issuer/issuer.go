@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/wire"
 )
 
@@ -30,6 +31,7 @@ type Report struct {
 // Issuer holds the counts of all its connections.
 type Issuer struct {
 	listeners []net.Listener
+	end       *sealed.End // nil: messages travel as they are
 	seen      seen
 	counts    counts
 	work      sync.WaitGroup
@@ -40,9 +42,13 @@ type counts struct {
 	postings, amount, duplicates, reversals, advices, network, malformed, unexpected atomic.Uint64
 }
 
-// Listen opens the addresses; each stands for the center of one card issuer.
-func Listen(addresses []string) (*Issuer, error) {
+// Listen opens the addresses; each stands for the center of one card issuer. With a secret all
+// connections are in envelopes.
+func Listen(addresses []string, secret sealed.Secret) (*Issuer, error) {
 	i := &Issuer{}
+	if len(secret) > 0 {
+		i.end = sealed.NewEnd(secret)
+	}
 	for _, address := range addresses {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
@@ -103,6 +109,14 @@ func (i *Issuer) accept(ctx context.Context, l net.Listener) error {
 			stop := context.AfterFunc(ctx, func() { conn.Close() })
 			defer stop()
 			defer conn.Close()
+			if i.end != nil {
+				in, err := i.end.Accept(conn)
+				if err != nil {
+					return // the switch dials again
+				}
+				defer in.Close()
+				conn = in
+			}
 			newSession(i).serve(conn)
 		})
 	}

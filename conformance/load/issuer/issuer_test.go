@@ -39,7 +39,7 @@ func ask(t *testing.T, conn net.Conn, mti string, elements ...wire.Element) stri
 }
 
 func TestCountsWhatItSees(t *testing.T) {
-	i, err := issuer.Listen([]string{"127.0.0.1:0"})
+	i, err := issuer.Listen([]string{"127.0.0.1:0"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,12 @@ import (
 	"cardswitch/hsm/keyring"
 )
 
+// EnrollCenter brings the key under which keys travel to a center into force, as Enroll does.
+func (s Secret) EnrollCenter(ctx context.Context, ring *keyring.Ring, center string) error {
+	return form(ctx, ring, keyring.Slot{Purpose: keyring.KBPK, Center: center},
+		s.Protection(center))
+}
+
 // Enroll brings the next generation of a link's key into force on the switch's side, formed of two
 // components as two custodians would. The link is named "center/link".
 func (s Secret) Enroll(ctx context.Context, ring *keyring.Ring, link string) error {
@@ -16,7 +22,11 @@ func (s Secret) Enroll(ctx context.Context, ring *keyring.Ring, link string) err
 	if err != nil {
 		return err
 	}
-	key := s.Key(link, generation)
+	return form(ctx, ring, slot, s.Key(link, generation))
+}
+
+// form makes a key of two components and brings it into force.
+func form(ctx context.Context, ring *keyring.Ring, slot keyring.Slot, key []byte) error {
 	one := make([]byte, len(key))
 	rand.Read(one)
 	subtle.XORBytes(key, key, one)

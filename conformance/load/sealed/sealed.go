@@ -51,39 +51,125 @@ func (p *prf) PRF(message []byte) (out [16]byte, err error) {
 	return out, nil
 }
 
-func (s Secret) keys(link string, generation uint16) (envelope.Key, envelope.Policy, bool) {
-	m, err := mac.New(mac.Spec{Algorithm: mac.AESCMAC, Size: 16}, s.Key(link, generation))
-	return envelope.Key{Generation: generation, PRF: &prf{mac: m}}, envelope.Policy{}, err == nil
+// End is one side of links, with the keys and the connections that it has.
+type End struct {
+	secret Secret
+	mu     sync.Mutex
+	keys   map[string][]envelope.Key // by link, the oldest first
+	conns  map[string]map[*Conn]bool
 }
 
-// Dial agrees on the envelope of a link over a connection just made, under the first generation of
-// its key.
-func (s Secret) Dial(conn net.Conn, link string) (*Conn, error) {
-	h, err := envelope.NewInitiator(link, 1, s.keys)
+// NewEnd is an end that has the first generation of every key.
+func NewEnd(secret Secret) *End {
+	return &End{secret: secret, keys: map[string][]envelope.Key{},
+		conns: map[string]map[*Conn]bool{}}
+}
+
+// known gives all generations of a link's key. Called with mu held.
+func (e *End) known(link string) []envelope.Key {
+	if e.keys[link] == nil {
+		m, err := mac.New(mac.Spec{Algorithm: mac.AESCMAC, Size: 16}, e.secret.Key(link, 1))
+		if err != nil {
+			panic(err) // a hash has the size of a key
+		}
+		e.keys[link] = []envelope.Key{{Generation: 1, PRF: &prf{mac: m}}}
+	}
+	return e.keys[link]
+}
+
+func (e *End) key(link string, generation uint16) (envelope.Key, envelope.Policy, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, k := range e.known(link) {
+		if k.Generation == generation {
+			return k, envelope.Policy{}, true
+		}
+	}
+	return envelope.Key{}, envelope.Policy{}, false
+}
+
+// install makes a key known to all connections of a link, those to come included.
+func (e *End) install(link string, k envelope.Key) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.keys[link] = append(e.known(link), k)
+	for c := range e.conns[link] {
+		if err := c.session.Install(k.Generation, k.PRF); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// use lets all connections of a link send under a key that was installed.
+func (e *End) use(link string, generation uint16) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for c := range e.conns[link] {
+		if err := c.session.Switch(generation); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin takes a connection in, which learns of the keys that came while it was made.
+func (e *End) begin(c *Conn) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	link := c.session.Link()
+	at, _ := c.session.Positions()
+	for _, k := range e.known(link) {
+		if k.Generation > at.Generation {
+			if err := c.session.Install(k.Generation, k.PRF); err != nil {
+				return err
+			}
+		}
+	}
+	if e.conns[link] == nil {
+		e.conns[link] = map[*Conn]bool{}
+	}
+	e.conns[link][c] = true
+	return nil
+}
+
+// Dial agrees on the envelope of a link over a connection just made, under the newest key.
+func (e *End) Dial(conn net.Conn, link string) (*Conn, error) {
+	e.mu.Lock()
+	known := e.known(link)
+	newest := known[len(known)-1].Generation
+	e.mu.Unlock()
+	h, err := envelope.NewInitiator(link, newest, e.key)
 	if err != nil {
 		return nil, err
 	}
-	return shake(conn, h)
+	return e.shake(conn, h)
 }
 
 // Accept agrees on the envelope of whichever link the other side names.
-func (s Secret) Accept(conn net.Conn) (*Conn, error) {
-	return shake(conn, envelope.NewAcceptor(s.keys))
+func (e *End) Accept(conn net.Conn) (*Conn, error) {
+	return e.shake(conn, envelope.NewAcceptor(e.key))
 }
 
-// Conn is a connection in envelopes. One goroutine may read while another writes.
+// Conn is a connection in envelopes. One goroutine may read while another writes. New link keys that
+// the switch brings are taken and used; who reads sees nothing of it.
 type Conn struct {
 	net.Conn
-	opener *envelope.Opener
+	end     *End
+	session *envelope.Session
+	opener  *envelope.Opener
+	in      []byte // as it came
+	opened  []byte // messages with their lengths, not read yet
+	room    []byte // of opened
+
+	mu     sync.Mutex // over what follows
 	sealer *envelope.Sealer
-	in     []byte // as it came
-	opened []byte // messages with their lengths, not read yet
-	room   []byte // of opened
 	out    []byte
 }
 
-func shake(conn net.Conn, h *envelope.Handshake) (*Conn, error) {
-	c := &Conn{Conn: conn, in: make([]byte, 0, bufferSize), room: make([]byte, 0, bufferSize)}
+func (e *End) shake(conn net.Conn, h *envelope.Handshake) (*Conn, error) {
+	c := &Conn{Conn: conn, end: e, in: make([]byte, 0, bufferSize),
+		room: make([]byte, 0, bufferSize)}
 	if err := conn.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
 		return nil, err
 	}
@@ -110,8 +196,20 @@ func shake(conn net.Conn, h *envelope.Handshake) (*Conn, error) {
 			return nil, errors.Join(refused, err)
 		}
 	}
-	c.opener, c.sealer = h.Session().Opener(), h.Session().Sealer()
+	c.session = h.Session()
+	c.opener, c.sealer = c.session.Opener(), c.session.Sealer()
+	if err := e.begin(c); err != nil {
+		return nil, err
+	}
 	return c, conn.SetDeadline(time.Time{})
+}
+
+// Close ends the connection.
+func (c *Conn) Close() error {
+	c.end.mu.Lock()
+	delete(c.end.conns[c.session.Link()], c)
+	c.end.mu.Unlock()
+	return c.Conn.Close()
 }
 
 func framed(dst, frame []byte) []byte {
@@ -156,6 +254,13 @@ func (c *Conn) open() error {
 		if err != nil {
 			return err // io.EOF if the other side ended in order
 		}
+		if isKeyChange(message) {
+			if err := c.takeKey(message); err != nil {
+				return err
+			}
+			rest = behind
+			continue
+		}
 		c.opened, rest = framed(c.opened, message), behind
 	}
 	c.in = c.in[:copy(c.in, rest)]
@@ -165,6 +270,8 @@ func (c *Conn) open() error {
 
 // Write seals the messages of b, which must be whole, and writes them at once.
 func (c *Conn) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.out = c.out[:0]
 	for rest := b; len(rest) > 0; {
 		message, behind := wire.Next(rest)

@@ -38,13 +38,13 @@ func TestMessagesArriveAsTheyWere(t *testing.T) {
 	secret := sealed.Secret("of this run")
 	answered := make(chan *sealed.Conn, 1)
 	go func() {
-		c, err := secret.Accept(b)
+		c, err := sealed.NewEnd(secret).Accept(b)
 		if err != nil {
 			t.Error(err)
 		}
 		answered <- c
 	}()
-	dialled, err := secret.Dial(a, "merchants/a")
+	dialled, err := sealed.NewEnd(secret).Dial(a, "merchants/a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +75,8 @@ func TestMessagesArriveAsTheyWere(t *testing.T) {
 
 func TestAnotherSecretIsRefused(t *testing.T) {
 	a, b := pair(t)
-	go sealed.Secret("another").Accept(b)
-	if _, err := sealed.Secret("this").Dial(a, "x/y"); err == nil {
+	go sealed.NewEnd(sealed.Secret("another")).Accept(b)
+	if _, err := sealed.NewEnd(sealed.Secret("this")).Dial(a, "x/y"); err == nil {
 		t.Error("agreed with who has another secret")
 	}
 }

@@ -8,11 +8,12 @@ import (
 
 func TestRequest(t *testing.T) {
 	for function, want := range map[int]txn.Decision{
-		SignOn:  {Act: txn.Acknowledge, Reason: txn.NetworkDone, Action: 800, Next: txn.SignOn},
-		SignOff: {Act: txn.Acknowledge, Reason: txn.NetworkDone, Action: 800, Next: txn.SignOff},
-		Echo:    {Act: txn.Acknowledge, Reason: txn.NetworkDone, Action: 800},
-		811:     {Act: txn.Refuse, Reason: txn.Unsupported, Action: 902},
-		-1:      {Act: txn.Refuse, Reason: txn.Unsupported, Action: 902},
+		SignOn:    {Act: txn.Acknowledge, Reason: txn.NetworkDone, Action: 800, Next: txn.SignOn},
+		SignOff:   {Act: txn.Acknowledge, Reason: txn.NetworkDone, Action: 800, Next: txn.SignOff},
+		Echo:      {Act: txn.Acknowledge, Reason: txn.NetworkDone, Action: 800},
+		KeyChange: {Act: txn.TakeKey},
+		812:       {Act: txn.Refuse, Reason: txn.Unsupported, Action: 902},
+		-1:        {Act: txn.Refuse, Reason: txn.Unsupported, Action: 902},
 	} {
 		if d := Request(txn.Request{Function: function}); d != want {
 			t.Errorf("%d: %+v, want %+v", function, d, want)
