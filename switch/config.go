@@ -62,7 +62,7 @@ const (
 	SignOnNone = "none"
 )
 
-// Who makes the new keys of a center and brings them by 1804/811. Whoever does, the other takes them.
+// Who makes the new keys of a center and brings them by 1804/811. The other side takes them.
 const (
 	KeyChangeUs   = "us"
 	KeyChangePeer = "peer"

@@ -17,8 +17,8 @@ import (
 )
 
 // exchange is the change of keys with the centers (package keychange). What it does asks the
-// security module and the key store and may take long, so one goroutine does it all, one order after
-// the other; the doors only hand it what came.
+// security module and the key store and may take long, so one goroutine does it all, one order
+// after the other; the doors only hand it what came.
 type exchange struct {
 	orders chan func(context.Context)
 

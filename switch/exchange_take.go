@@ -18,8 +18,8 @@ type keyArrived struct {
 	in     link.Inbound
 }
 
-// takeKey hands a key that a center sent to the goroutine of the exchange. Its answer comes when the
-// key is in the store and on every connection.
+// takeKey hands a key that a center sent to the goroutine of the exchange. Its answer comes when
+// the key is in the store and on every connection.
 func (s *Switch) takeKey(now int64, l *link.Link, c *center, a *arrival) {
 	if s.deps.Keys == nil {
 		s.refuse(now, l, c, a, txn.NoKeys)

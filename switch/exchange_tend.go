@@ -75,8 +75,8 @@ func (s *Switch) followCenters(ctx context.Context) {
 	}
 }
 
-// endUnder ends the connections that still stand under an expired link key: no link goes on for ever
-// under an old one.
+// endUnder ends the connections that still stand under an expired link key: no link goes on for
+// ever under an old one.
 func (s *Switch) endUnder(id keyring.ID) {
 	if id.Slot.Purpose != keyring.ZEK {
 		return

@@ -36,7 +36,8 @@ func stage(t *testing.T, secret sealed.Secret) (*ground.Node, *issuer.Issuer, st
 	routes.WriteString("ranges:\n")
 	names := []string{"issuer-0", "issuer-1"}
 	for _, r := range cards.Ranges() {
-		routes.WriteString("  - {prefix: \"" + r.Prefix + "\", destinations: [" + names[r.Issuer] + "]}\n")
+		routes.WriteString("  - {prefix: \"" + r.Prefix + "\", destinations: [" +
+			names[r.Issuer] + "]}\n")
 	}
 	g := ground.New()
 	c := ground.Config(t, t.TempDir(), routes.String())

@@ -151,8 +151,8 @@ func (e *End) Accept(conn net.Conn) (*Conn, error) {
 	return e.shake(conn, envelope.NewAcceptor(e.key))
 }
 
-// Conn is a connection in envelopes. One goroutine may read while another writes. New link keys that
-// the switch brings are taken and used; who reads sees nothing of it.
+// Conn is a connection in envelopes. One goroutine may read while another writes. New link keys
+// that the switch brings are taken and used; who reads sees nothing of it.
 type Conn struct {
 	net.Conn
 	end     *End

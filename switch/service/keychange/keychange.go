@@ -1,9 +1,9 @@
-// Package keychange is what 1804 messages with function code 811 say about the keys that they bring.
+// Package keychange is what 1804 messages with function code 811 say about keys that they bring.
 //
-// Element 53 of the request names the key, element 96 holds it, as an X9.143 key block under the key
-// block protection key of the two centers. The answer repeats element 53, and its element 96 is the
-// check value that the receiver has computed: only when the sender has compared it is the key used.
-// The layout is cardswitch's own (ISO 13492 isn't public), so partners find it here:
+// Element 53 of the request names the key, element 96 holds it, as an X9.143 key block under the
+// key block protection key of the two centers. The answer repeats element 53, and its element 96 is
+// the check value that the receiver has computed: only when the sender has compared it is the key
+// used. The layout is cardswitch's own (ISO 13492 isn't public), so partners find it here:
 //
 //	element 53 of 1804/811 and 1814: 6 bytes
 //	0     1, this layout
@@ -18,8 +18,8 @@
 //	element 96 of 1814: CMAC of a block of zeros under the key, its first five bytes, as ten
 //	      hexadecimal digits in capitals
 //
-// A link key comes over the link that it is for. Its receiver installs it on every connection of the
-// link before it answers; each side then changes over when it likes, with any frame.
+// A link key comes over the link that it is for. Its receiver installs it on every connection of
+// the link before it answers; each side then changes over when it likes, with any frame.
 package keychange
 
 import (
