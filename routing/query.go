@@ -10,6 +10,7 @@ type Query struct {
 	MTI            spec.MTI
 	PAN            uint64 // filled with zeros on the right to nineteen digits
 	PANLen         uint8  // digits it has, or how many of its leading digits are known
+	Leading        bool   // these are leading digits: no check digit is among them
 	ProcessingCode uint32
 	Acquirer       uint64
 	Amount         uint64

@@ -69,7 +69,7 @@ func (r *rule) test(q *Query) verdict {
 	switch {
 	case q.PANLen < r.digits:
 		return tooFewDigits
-	case r.luhn && !cardrange.Luhn(q.PAN, q.PANLen):
+	case r.luhn && !q.Leading && !cardrange.Luhn(q.PAN, q.PANLen):
 		return wrongLuhn
 	case q.At < r.effective:
 		return notYet

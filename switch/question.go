@@ -38,6 +38,7 @@ func (q Question) Query(merchants []string) (routing.Query, error) {
 	query := routing.Query{
 		PAN:            cardrange.Align(number, length),
 		PANLen:         uint8(length),
+		Leading:        length <= mostLeading,
 		ProcessingCode: uint32(r.number("processing", q.Processing, 6)),
 		Acquirer:       r.number("acquirer", q.Acquirer, 11),
 		Amount:         q.Amount,
@@ -64,6 +65,9 @@ func (q Question) Query(merchants []string) (routing.Query, error) {
 	}
 	return query, r.err
 }
+
+// mostLeading is how many digits people ask about where they mean no whole card number.
+const mostLeading = 12
 
 // digitsReader keeps the first error, so that the fields read as a list.
 type digitsReader struct{ err error }

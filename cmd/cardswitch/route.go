@@ -49,6 +49,7 @@ func newRouteExplainCommand() *cobra.Command {
 	flags.StringVar(&q.Center, "center", "", "merchant center that asks")
 	flags.StringVar(&at, "at", "", "time of the message (default now)")
 	flags.Bool("offline", false, "read the configuration, ask no switch")
+	completeFlag(command, "center", completeCenters())
 	return command
 }
 
@@ -69,7 +70,7 @@ func explain(command *cobra.Command, q cardswitch.Question) error {
 	if wantsJSON(command) {
 		return printJSON(command, explanation)
 	}
-	_, err = fmt.Fprintln(command.OutOrStdout(), explanation)
+	_, err = fmt.Fprint(command.OutOrStdout(), explanation)
 	return err
 }
 
