@@ -25,14 +25,15 @@ func newJournalShowCommand() *cobra.Command {
 					query.Set(name, value)
 				}
 			}
+			searched := len(query) > 0
+			if raw, _ := command.Flags().GetBool("raw"); raw {
+				query.Set("raw", "1")
+			}
 			switch {
-			case len(args) == 1 && len(query) == 0:
-				if raw, _ := command.Flags().GetBool("raw"); raw {
-					query.Set("raw", "1")
-				}
+			case len(args) == 1 && !searched:
 				path := "/v1/transactions/" + url.PathEscape(args[0])
 				return show(command, path, query, printTransaction)
-			case len(args) == 0 && len(query) > 0:
+			case len(args) == 0 && searched:
 				return show(command, "/v1/transactions", query, printTransactions)
 			}
 			return wrongUsage("say a sequence number, or --rrn, --stan or --last4",

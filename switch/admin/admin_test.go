@@ -127,6 +127,22 @@ func TestLineSaysWhatTheRecordHolds(t *testing.T) {
 	}
 }
 
+// Who begins to read in the middle is told of a transaction's end whose it was, and finds it.
+func TestLineKnowsWhatBeganBefore(t *testing.T) {
+	_, server := newTestServer(t, books(t))
+	for _, query := range []string{"from=2", "from=2&last4=0007", "from=2&rrn=609012345678",
+		"from=2&min=3240&max=3240"} {
+		_, text := get(t, server, "/v1/journal?"+query)
+		first, _, _ := strings.Cut(text, "\n")
+		for _, part := range []string{`"seq":2,`, `"pan":"352800******0007"`,
+			`"rrn":"609012345678"`, `"amount":3240`, `"us":12500`} {
+			if !strings.Contains(first, part) {
+				t.Errorf("%s: %s is missing in %s", query, part, first)
+			}
+		}
+	}
+}
+
 func TestJournalFilters(t *testing.T) {
 	_, server := newTestServer(t, books(t))
 	for query, want := range map[string][]uint64{

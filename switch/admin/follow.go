@@ -36,7 +36,7 @@ func (s *Server) journal(w http.ResponseWriter, r *http.Request) {
 	}
 	out := newLines(w)
 	defer out.close()
-	render := newRenderer(s.Names)
+	render := s.newRenderer()
 	each := func(rec *journal.Record) error {
 		line := render.line(rec)
 		if !f.takes(&line) {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 // one said, so it remembers the beginnings of recent ones; it serves one reader.
 type renderer struct {
 	names  Names
+	lookUp func(txn uint64) (journal.Record, bool) // of one that began before what is read
 	begun  map[uint64]beginning
 	oldest []uint64 // of begun, as a ring
 	next   int
@@ -32,8 +34,19 @@ type beginning struct {
 // a few megabytes.
 const remembered = 1 << 15
 
-func newRenderer(names Names) *renderer {
-	return &renderer{names: names, begun: map[uint64]beginning{}}
+func (s *Server) newRenderer() *renderer {
+	return &renderer{names: s.Names, lookUp: s.first, begun: map[uint64]beginning{}}
+}
+
+// first is the record with this number, false if retention has dropped it.
+func (s *Server) first(seq uint64) (first journal.Record, found bool) {
+	err := s.Journal.Replay(seq, func(rec *journal.Record) error {
+		if found = rec.Seq == seq; found {
+			first = rec.Clone()
+		}
+		return errEnough
+	})
+	return first, found && errors.Is(err, errEnough)
 }
 
 func (r *renderer) line(rec *journal.Record) Line {
@@ -103,22 +116,30 @@ func linkName(registered string) string {
 	return registered[strings.LastIndexByte(registered, '/')+1:]
 }
 
-// beginning is how the record's transaction began, the record's own values over it. Of one that is
-// not remembered only the record speaks.
+// beginning is how the record's transaction began, the record's own values over it.
 func (r *renderer) beginning(rec *journal.Record) beginning {
-	own := beginning{rec.At, rec.PAN, rec.Reference, rec.Amount, rec.Currency}
+	own := beginningOf(rec)
 	if rec.Txn == 0 || rec.Txn == rec.Seq {
 		r.remember(rec.Seq, own)
 		return own
 	}
 	first, ok := r.begun[rec.Txn]
 	if !ok {
-		return own
+		if begun, found := r.lookUp(rec.Txn); found {
+			first = beginningOf(&begun)
+		} else {
+			first = own
+		}
+		r.remember(rec.Txn, first)
 	}
 	if own.amount != 0 {
 		first.amount = own.amount
 	}
 	return first
+}
+
+func beginningOf(rec *journal.Record) beginning {
+	return beginning{rec.At, rec.PAN, rec.Reference, rec.Amount, rec.Currency}
 }
 
 func (r *renderer) remember(seq uint64, first beginning) {

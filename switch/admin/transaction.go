@@ -61,7 +61,7 @@ func (s *Server) show(txn uint64, raw bool) (*Transaction, error) {
 		return nil, err
 	}
 	shown := &Transaction{Txn: txn}
-	render := newRenderer(s.Names)
+	render := s.newRenderer()
 	view := s.view(records, raw)
 	for i := range records {
 		shown.Steps = append(shown.Steps, Step{
@@ -94,12 +94,12 @@ func (s *Server) findTransactions(w http.ResponseWriter, r *http.Request) {
 	case f.last4 != "" || f.stan != "":
 		txns, err = s.search(&f)
 	default:
-		err = &wrongError{"say rrn, last4 or stan"}
+		err = &wrongError{"say rrn, last4 or stan", "see `cardswitch journal show --help`"}
 	}
 	shown := []*Transaction{}
 	for _, txn := range txns {
 		var one *Transaction
-		if one, err = s.show(txn, false); err != nil {
+		if one, err = s.show(txn, r.URL.Query().Get("raw") == "1"); err != nil {
 			break
 		}
 		shown = append(shown, one)
@@ -116,7 +116,7 @@ func (s *Server) search(f *filter) ([]uint64, error) {
 	var txns []uint64
 	seen := map[uint64]bool{}
 	end := s.Journal.LastSeq() + 1
-	render := newRenderer(s.Names)
+	render := s.newRenderer()
 	err := s.Journal.Replay(end-min(searched, end), func(rec *journal.Record) error {
 		line := render.line(rec)
 		if txn := transactionNumber(rec); f.takes(&line) && !seen[txn] {
