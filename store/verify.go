@@ -12,10 +12,13 @@ import (
 
 // Report is what Verify found out about a sound journal.
 type Report struct {
-	Chunks, Records uint64
-	First, Last     uint64       // Seq of the first and last record; First may be above 1 by retention
-	Bytes           uint64       // of the chunks as stored
-	Head            journal.Hash // of the last chunk; kept elsewhere, it proves this journal's past
+	Chunks  uint64 `json:"chunks"`
+	Records uint64 `json:"records"`
+	First   uint64 `json:"first"` // Seq of the first record; above 1 by retention
+	Last    uint64 `json:"last"`
+	Bytes   uint64 `json:"bytes"` // of the chunks as stored
+	// Head is the hash of the last chunk; kept elsewhere, it proves this journal's past.
+	Head journal.Hash `json:"head"`
 }
 
 // anchor is where the chain begins: after retention, with the hash of the last chunk dropped.

@@ -78,7 +78,7 @@ func (s *Switch) Queues() []QueueStatus {
 	var out []QueueStatus
 	for _, c := range s.issuers {
 		q := QueueStatus{Center: c.name, Depth: c.owed.Len(), InFlight: c.owed.InFlight(),
-			Shelved: c.shelved}
+			Shelved: c.shelved, Owed: []OwedAdvice{}}
 		var items []*saf.Item
 		c.owed.Each(func(item *saf.Item) {
 			items = append(items, item)

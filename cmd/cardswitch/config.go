@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -35,6 +34,9 @@ func newConfigCheckCommand() *cobra.Command {
 			for _, center := range l.Centers {
 				links += len(center.Links)
 			}
+			if wantsJSON(command) {
+				return printJSON(command, checked{l.file, true, len(l.Centers), links})
+			}
 			fmt.Fprintf(command.OutOrStdout(), "%s is valid: %d centers, %d links\n",
 				l.file, len(l.Centers), links)
 			return nil
@@ -42,6 +44,14 @@ func newConfigCheckCommand() *cobra.Command {
 	}
 	addSettings(command.Flags())
 	return command
+}
+
+// checked is what `config check -o json` says of a valid file; faults are an error's text.
+type checked struct {
+	File    string `json:"file"`
+	Valid   bool   `json:"valid"`
+	Centers int    `json:"centers"`
+	Links   int    `json:"links"`
 }
 
 // checkFiles reads what the configuration names.
@@ -86,6 +96,9 @@ func newConfigSampleCommand() *cobra.Command {
 		Short: "Print a configuration with every key and its meaning",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if wantsJSON(command) {
+				return printYAMLAsJSON(command, []byte(sampleConfig))
+			}
 			_, err := fmt.Fprint(command.OutOrStdout(), sampleConfig)
 			return err
 		},
@@ -98,13 +111,15 @@ func (l *loaded) showJSON(command *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	return printYAMLAsJSON(command, text)
+}
+
+func printYAMLAsJSON(command *cobra.Command, text []byte) error {
 	var tree map[string]any
 	if err := yaml.Unmarshal(text, &tree); err != nil {
 		return err
 	}
-	encoder := json.NewEncoder(command.OutOrStdout())
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(tree)
+	return printJSON(command, tree)
 }
 
 // showYAML writes where a value came from behind it, in a comment.

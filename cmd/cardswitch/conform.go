@@ -40,8 +40,7 @@ func newConformCommand() *cobra.Command {
 }
 
 func conform(command *cobra.Command, args []string) error {
-	listed, _ := command.Flags().GetBool("list")
-	if listed {
+	if list, _ := command.Flags().GetBool("list"); list {
 		return listScenarios(command, args)
 	}
 	if len(args) == 0 {
@@ -77,10 +76,23 @@ func conform(command *cobra.Command, args []string) error {
 	return nil
 }
 
+// listed is a scenario as `conform --list -o json` shows it.
+type listed struct {
+	File  string `json:"file"`
+	Title string `json:"title"`
+}
+
 func listScenarios(command *cobra.Command, files []string) error {
 	scenarios, err := loadScenarios(command, files)
 	if err != nil {
 		return err
+	}
+	if wantsJSON(command) {
+		list := []listed{}
+		for _, s := range scenarios {
+			list = append(list, listed{s.File, s.Title})
+		}
+		return printJSON(command, list)
 	}
 	t := newTable(command, "FILE", "SCENARIO")
 	for _, s := range scenarios {

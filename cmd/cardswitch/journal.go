@@ -47,6 +47,8 @@ func newJournalTailCommand() *cobra.Command {
 	flags.String("last4", "", "only cards that end so")
 	flags.String("rrn", "", "only this retrieval reference number, DE 37")
 	flags.Bool("declined", false, "only what was declined or refused")
+	completeFlag(command, "center", completeCenters())
+	completeFlag(command, "kind", completeKinds())
 	return command
 }
 

@@ -38,8 +38,9 @@ func verifyJournal(command *cobra.Command) error {
 	if wantsJSON(command) {
 		err = printJSON(command, verdict)
 	} else if verdict.Sound {
-		_, err = fmt.Fprintf(command.OutOrStdout(), "the journal is sound: records %d to %d\n",
-			verdict.Found.First, verdict.Found.Last)
+		head, _ := verdict.Found.Head.MarshalText()
+		_, err = fmt.Fprintf(command.OutOrStdout(), "the journal is sound: records %d to %d, head %s\n",
+			verdict.Found.First, verdict.Found.Last, head)
 	}
 	if err == nil && !verdict.Sound {
 		return &failure{Code: exitUnhealthy, What: errors.New(verdict.Error), Hint: verdict.Hint}

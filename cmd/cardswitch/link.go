@@ -78,7 +78,7 @@ func newLinkActCommand(what cardswitch.LinkAct, short, long string) *cobra.Comma
 		Short:             short,
 		Long:              long,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: completeLinks,
+		ValidArgsFunction: completeLinks(),
 		RunE: func(command *cobra.Command, args []string) error {
 			center, line, _ := strings.Cut(args[0], "/")
 			path := "/v1/links/" + url.PathEscape(center)
@@ -144,22 +144,4 @@ func toldText(t *cardswitch.Told) string {
 		return "no answer"
 	}
 	return "not connected"
-}
-
-// completeLinks asks the switch; without one there is nothing to offer.
-func completeLinks(command *cobra.Command, _ []string, _ string) ([]string,
-	cobra.ShellCompDirective) {
-	c, err := newClient(command)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var links []admin.LinkLine
-	if err := c.get(command.Context(), "/v1/links", nil, &links); err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for i := range links {
-		names = append(names, links[i].Center+"/"+links[i].Link)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

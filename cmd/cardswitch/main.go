@@ -32,7 +32,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	began := startedRunning(root)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	// Whoever reads our output has seen enough: `journal tail | head`.
 	if err == nil || errors.Is(err, syscall.EPIPE) {
 		return exitOK
@@ -42,7 +42,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		f = &failure{Code: exitFailed, What: err}
 		// What fails before a command runs is a matter of how it was called.
 		if !*began {
-			f = &failure{Code: exitUsage, What: err, Hint: "see `cardswitch --help`"}
+			f = &failure{Code: exitUsage, What: err, Hint: "see `" + command.CommandPath() + " --help`"}
 		}
 	}
 	if f.What != nil {

@@ -40,8 +40,9 @@ func (f *messageFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVarP(&f.dialect, "dialect", "d", dialect.Default, "built-in dialect, or a file")
 	flags.VarP(f.format, "format", "f", "hex, base64 or raw")
-	_ = command.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions(dialect.Names(),
+	completeFlag(command, "dialect", cobra.FixedCompletions(dialect.Names(),
 		cobra.ShellCompDirectiveDefault))
+	completeFlag(command, "format", fixed(f.format.allowed...))
 }
 
 func (f *messageFlags) addSkip(command *cobra.Command) {

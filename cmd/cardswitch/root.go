@@ -33,6 +33,7 @@ func newRootCommand() *cobra.Command {
 	root.SilenceUsage = true
 	flags := root.PersistentFlags()
 	flags.VarP(newChoice("table", "json"), "output", "o", "table or json")
+	completeFlag(root, "output", fixed("table", "json"))
 	flags.StringP("config", "c", "", "configuration file (default cardswitch.yaml, if there)")
 	flags.String("socket", "", "operators' socket (default: the configuration's)")
 	return root

@@ -45,6 +45,8 @@ func newWorklistActCommand(what, short string) *cobra.Command {
 		Short: short,
 		Long:  short + ". Who did it and why are kept in the journal.",
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeWorklist(),
 		RunE: func(command *cobra.Command, args []string) error {
 			who, _ := command.Flags().GetString("who")
 			why, _ := command.Flags().GetString("why")

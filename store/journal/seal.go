@@ -7,6 +7,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
+	"errors"
 	"sync"
 
 	"cardswitch/spec"
@@ -17,6 +19,18 @@ const KeySize = 32
 
 // Hash names a chunk; each chunk carries the hash of the one before.
 type Hash [sha256.Size]byte
+
+// MarshalText is the hash in hexadecimal digits.
+func (h Hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (h *Hash) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(h)) {
+		return errors.New("a hash has 64 hexadecimal digits")
+	}
+	_, err := hex.Decode(h[:], text)
+	return err
+}
 
 // Keys is the data key at work. The data key itself is never used: what seals, what hashes card
 // numbers and what names the key are derived from it, so none of them tells anything about another.

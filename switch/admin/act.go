@@ -66,7 +66,7 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request) {
 	center, line := r.PathValue("center"), r.PathValue("link")
 	act := cardswitch.LinkAct(r.PathValue("act"))
 	if !slices.Contains(acts, act) {
-		refuse(w, &wrongError{fmt.Sprintf("a link knows no %q", act)})
+		refuse(w, &misuseError{fmt.Sprintf("a link knows no %q", act), "see `cardswitch link --help`"})
 		return
 	}
 	if err := s.named(center, line); err != nil {
@@ -109,7 +109,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 	}
 	explanation, err := s.Switch.Explain(q)
 	if err != nil {
-		refuse(w, &wrongError{err.Error()})
+		refuse(w, &misuseError{err.Error(), "see `cardswitch route explain --help`"})
 		return
 	}
 	answer(w, explanation)
@@ -117,7 +117,8 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) reloadNow(w http.ResponseWriter, _ *http.Request) {
 	if err := s.Reload(); err != nil {
-		refuse(w, &wrongError{"nothing was changed: " + err.Error()})
+		refuse(w, &misuseError{"nothing was changed: " + err.Error(),
+			"mend it, see with `cardswitch config check`, and reload again"})
 		return
 	}
 	answer(w, Done{"reloaded"})

@@ -19,6 +19,11 @@ type wrongError struct{ what string }
 
 func (e *wrongError) Error() string { return e.what }
 
+// misuseError is the same with what to do instead.
+type misuseError struct{ what, hint string }
+
+func (e *misuseError) Error() string { return e.what }
+
 // waitingError is a node that has no keys before its people have made the master key.
 type waitingError struct{}
 
@@ -39,6 +44,7 @@ func refuse(w http.ResponseWriter, err error) {
 	status, problem := http.StatusInternalServerError, Problem{Error: err.Error()}
 	var missing *NotFoundError
 	var wrong *wrongError
+	var misused *misuseError
 	var failed *store.Error
 	var denied *deniedError
 	var hinted *hintedError
@@ -51,6 +57,8 @@ func refuse(w http.ResponseWriter, err error) {
 		problem.Hint = "see `cardswitch journal tail` for the numbers of transactions"
 	case errors.As(err, &wrong):
 		status = http.StatusBadRequest
+	case errors.As(err, &misused):
+		status, problem.Hint = http.StatusBadRequest, misused.hint
 	case errors.As(err, &denied):
 		status, problem.Hint = http.StatusForbidden, denied.hint()
 	case errors.As(err, &waiting):
@@ -71,7 +79,8 @@ func body(w http.ResponseWriter, r *http.Request, into any) error {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		return &wrongError{"the body is not what this asks for: " + err.Error()}
+		return &misuseError{"the body is not what this asks for: " + err.Error(),
+			"use the cardswitch of the same version as the switch"}
 	}
 	return nil
 }
@@ -79,7 +88,8 @@ func body(w http.ResponseWriter, r *http.Request, into any) error {
 func pathNumber(r *http.Request, name string) (uint64, error) {
 	n, err := strconv.ParseUint(r.PathValue(name), 10, 64)
 	if err != nil {
-		return 0, &wrongError{strconv.Quote(r.PathValue(name)) + " is not a number"}
+		return 0, &misuseError{strconv.Quote(r.PathValue(name)) + " is not a number",
+			"`cardswitch journal tail` and `cardswitch worklist list` show the numbers"}
 	}
 	return n, nil
 }

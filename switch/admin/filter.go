@@ -29,7 +29,8 @@ func parseFilter(query url.Values) (filter, error) {
 	}
 	// More digits would be a search for a card in a log of requests.
 	if len(f.last4) > 4 || strings.Trim(f.last4, "0123456789") != "" {
-		return f, &wrongError{"last4 is the last four digits of a card"}
+		return f, &misuseError{"last4 is the last four digits of a card",
+			"nobody can search for a whole card number here"}
 	}
 	var err error
 	if f.least, err = number(query, "min"); err != nil {
@@ -46,7 +47,7 @@ func number(query url.Values, name string) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, &wrongError{fmt.Sprintf("%s: %q is not a number", name, text)}
+		return 0, &misuseError{fmt.Sprintf("%s: %q is not a number", name, text), "write digits only"}
 	}
 	return n, nil
 }

@@ -94,7 +94,7 @@ func (s *Server) findTransactions(w http.ResponseWriter, r *http.Request) {
 	case f.last4 != "" || f.stan != "":
 		txns, err = s.search(&f)
 	default:
-		err = &wrongError{"say rrn, last4 or stan", "see `cardswitch journal show --help`"}
+		err = &misuseError{"say rrn, last4 or stan", "see `cardswitch journal show --help`"}
 	}
 	shown := []*Transaction{}
 	for _, txn := range txns {

@@ -75,7 +75,8 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request) {
 	}
 	resolution := cardswitch.Resolution{Act: r.PathValue("act")}
 	if resolution.Act != "retry" && resolution.Act != "drop" {
-		refuse(w, &wrongError{fmt.Sprintf("the work list knows no %q", resolution.Act)})
+		refuse(w, &misuseError{fmt.Sprintf("the work list knows no %q", resolution.Act),
+			"see `cardswitch worklist --help`"})
 		return
 	}
 	var signed struct{ Who, Why string }
@@ -90,7 +91,8 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request) {
 		resolution.Who += " for " + who
 	}
 	if resolution.Who == "" || resolution.Why == "" {
-		refuse(w, &wrongError{"who and why must be said: they are kept in the journal"})
+		refuse(w, &misuseError{"who and why must be said: they are kept in the journal",
+			"add --who and --why"})
 		return
 	}
 	if err := s.onWorkList(id); err != nil {
