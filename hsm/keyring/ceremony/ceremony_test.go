@@ -226,7 +226,9 @@ func TestTimeIsUp(t *testing.T) {
 			b := &bench{}
 			s, _ := r.Start(dave, request(b))
 			enter(t, &r, alice, s.ID)
+			r.mu.Lock() // the timer has it too
 			mine := r.open[0].components[0]
+			r.mu.Unlock()
 			if formed {
 				s = enter(t, &r, bob, s.ID)
 			}
