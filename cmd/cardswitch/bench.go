@@ -21,7 +21,8 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure the switch on this machine, beside a plain moov-based one",
 		Long: `Measure the switch on this machine: load generator, switch and issuers as processes
-of their own on loopback, the journal durable on disk. Loads, in this order:
+of their own on loopback, the journal durable on disk. Every link of
+the switch is in an envelope, as in production; the moov-based one has none. Loads, in this order:
 4x512 (4 connections with 512 requests outstanding each), 64x8, 1x1, open (a fixed
 rate, half of what 4x512 reached), then the moov-based switch at 4x512 and 64x8.`,
 		Example: "  cardswitch bench --only 4x512 --duration 3s\n  cardswitch bench --runs 3 --assert",
@@ -47,6 +48,7 @@ rate, half of what 4x512 reached), then the moov-based switch at 4x512 and 64x8.
 	flags.IntVar(&o.Rate, "rate", 0, "requests a second of the open loop (default half the peak)")
 	flags.StringVar(&o.Dir, "dir", os.TempDir(), "folder for the journals, on the disk to measure")
 	flags.StringVar(&o.Profile, "profile", "", "folder for CPU profiles of the switch")
+	flags.BoolVar(&o.Plain, "plain", false, "links without envelopes, to see what those cost")
 	flags.StringVar(&file, "json", "bench.json", `file for the result, "" for none`)
 	flags.BoolVar(&hold, "assert", false, "fail if an aim is missed")
 	command.AddCommand(newBenchPartCommand())

@@ -6,6 +6,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"cardswitch/conformance/load/sealed"
 )
 
 // The aims for the switch at the peak load.
@@ -69,7 +72,10 @@ type Options struct {
 	Only     []string // "4x512", "moov", "moov/64x8"; empty: all
 	Rate     int      // of the open loop; 0: half the peak
 	Profile  string   // folder for CPU profiles of the switch; empty: none
+	Plain    bool     // the switch's links without envelopes
 	Progress io.Writer
+
+	secret sealed.Secret // of the envelopes' keys
 }
 
 // Run measures every step and returns the medians.
@@ -80,6 +86,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	defer os.RemoveAll(dir)
 	o.Dir = dir
+	if !o.Plain {
+		o.secret = make(sealed.Secret, 32)
+		rand.Read(o.secret)
+	}
 	if inMemory(dir) {
 		return Result{}, fmt.Errorf("bench: %s is in memory, not on a disk: name another with --dir", dir)
 	}

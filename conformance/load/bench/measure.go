@@ -11,6 +11,7 @@ import (
 	"cardswitch/conformance/load"
 	"cardswitch/conformance/load/issuer"
 	"cardswitch/conformance/load/process"
+	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/stage"
 )
 
@@ -42,7 +43,8 @@ func measure(ctx context.Context, o Options, s step, rate int) (m Measure, err e
 		return Measure{}, fmt.Errorf("bench: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	issuers, err := part(ctx, o, PartIssuer, issuerOrder{Centers: centers})
+	secret := o.secretOf(s)
+	issuers, err := part(ctx, o, PartIssuer, issuerOrder{Centers: centers, Secret: secret})
 	if err != nil {
 		return Measure{}, err
 	}
@@ -79,6 +81,14 @@ func measure(ctx context.Context, o Options, s step, rate int) (m Measure, err e
 	return m, nil
 }
 
+// secretOf is that of the envelopes at a switch; the moov-based one has none.
+func (o Options) secretOf(s step) sealed.Secret {
+	if s.of != switchOurs {
+		return nil
+	}
+	return o.secret
+}
+
 // part starts one of this program's own parts.
 func part(ctx context.Context, o Options, name string, order any) (*process.Child, error) {
 	text, err := json.Marshal(order)
@@ -104,6 +114,7 @@ func start(ctx context.Context, o Options, s step, dir string, issuers []string)
 		return nil, err
 	}
 	st.Acquirers = load.Acquirers(s.load.Connections)
+	st.Secret = o.secretOf(s)
 	if err := st.Write(); err != nil {
 		return nil, err
 	}
@@ -156,6 +167,7 @@ func drive(ctx context.Context, o Options, s step, rate int, sub *subject) (
 	order := loadOrder{
 		Address: sub.address, Connections: s.load.Connections, Outstanding: s.load.Outstanding,
 		WarmUp: o.WarmUp, Duration: o.Duration, Drain: drain, Destination: stage.Institution,
+		Link: stage.Link, Secret: o.secretOf(s),
 	}
 	if s.load.Open {
 		order.Rate = rate

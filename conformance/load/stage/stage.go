@@ -15,6 +15,9 @@ import (
 
 	"cardswitch/conformance/load/cards"
 	"cardswitch/conformance/load/process"
+	"cardswitch/conformance/load/sealed"
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/keys"
 )
 
 // Institution is the switch's own id on the stage.
@@ -22,13 +25,14 @@ const Institution = "99999000001"
 
 // Stage is what a switch is started with. The zero times are the defaults of a benchmark.
 type Stage struct {
-	Program     string     // the cardswitch program
-	Dir         string     // configuration, journal and keys go here
-	Merchants   string     // address the merchants' listener gets
-	HTTP        string     // address of the metrics
-	Issuers     [][]string // of each issuer the addresses of its links, primary first
-	Acquirers   []string   // DE 32 that the merchant center may use
-	Connections int        // that the merchant center may open
+	Program     string        // the cardswitch program
+	Dir         string        // configuration, journal and keys go here
+	Merchants   string        // address the merchants' listener gets
+	HTTP        string        // address of the metrics
+	Issuers     [][]string    // of each issuer the addresses of its links, primary first
+	Acquirers   []string      // DE 32 that the merchant center may use
+	Connections int           // that the merchant center may open
+	Secret      sealed.Secret // of which all keys are made; nil: no link has an envelope
 
 	MerchantTime time.Duration // T1
 	IssuerTime   time.Duration // T2
@@ -67,7 +71,7 @@ func freePorts(n int) ([]string, error) {
 // Socket is the operators' socket of the switch.
 func (s *Stage) Socket() string { return filepath.Join(s.Dir, "admin.sock") }
 
-// Write writes configuration and routes.
+// Write writes configuration and routes, and the key store if there are envelopes.
 func (s *Stage) Write() error {
 	if len(s.Issuers) == 0 || len(s.Acquirers) == 0 {
 		return errors.New("stage: needs issuers and acquirers")
@@ -87,6 +91,48 @@ func (s *Stage) Write() error {
 	}
 	if err := os.WriteFile(s.File("routes.yaml"), []byte(routes.String()), 0o600); err != nil {
 		return fmt.Errorf("stage: %w", err)
+	}
+	if len(s.Secret) > 0 {
+		if err := s.enroll(context.Background()); err != nil {
+			return fmt.Errorf("stage: %w", err)
+		}
+	}
+	return nil
+}
+
+// Link is the merchants' link, as its keys are named.
+const Link = "merchants/a"
+
+// enroll makes the key store that the switch will open.
+func (s *Stage) enroll(ctx context.Context) (err error) {
+	c := cardswitch.Defaults()
+	c.Data.Dir = s.File("data")
+	c.Keys.Store, c.Keys.Master = s.File("data/keys"), s.File("data/master.key")
+	c.Complete()
+	if err := os.MkdirAll(c.Data.Dir, 0o700); err != nil {
+		return err
+	}
+	k, err := keys.Open(ctx, &c, keys.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, k.Close()) }()
+	links := map[string][]string{"merchants": {"a"}}
+	for i := range s.Issuers {
+		name := fmt.Sprintf("issuer-%d", i)
+		for order := range s.Issuers[i] {
+			links[name] = append(links[name], fmt.Sprintf("l%d", order))
+		}
+	}
+	for center, names := range links {
+		if err := s.Secret.EnrollCenter(ctx, k.Ring, center); err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := s.Secret.Enroll(ctx, k.Ring, center+"/"+name); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -120,6 +166,7 @@ data:
   create_key: true
   retention_days: 90
   min_free_mb: 256
+keys: {module: soft, store: {{printf "%q" (.File "data/keys")}}, master: {{printf "%q" (.File "data/master.key")}}}
 admin: {socket: {{printf "%q" .Socket}}, http: "{{.HTTP}}"}
 log: {level: warn, format: text}
 routing: {files: [routes.yaml]}
@@ -129,6 +176,7 @@ centers:
     dialect: ascii-binary
     acquirers: [{{quoted .Acquirers}}]
     timezone: Asia/Tokyo
+    key_change: us
     window: 65536
     answer_time: {{.MerchantTime}}
     sign_on: peer
@@ -138,12 +186,16 @@ centers:
         from: ["127.0.0.0/8"]
         max_connections: {{.Connections}}
         framing: {length: binary2}
+{{- if .Secret}}
+        envelope: {}
+{{- end}}
 {{- $stage := . }}
 {{- range $i, $links := .Issuers}}
   - name: issuer-{{$i}}
     role: issuer
     dialect: ascii-binary
     timezone: Asia/Tokyo
+    key_change: us
     window: 65536
     forwarding_id: true
     answer_time: {{$stage.IssuerTime}}
@@ -155,7 +207,7 @@ centers:
       backoff_max: {{$stage.BackOff}}
     links:
 {{- range $order, $address := $links}}
-      - {name: l{{$order}}, order: {{$order}}, dial: "{{$address}}", framing: {length: binary2}}
+      - {name: l{{$order}}, order: {{$order}}, dial: "{{$address}}", framing: {length: binary2}{{if $stage.Secret}}, envelope: {}{{end}}}
 {{- end}}
 {{- end}}
 `))
