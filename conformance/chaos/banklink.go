@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/wire"
 )
 
@@ -24,14 +25,15 @@ type bank struct {
 	listeners []net.Listener
 	mu        sync.Mutex // over random and what follows; never held over I/O
 	random    *rand.Rand
+	end       *sealed.End
 	links     map[*bankLink]bool
 	refusing  time.Time // new connections to the primary are refused until then
 }
 
 // openBank listens for the two links until the context ends.
-func openBank(ctx context.Context, seed uint64) (*bank, error) {
+func openBank(ctx context.Context, seed uint64, secret sealed.Secret) (*bank, error) {
 	b := &bank{
-		book: newBook(), random: rand.New(rand.NewPCG(seed, 2)), links: map[*bankLink]bool{},
+		book: newBook(), end: sealed.NewEnd(secret), random: rand.New(rand.NewPCG(seed, 2)), links: map[*bankLink]bool{},
 	}
 	for primary := range 2 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -113,6 +115,7 @@ func (b *bank) close(which func(*bankLink) bool) {
 type bankLink struct {
 	bank    *bank
 	conn    *net.TCPConn
+	sealed  net.Conn // conn in its envelope
 	primary bool
 	stalled time.Time  // it stands still until then, then it ends; under bank.mu
 	writing sync.Mutex // answers that were delayed come from timers
@@ -131,11 +134,17 @@ func (l *bankLink) serve() {
 		l.bank.mu.Unlock()
 		l.reset()
 	}()
+	in, err := l.bank.end.Accept(l.conn)
+	if err != nil {
+		return // the switch dials again
+	}
+	defer in.Close()
+	l.sealed = in
 	var m wire.Message
 	answers := newAnswers()
 	buffer := make([]byte, 0, 256<<10)
 	for {
-		n, err := l.conn.Read(buffer[len(buffer):cap(buffer)])
+		n, err := l.sealed.Read(buffer[len(buffer):cap(buffer)])
 		if err != nil || l.standsStill() {
 			return
 		}
@@ -177,7 +186,7 @@ func (l *bankLink) write(out []byte) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.conn.SetWriteDeadline(time.Now().Add(time.Second))
-	l.conn.Write(out)
+	l.sealed.Write(out)
 }
 
 // delay is how long an answer takes: mostly none, sometimes milliseconds, rarely longer than the

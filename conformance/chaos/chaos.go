@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"cardswitch/conformance/load/process"
+	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/stage"
 )
 
@@ -114,10 +115,14 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	return report, child.Stop(startTime)
 }
 
+// secretOf is what the keys of all envelopes of a run are made of.
+func secretOf(seed uint64) sealed.Secret { return sealed.Secret(fmt.Sprintf("chaos %d", seed)) }
+
 func (r *run) setUp(ctx context.Context, dir string) error {
 	var links [][]string
+	secret := secretOf(r.config.Seed)
 	for i := range 2 {
-		b, err := openBank(ctx, r.config.Seed+uint64(i))
+		b, err := openBank(ctx, r.config.Seed+uint64(i), secret)
 		if err != nil {
 			return err
 		}
@@ -130,7 +135,8 @@ func (r *run) setUp(ctx context.Context, dir string) error {
 	}
 	s.MerchantTime, s.IssuerTime = merchantTime, issuerTime
 	s.Repeat, s.BackOff, s.Hold = repeatTime, 4*repeatTime, repeatTime
-	r.merchants = newMerchants(s.Merchants, r.config)
+	s.Secret = secret
+	r.merchants = newMerchants(s.Merchants, r.config, sealed.NewEnd(secret))
 	s.Acquirers, s.Connections = r.merchants.acquirers(), 2*r.config.Lanes
 	r.stage = s
 	if err := s.Write(); err != nil {

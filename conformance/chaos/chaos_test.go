@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"cardswitch/conformance/load/cards"
+	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/wire"
 )
 
@@ -31,6 +33,8 @@ func TestMain(m *testing.M) {
 
 // The relay's faults, given by the environment.
 const faultEnv = "CHAOS_TEST_FAULT"
+
+const testSeed = 1
 
 // relay is a stand-in for the switch, without a journal. It is honest enough to lose nothing, since
 // merchants repeat and banks know repeats, unless it is told to do wrong.
@@ -56,8 +60,13 @@ func runRelay(file string) {
 	}
 	r := &relay{fault: os.Getenv(faultEnv), lanes: map[uint64]net.Conn{}, audits: map[string][]byte{}}
 	r.audit = uint64(os.Getpid()) * 1000 // so that it differs from that of the life before
-	for _, c := range config.Centers[1:] {
-		conn, err := net.Dial("tcp", c.Links[0].Dial)
+	end := sealed.NewEnd(secretOf(testSeed))
+	for i, c := range config.Centers[1:] {
+		raw, err := net.Dial("tcp", c.Links[0].Dial)
+		if err != nil {
+			panic(err)
+		}
+		conn, err := end.Dial(raw, fmt.Sprintf("issuer-%d/l0", i))
 		if err != nil {
 			panic(err)
 		}
@@ -75,7 +84,11 @@ func runRelay(file string) {
 		if err != nil {
 			panic(err)
 		}
-		go r.fromMerchant(conn)
+		go func() {
+			if in, err := end.Accept(conn); err == nil {
+				r.fromMerchant(in)
+			}
+		}()
 	}
 }
 
@@ -143,7 +156,7 @@ func runOn(t *testing.T, fault string) Report {
 	t.Setenv(faultEnv, fault)
 	report, err := Run(t.Context(), Config{
 		Program: os.Args[0], Dir: t.TempDir(), Cycles: 10, Mode: Kill, Lanes: 2, Outstanding: 16,
-		Seed: 1, Progress: io.Discard,
+		Seed: testSeed, Progress: io.Discard,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/stage"
 	"cardswitch/conformance/load/wire"
 )
@@ -19,13 +20,14 @@ const tick = 4 * time.Millisecond
 // merchants are the lanes of one merchant center, each with a connection and a book of its own.
 type merchants struct {
 	lanes    []*lane
+	end      *sealed.End
 	answered atomic.Uint64 // answers to sales, over all lanes
 	closing  atomic.Bool   // no new sales
 	work     sync.WaitGroup
 }
 
-func newMerchants(address string, config Config) *merchants {
-	m := &merchants{}
+func newMerchants(address string, config Config, end *sealed.End) *merchants {
+	m := &merchants{end: end}
 	for i := range config.Lanes {
 		m.lanes = append(m.lanes, &lane{
 			merchants: m, composer: newComposer(i), address: address,
@@ -95,7 +97,10 @@ func (l *lane) run(ctx context.Context) {
 			continue
 		}
 		stop := context.AfterFunc(ctx, func() { conn.Close() })
-		l.talk(conn)
+		if in, err := l.merchants.end.Dial(conn, stage.Link); err == nil {
+			l.talk(in)
+			in.Close()
+		}
 		stop()
 		conn.Close()
 	}
