@@ -111,6 +111,7 @@ func (s *Switch) unreadable(now int64, d *delivery) {
 	if old {
 		s.log.Error("an owed advice cannot be read", "advice", d.item.ID, "center", d.center.name,
 			"error", d.err, "hint", "compare max_frame, then run `cardswitch journal verify`")
+		d.center.metrics.deliveryAlarms.Inc()
 		wait = d.center.config.SAF.BackoffMax
 	}
 	d.center.owed.Retry(d.item, now+int64(wait))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cardswitch/store/journal"
 	"cardswitch/switch/admin"
 )
 
@@ -80,6 +81,9 @@ func printStep(out io.Writer, s *admin.Step) {
 	}
 	if s.Text != "" {
 		fmt.Fprintf(out, " %s", s.Text)
+	}
+	if s.Kind == journal.Reversed.String() { // which is a transaction of its own
+		fmt.Fprintf(out, ", see transaction %d", s.Advice)
 	}
 	fmt.Fprintln(out)
 	for i := range s.Messages {

@@ -63,6 +63,7 @@ func (r *renderer) line(rec *journal.Record) Line {
 		Reason:     rec.Reason,
 		ReasonText: txn.Reason(rec.Reason).String(),
 		Text:       rec.Text,
+		Advice:     rec.Advice,
 		US:         (rec.At - first.at) / 1000,
 	}
 	if l.Txn == 0 {

@@ -28,7 +28,8 @@ type Line struct {
 	Reason     uint16    `json:"reason,omitempty"`
 	ReasonText string    `json:"reason_text,omitempty"`
 	Text       string    `json:"text,omitempty"`
-	US         int64     `json:"us"` // since the transaction's start, in microseconds
+	Advice     uint64    `json:"advice,omitempty"` // the owed one that it is about
+	US         int64     `json:"us"`               // since the transaction's start, in microseconds
 }
 
 // Cut is the last line for a reader that was too slow, or for whom the journal failed.
