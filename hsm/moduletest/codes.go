@@ -23,6 +23,10 @@ func (b bench) code(s hsm.KeySpec, how mac.Spec, raw, message, want []byte) {
 	for _, size := range []int{how.Algorithm.BlockSize(), 8, 4} {
 		how.Size = size
 		got, err := b.MAC(ctx, k, how, []byte("before"), message)
+		if errors.Is(err, hsm.ErrAbsent) && size > 8 {
+			b.t.Logf("absent: %v", err)
+			continue // but a shorter one may be there
+		}
 		b.must(err)
 		if !bytes.Equal(got, append([]byte("before"), want[:size]...)) {
 			b.t.Errorf("the code is %X, not %X", got, want[:size])

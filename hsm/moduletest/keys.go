@@ -83,7 +83,8 @@ func (b bench) sound(s hsm.KeySpec, w hsm.Wrapped, k hsm.Key) {
 	switch {
 	case w.Spec != s || k.Spec() != s:
 		b.t.Errorf("the key is a %v, loaded a %v", w.Spec, k.Spec())
-	case w.Check.Validate() != nil || w.Check.Method != method || len(w.Check.Hex) != 2*size:
+	case w.Check.Validate() != nil || w.Check.Method != method || len(w.Check.Hex) < 6 ||
+		len(w.Check.Hex) > 2*size:
 		b.t.Errorf("the check value is %v", w.Check)
 	case k.Check() != w.Check:
 		b.t.Errorf("the check value is %v, loaded %v", w.Check, k.Check())
