@@ -9,8 +9,8 @@ import (
 )
 
 func newSimCommand() *cobra.Command {
-	return group("sim", "Play a center that the switch talks to",
-		newSimPOSCommand(), newSimIssuerCommand())
+	return group("sim", "Play a center or an HSM that the switch talks to",
+		newSimPOSCommand(), newSimIssuerCommand(), newSimHSMCommand())
 }
 
 // readOptions reads a simulator's file, if one is named, over what options holds already.
