@@ -8,18 +8,14 @@ import (
 	"cardswitch/switch/link"
 )
 
-// tendKeys does what the calendar asks: old keys retire and are destroyed, new ones are made and
-// brought to their centers, and a connection under a link key that has expired ends.
+// tendKeys does what the calendar asks of the exchange: new keys are made and brought to their
+// centers, and a connection under a link key that has expired ends. What only concerns the key
+// store is done by package switch/keys.
 func (s *Switch) tendKeys(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keyWait)
 	defer cancel()
 	s.followCenters(ctx)
-	tasks, err := s.deps.Keys.Tend(ctx, selfActing("it is due"))
-	if err != nil {
-		s.log.Error("keys could not be tended", "error", err.Error(),
-			"hint", "see the key store and the security module")
-	}
-	for _, task := range tasks {
+	for _, task := range s.deps.Keys.Due() {
 		switch task.What {
 		case keyring.Rotate:
 			if s.changes(task.ID.Slot) && s.mayTry(task.ID.Slot) {

@@ -20,6 +20,7 @@ func newKeyCommand() *cobra.Command {
 		newKeyInventoryCommand(),
 		newKeyGenerateCommand(),
 		newKeyRotateCommand(),
+		newKeyExchangeCommand(),
 		newKeyImportCommand(),
 		newKeyExportCommand(),
 		newKeyStepCommand("confirm", "Note that the check values were compared",
@@ -237,6 +238,31 @@ func newKeyRotateCommand() *cobra.Command {
 					"`cardswitch key generate` makes one")
 			}
 			return keyDone(command, "/v1/keys/generate", o)
+		},
+	}
+	addWhy(command)
+	return command
+}
+
+func newKeyExchangeCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "exchange SLOT",
+		Short: "Make the next generation of a key and bring it to its center",
+		Long: "Makes the next generation of a link, PIN, MAC or data key, sends it to its center by a\n" +
+			"1804 with function code 811 under the KBPK of that center, compares the check value in\n" +
+			"the answer, and uses the key. The old one is accepted for its window. Nothing stops\n" +
+			"meanwhile. It returns when the key is in use, or says why it isn't.",
+		Example: "  cardswitch key exchange zek:issuer-sakura/primary --why 'daily change'\n" +
+			"  cardswitch key exchange zak:issuer-sakura:out --why 'three wrong MACs'",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeKeys,
+		RunE: func(command *cobra.Command, args []string) error {
+			o, err := order(command)
+			if err != nil {
+				return err
+			}
+			o.Slot, _, _ = strings.Cut(args[0], "@")
+			return keyDone(command, "/v1/keys/exchange", o)
 		},
 	}
 	addWhy(command)

@@ -33,7 +33,8 @@ type bank struct {
 // openBank listens for the two links until the context ends.
 func openBank(ctx context.Context, seed uint64, secret sealed.Secret) (*bank, error) {
 	b := &bank{
-		book: newBook(), end: sealed.NewEnd(secret), random: rand.New(rand.NewPCG(seed, 2)), links: map[*bankLink]bool{},
+		book: newBook(), end: sealed.NewEnd(secret),
+		random: rand.New(rand.NewPCG(seed, 2)), links: map[*bankLink]bool{},
 	}
 	for primary := range 2 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

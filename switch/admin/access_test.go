@@ -47,6 +47,7 @@ func allowed() map[string]string {
 		"POST /v1/reload":                      "   a   T",
 		"GET /v1/keys":                         " o acsuT",
 		"POST /v1/keys/generate":               "   a   T",
+		"POST /v1/keys/exchange":               "   a   T",
 		"POST /v1/keys/import":                 "   a   T",
 		"POST /v1/keys/export":                 "   a   T",
 		"POST /v1/keys/step/{step}":            "   a   T",

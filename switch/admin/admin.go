@@ -44,6 +44,9 @@ type Switch interface {
 		error)
 	Explain(q cardswitch.Question) (routing.Explanation, error)
 	Queues() []cardswitch.QueueStatus
+	// ChangeKey makes the next generation of a key and brings it to its center; it returns when the
+	// center has it and it is used.
+	ChangeKey(ctx context.Context, by keyring.By, slot keyring.Slot) error
 	// Resolve retries or drops an advice on the work list, durably.
 	Resolve(id uint64, r cardswitch.Resolution) error
 }

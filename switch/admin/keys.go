@@ -187,6 +187,25 @@ func (s *Server) generateKey(w http.ResponseWriter, r *http.Request) {
 	refuse(w, keyError(err))
 }
 
+// exchangeKey makes the next generation of a key and brings it to its center by 1804/811.
+func (s *Server) exchangeKey(w http.ResponseWriter, r *http.Request) {
+	k, order, who, ok := s.ordered(w, r)
+	if !ok {
+		return
+	}
+	slot, err := keyring.ParseSlot(order.Slot)
+	if err != nil {
+		refuse(w, &wrongError{err.Error()})
+		return
+	}
+	if err := s.Switch.ChangeKey(r.Context(), who, slot); err != nil {
+		refuse(w, keyError(err))
+		return
+	}
+	generations := k.Set().Generations(slot)
+	answer(w, keyLine(k, &generations[len(generations)-1]))
+}
+
 func (s *Server) importKey(w http.ResponseWriter, r *http.Request) {
 	k, order, who, ok := s.ordered(w, r)
 	if !ok {

@@ -68,6 +68,7 @@ func (s *Server) keyRoutes() []route {
 	return []route{
 		{"GET /v1/keys", s.listKeys, see, false},
 		{"POST /v1/keys/generate", s.generateKey, move, false},
+		{"POST /v1/keys/exchange", s.exchangeKey, move, false},
 		{"POST /v1/keys/import", s.importKey, move, false},
 		{"POST /v1/keys/export", s.exportKey, move, false},
 		{"POST /v1/keys/step/{step}", s.stepKey, move, false},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"cardswitch/hsm/keyring"
 	"cardswitch/routing"
 	"cardswitch/store"
 	"cardswitch/store/journal"
@@ -45,6 +46,10 @@ func (s *twinSwitch) Explain(q cardswitch.Question) (routing.Explanation, error)
 		return routing.Explanation{}, err
 	}
 	return routing.Explanation{MTI: q.MTI, To: []string{"issuer-sakura"}}, nil
+}
+
+func (s *twinSwitch) ChangeKey(context.Context, keyring.By, keyring.Slot) error {
+	return errors.New("nobody is there")
 }
 
 func (s *twinSwitch) Resolve(_ uint64, r cardswitch.Resolution) error {

@@ -166,7 +166,10 @@ data:
   create_key: true
   retention_days: 90
   min_free_mb: 256
-keys: {module: soft, store: {{printf "%q" (.File "data/keys")}}, master: {{printf "%q" (.File "data/master.key")}}}
+keys:
+  module: soft
+  store: {{printf "%q" (.File "data/keys")}}
+  master: {{printf "%q" (.File "data/master.key")}}
 admin: {socket: {{printf "%q" .Socket}}, http: "{{.HTTP}}"}
 log: {level: warn, format: text}
 routing: {files: [routes.yaml]}
@@ -207,7 +210,13 @@ centers:
       backoff_max: {{$stage.BackOff}}
     links:
 {{- range $order, $address := $links}}
-      - {name: l{{$order}}, order: {{$order}}, dial: "{{$address}}", framing: {length: binary2}{{if $stage.Secret}}, envelope: {}{{end}}}
+      - name: l{{$order}}
+        order: {{$order}}
+        dial: "{{$address}}"
+        framing: {length: binary2}
+{{- if $stage.Secret}}
+        envelope: {}
+{{- end}}
 {{- end}}
 {{- end}}
 `))
