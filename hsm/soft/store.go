@@ -3,13 +3,10 @@ package soft
 import (
 	"context"
 	"fmt"
-	"math/bits"
 
 	"cardswitch/hsm"
 	"cardswitch/hsm/keyblock"
 )
-
-const leastStrength = 80 // bits of security: two-key TDES, not single DES under another name
 
 // Generate makes a key.
 func (m *Module) Generate(ctx context.Context, spec hsm.KeySpec) (hsm.Wrapped, error) {
@@ -24,7 +21,7 @@ func (m *Module) Generate(ctx context.Context, spec hsm.KeySpec) (hsm.Wrapped, e
 	})
 }
 
-// Form makes a key of its components. Those of TDES may have any parity; the key gets odd parity.
+// Form makes a key of its components, as KeySpec.Combine does.
 func (m *Module) Form(ctx context.Context, spec hsm.KeySpec, components [][]byte) (
 	hsm.Wrapped, error) {
 	if err := m.start(ctx, hsm.Form); err != nil {
@@ -33,40 +30,7 @@ func (m *Module) Form(ctx context.Context, spec hsm.KeySpec, components [][]byte
 	if err := spec.Validate(); err != nil {
 		return hsm.Wrapped{}, err
 	}
-	for i, c := range components {
-		if len(c) != spec.Size {
-			return hsm.Wrapped{}, fmt.Errorf("component %d has %d bytes, the key %d", i+1, len(c),
-				spec.Size)
-		}
-	}
-	return m.wrap(spec, func() (keyblock.Key, error) { return combine(spec.Algorithm, components) })
-}
-
-// combine keeps no component.
-func combine(algorithm keyblock.Algorithm, components [][]byte) (keyblock.Key, error) {
-	keys := make([]keyblock.Key, 0, len(components))
-	defer func() {
-		for _, k := range keys {
-			k.Wipe()
-		}
-	}()
-	for _, c := range components {
-		k, err := keyblock.NewKey(algorithm, c)
-		if err != nil {
-			return keyblock.Key{}, err
-		}
-		keys = append(keys, k)
-	}
-	sum, err := keyblock.Combine(false, keys...)
-	if err != nil || algorithm != keyblock.TDES {
-		return sum, err
-	}
-	return sum, sum.Use(func(raw []byte) error {
-		for i, b := range raw {
-			raw[i] = b ^ byte(bits.OnesCount8(b)&1^1)
-		}
-		return nil
-	})
+	return m.wrap(spec, func() (keyblock.Key, error) { return spec.Combine(components) })
 }
 
 // wrap makes a key and puts it into a block under the master key.
@@ -88,13 +52,8 @@ func (m *Module) wrap(spec hsm.KeySpec, from func() (keyblock.Key, error)) (hsm.
 
 // seal fills in the block and the check value.
 func seal(w *hsm.Wrapped, master []byte, k keyblock.Key) error {
-	if k.Strength() < leastStrength {
-		return fmt.Errorf("%w: it has only %d bits of security (hint: its parts may be equal)",
-			hsm.ErrKey, k.Strength())
-	}
-	method, size := w.Spec.CheckMethod()
 	var err error
-	if w.Check, err = k.CheckValue(method, size); err != nil {
+	if w.Check, err = w.Spec.CheckValue(k); err != nil {
 		return err
 	}
 	w.Block, err = keyblock.Wrap(master, w.Spec.Header(keyblock.VersionD, keyblock.ContextStorage),
@@ -115,14 +74,11 @@ func open(master []byte, w hsm.Wrapped) (keyblock.Key, error) {
 	if err != nil {
 		return k, fmt.Errorf("%w: %w", hsm.ErrKey, err)
 	}
-	method, size := w.Spec.CheckMethod()
-	check, err := k.CheckValue(method, size)
+	check, err := w.Spec.CheckValue(k)
 	switch {
 	case err != nil:
 	case h.Context != keyblock.ContextStorage:
 		err = fmt.Errorf("%w: its block isn't for storage", hsm.ErrKey)
-	case k.Size() != w.Spec.Size:
-		err = fmt.Errorf("%w: it has %d bytes, not %d", hsm.ErrKey, k.Size(), w.Spec.Size)
 	case !check.Matches(w.Check):
 		err = fmt.Errorf("%w: its check value isn't the one that is kept with it", hsm.ErrKey)
 	}
