@@ -7,10 +7,10 @@ BENCH    ?=
 # The program needs no C: it is one static file that runs anywhere.
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test race lint fuzz crash conform bench build clean
+.PHONY: help run test race pkcs11 lint fuzz crash conform bench build clean
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, JOBS=$(JOBS) of them at once; \
 CYCLES=$(CYCLES) for crash; BENCH= are flags of bench"
 
@@ -26,6 +26,10 @@ test: ## vet and run all tests
 
 race: ## run all tests with the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+pkcs11: ## test the driver for PKCS#11 tokens on SoftHSM (needs a C compiler)
+	@CGO_ENABLED=1 go vet -tags pkcs11 ./hsm/...
+	@CGO_ENABLED=1 go test -tags pkcs11 -timeout 10m ./hsm/...
 
 lint: ## hold formatting, layers and the order of the house
 	@test -z "$$(gofmt -l cmd conformance hsm routing spec store switch)" || \

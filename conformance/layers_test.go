@@ -59,6 +59,7 @@ func TestLibrariesHaveTheirPlace(t *testing.T) {
 		{"github.com/spf13/cobra", []string{"cmd/cardswitch"}},
 		{"charm.land/", []string{"cmd/cardswitch"}},
 		{"go.etcd.io/raft", []string{"dr/replica"}},
+		{"github.com/miekg/pkcs11", []string{"hsm/pkcs11"}},
 		{"github.com/prometheus/", []string{"switch", "cmd/cardswitch", "conformance/ground"}},
 	}
 	for _, s := range house(t) {

@@ -91,7 +91,8 @@ func (b bench) sound(s hsm.KeySpec, w hsm.Wrapped, k hsm.Key) {
 	case w.Block == "" || strings.Trim(w.Block, " !\"#$%&'()*+,-./0123456789:;<=>?@"+
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~") != "":
 		b.t.Errorf("the block isn't printable: %q", w.Block)
-	case !strings.Contains(fmt.Sprint(k), s.Usage.Text()):
+	case !strings.Contains(fmt.Sprint(k), s.Usage.Text()) ||
+		fmt.Sprintf("%+v%#v%x", k, k, k) != strings.Repeat(fmt.Sprint(k), 3):
 		b.t.Errorf("the key prints as %v", k)
 	}
 }
