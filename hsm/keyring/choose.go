@@ -60,6 +60,10 @@ func (s Set) Opener(slot Slot, generation uint16, now time.Time) (Record, error)
 			return refuse("it has retired", "the partner must use a newer one")
 		}
 	}
+	// A session under a link key protects both ways, so it is new protection.
+	if slot.Purpose == ZEK && !now.Before(r.Expires) {
+		return refuse("its crypto-period has ended", "exchange the key with the partner")
+	}
 	return r, nil
 }
 

@@ -130,6 +130,9 @@ func (l *live) put(record *Record, key hsm.Key) {
 	if record.State == Retiring {
 		use.until = record.RetireUntil
 	}
+	if slot.Purpose == ZEK && (use.until.IsZero() || record.Expires.Before(use.until)) {
+		use.until = record.Expires // see Set.Opener
+	}
 	n.keys = append(n.keys, use)
 	if record.State == Sending {
 		n.sending, n.expires = record.ID.Generation, record.Expires

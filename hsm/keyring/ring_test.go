@@ -54,6 +54,9 @@ func TestALinkKeyFromMakingToDestruction(t *testing.T) {
 		if _, ok := r.LinkKeys("sakura/a"); ok {
 			t.Error("an expired key protects")
 		}
+		if _, ok := r.Key("sakura/a", 2); ok {
+			t.Error("a session begins under an expired key")
+		}
 		if due := r.Due(); len(due) != 1 || due[0].What != Expired {
 			t.Errorf("due: %v", due)
 		}
@@ -179,6 +182,8 @@ func TestOpenRefusesWhatTheModuleDoesntConfirm(t *testing.T) {
 		"swapped blocks": func(a, b *Record) {
 			a.Wrapped.Block, b.Wrapped.Block = b.Wrapped.Block, a.Wrapped.Block
 		},
+		"size":        func(a, _ *Record) { a.Wrapped.Spec.Size = 16 },
+		"export":      func(a, _ *Record) { a.Wrapped.Spec.Export = keyblock.ExportN },
 		"check value": func(a, b *Record) { a.Wrapped.Check.Hex = "0000000000" },
 		"edited": func(a, b *Record) {
 			a.Wrapped.Block = strings.Replace(a.Wrapped.Block, "B3", "P0", 1)

@@ -50,7 +50,7 @@ func TestStepsOfAKey(t *testing.T) {
 }
 
 func TestAnExpiredKeyGoesNoFurther(t *testing.T) {
-	id := ID{slotOf(t, "zek:sakura/a"), 1}
+	id := ID{slotOf(t, "zpk:sakura:out"), 1}
 	late := noon.Add(time.Hour)
 	for state, what := range map[State]Step{Received: Confirm, Confirmed: Activate, Accepting: Send} {
 		if _, err := step(recordAt(id, state, noon, "AABBCCDDEE"), what, late, window); err == nil {
@@ -69,6 +69,16 @@ func TestAnExpiredKeyGoesNoFurther(t *testing.T) {
 	}
 	if _, err := set.Opener(id.Slot, 1, late); err != nil {
 		t.Error("an expired key can't open what is still under way:", err)
+	}
+	link := ID{slotOf(t, "zek:sakura/a"), 1}
+	if set, err = NewSet([]Record{recordAt(link, Sending, noon, "AABBCCDDEE")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := set.Opener(link.Slot, 1, late.Add(-1)); err != nil {
+		t.Error(err)
+	}
+	if _, err := set.Opener(link.Slot, 1, late); err == nil {
+		t.Error("a session begins under an expired link key")
 	}
 }
 
@@ -147,6 +157,20 @@ func TestGenerationsGoInOrder(t *testing.T) {
 	}
 	if r, err := set.Sender(slot, noon); err != nil || r.ID.Generation != 3 {
 		t.Errorf("sends with %v, %v", r.ID, err)
+	}
+}
+
+// A partner that numbers the keys may pass some over, but never go back.
+func TestGenerationsOnlyGrow(t *testing.T) {
+	slot := slotOf(t, "zek:sakura/a")
+	set, err := Set{}.Add(recordAt(ID{slot, 5}, Received, noon, "AABBCCDDEE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint16(6) {
+		if _, err := set.Add(recordAt(ID{slot, n}, Received, noon, "AABBCCDDFF")); err == nil {
+			t.Errorf("generation %d is added after 5", n)
+		}
 	}
 }
 
