@@ -7,7 +7,7 @@ BENCH    ?=
 # The program needs no C: it is one static file that runs anywhere.
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test race pkcs11 lint fuzz crash conform bench build clean
+.PHONY: help run test race pkcs11 memory lint fuzz crash conform bench build clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ race: ## run all tests with the race detector (needs a C compiler)
 pkcs11: ## test the driver for PKCS#11 tokens on SoftHSM (needs a C compiler)
 	@CGO_ENABLED=1 go vet -tags pkcs11 ./hsm/...
 	@CGO_ENABLED=1 go test -tags pkcs11 -timeout 10m ./hsm/...
+
+memory: ## hold that unloaded keys are gone from memory (Go's experiment runtimesecret)
+	@GOEXPERIMENT=runtimesecret go vet ./hsm/soft
+	@GOEXPERIMENT=runtimesecret go test ./hsm/soft
 
 lint: ## hold formatting, layers and the order of the house
 	@test -z "$$(gofmt -l cmd conformance hsm routing spec store switch)" || \
