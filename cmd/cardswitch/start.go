@@ -31,6 +31,8 @@ func newStartCommand() *cobra.Command {
 	}
 	addSettings(command.Flags())
 	command.Flags().String("cpuprofile", "", "write a CPU profile to this file")
+	command.Flags().Bool("debuggable", false,
+		"let debuggers and core files see the memory, with its keys and cards; for tests only")
 	return command
 }
 
@@ -41,6 +43,15 @@ func start(command *cobra.Command) (err error) {
 	}
 	log := newLogger(command.ErrOrStderr(), l.Log)
 	letBackgroundWait()
+	debuggable, _ := command.Flags().GetBool("debuggable")
+	switch {
+	case debuggable && l.Production:
+		return wrongUsage("--debuggable is not for production", "leave it out")
+	case !debuggable:
+		if err := sealOff(); err != nil {
+			return failed(err, "does the system forbid prctl? --debuggable starts without, for tests")
+		}
+	}
 	stopProfile, err := startProfile(command)
 	if err != nil {
 		return err

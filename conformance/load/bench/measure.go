@@ -118,9 +118,9 @@ func start(ctx context.Context, o Options, s step, dir string, issuers []string)
 	if err := st.Write(); err != nil {
 		return nil, err
 	}
-	var flags []string
+	flags := []string{"--debuggable"} // who measures must see what it writes
 	if profile := o.profile(s); profile != "" {
-		flags = []string{"--cpuprofile", profile}
+		flags = append(flags, "--cpuprofile", profile)
 	}
 	child, err := st.Start(ctx, flags...)
 	if err != nil {
