@@ -24,6 +24,7 @@ type exchange struct {
 
 	// Of the goroutine.
 	open  map[uint64]*attempt // by the transaction of our 1804
+	under map[keyring.Slot]*attempt
 	again map[keyring.Slot]*retry
 
 	mu     sync.Mutex
@@ -35,8 +36,9 @@ type attempt struct {
 	id     keyring.ID
 	block  string
 	by     keyring.By
-	sent   int    // how often
-	forget func() // of a link key, when no new connection needs to know it any more
+	sent   int       // how often
+	until  time.Time // so long a connection is waited for
+	forget func()    // of a link key, when no new connection needs to know it any more
 	done   []chan error
 }
 
@@ -49,7 +51,9 @@ type retry struct {
 const (
 	ordersWaiting = 256 // a flood of 1804/811 waits no longer than these take
 	keysTended    = time.Second
-	changeTries   = 3 // sendings of one key, before another is made
+	changeTries   = 3           // sendings of one key, before another is made
+	changeWait    = time.Minute // for a connection that was lost meanwhile
+	changePause   = 200 * time.Millisecond
 	retryFirst    = time.Minute
 	retryMost     = time.Hour
 	keyWait       = 10 * time.Second // for the security module and the key store
@@ -65,7 +69,8 @@ func (s *Switch) exchanges() {
 	x := &s.exchange
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	x.open, x.again = make(map[uint64]*attempt), make(map[keyring.Slot]*retry)
+	x.open, x.under = make(map[uint64]*attempt), make(map[keyring.Slot]*attempt)
+	x.again = make(map[keyring.Slot]*retry)
 	s.dropUnfinished(ctx)
 	ticker := time.NewTicker(keysTended)
 	defer ticker.Stop()
@@ -146,55 +151,52 @@ func (s *Switch) beginChange(ctx context.Context, by keyring.By, slot keyring.Sl
 	done chan error) {
 	ctx, cancel := context.WithTimeout(ctx, keyWait)
 	defer cancel()
-	for _, a := range s.exchange.open {
-		if a.id.Slot == slot {
-			if done != nil {
-				a.done = append(a.done, done)
-			}
-			return // one at a time
-		}
+	a := s.exchange.under[slot]
+	begun := a != nil // one at a time
+	if !begun {
+		a = &attempt{id: keyring.ID{Slot: slot}, by: by, forget: func() {},
+			until: time.Now().Add(changeWait)}
+		s.exchange.under[slot] = a
 	}
-	a, err := s.makeKey(ctx, by, slot)
+	if done != nil {
+		a.done = append(a.done, done)
+	}
+	if begun {
+		return
+	}
+	err := s.makeKey(ctx, a)
 	if err == nil {
-		if done != nil {
-			a.done = append(a.done, done)
-		}
-		if err = s.sendKey(a); err == nil {
-			return
-		}
+		err = s.sendKey(a)
 	}
-	if a == nil {
-		a = &attempt{id: keyring.ID{Slot: slot}, by: by, forget: func() {}}
-		if done != nil {
-			a.done = append(a.done, done)
-		}
+	if err != nil {
+		s.changeFailed(ctx, a, err)
 	}
-	s.changeFailed(ctx, a, err)
 }
 
 // makeKey makes the next generation of a key; of a link key it tells all connections.
-func (s *Switch) makeKey(ctx context.Context, by keyring.By, slot keyring.Slot) (*attempt, error) {
-	keys := s.deps.Keys
+func (s *Switch) makeKey(ctx context.Context, a *attempt) error {
+	keys, slot := s.deps.Keys, a.id.Slot
 	if _, err := s.carrier(slot); err != nil {
-		return nil, err
+		return err
 	}
-	r, err := keys.Generate(ctx, by, keyring.Plan{Slot: slot, Label: exchangeLabel})
+	r, err := keys.Generate(ctx, a.by, keyring.Plan{Slot: slot, Label: exchangeLabel})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a := &attempt{id: r.ID, by: by, forget: func() {}}
-	if a.block, err = keys.Export(ctx, by, r.ID); err != nil {
-		return a, err
+	a.id = r.ID
+	if a.block, err = keys.Export(ctx, a.by, r.ID); err != nil {
+		return err
 	}
-	if slot.Purpose == keyring.ZEK {
-		prf, forget, err := keys.Rehearse(ctx, r.ID, linkKeyWait)
-		if err != nil {
-			return a, err
-		}
-		a.forget = forget
-		s.announce(slot, envelope.Key{Generation: r.ID.Generation, PRF: prf})
+	if slot.Purpose != keyring.ZEK {
+		return nil
 	}
-	return a, nil
+	prf, forget, err := keys.Rehearse(ctx, r.ID, linkKeyWait)
+	if err != nil {
+		return err
+	}
+	a.forget = forget
+	s.announce(slot, envelope.Key{Generation: r.ID.Generation, PRF: prf})
+	return nil
 }
 
 // announce installs a link key on every connection of its link, also on those that come later.
@@ -308,10 +310,7 @@ func (s *Switch) keyAnswered(id uint64, reason txn.Reason, action int, check str
 		defer cancel()
 		switch {
 		case reason == txn.NetworkTimeout && a.sent < changeTries:
-			// It may have arrived. Who has it already says so again.
-			if err := s.sendKey(a); err != nil {
-				s.changeFailed(ctx, a, err)
-			}
+			s.sendAgain(ctx, a)
 		case reason == txn.NetworkTimeout:
 			s.changeFailed(ctx, a, fmt.Errorf("the center didn't answer, %d times", a.sent))
 		case reason != txn.NetworkDone:
@@ -321,6 +320,21 @@ func (s *Switch) keyAnswered(id uint64, reason txn.Reason, action int, check str
 			s.changeConfirmed(ctx, a, check)
 		}
 	})
+}
+
+// sendAgain sends a key that may have arrived: whoever has it already says so again. The connection
+// that it went over may be gone, and is waited for.
+func (s *Switch) sendAgain(ctx context.Context, a *attempt) {
+	err := s.sendKey(a)
+	switch {
+	case err == nil:
+	case time.Now().After(a.until):
+		s.changeFailed(ctx, a, err)
+	default:
+		time.AfterFunc(changePause, func() {
+			s.order(func(ctx context.Context) { s.sendAgain(ctx, a) })
+		})
+	}
 }
 
 // changeConfirmed compares the check values and, if they are the same, uses the key.
@@ -340,7 +354,7 @@ func (s *Switch) changeConfirmed(ctx context.Context, a *attempt, check string) 
 	a.forget()
 	delete(s.exchange.again, a.id.Slot)
 	s.log.Info("key changed", "key", a.id.String(), "check", record.Check().String())
-	a.end(nil)
+	s.exchange.end(a, nil)
 }
 
 // checkSize is the bytes of a check value in element 96 of the answer.
@@ -381,7 +395,7 @@ func (s *Switch) changeFailed(ctx context.Context, a *attempt, err error) {
 	next.wait = min(2*next.wait, retryMost)
 	s.log.Error("key not changed", "key", a.id.Slot.String(), "error", err.Error(),
 		"hint", "the old one goes on until its crypto-period ends; see key list")
-	a.end(err)
+	s.exchange.end(a, err)
 }
 
 func (s *Switch) destroyKey(ctx context.Context, id keyring.ID, why string) {
@@ -391,7 +405,9 @@ func (s *Switch) destroyKey(ctx context.Context, id keyring.ID, why string) {
 	}
 }
 
-func (a *attempt) end(err error) {
+// end tells whoever waits how it ended.
+func (x *exchange) end(a *attempt, err error) {
+	delete(x.under, a.id.Slot)
 	for _, done := range a.done {
 		done <- err
 	}

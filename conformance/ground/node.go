@@ -22,6 +22,10 @@ type Node struct {
 	Admin   *admin.Server
 	Socket  string // the operators' door
 	Stop    func() // drains and closes; the test's end does so too
+
+	ground *Ground
+	config cardswitch.Config
+	log    *slog.Logger
 }
 
 // StartNode runs a switch with its admin server, as the program does.
@@ -31,7 +35,7 @@ func (g *Ground) StartNode(t *testing.T, c cardswitch.Config, log *slog.Logger) 
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	n := &Node{Metrics: prometheus.NewRegistry(),
+	n := &Node{Metrics: prometheus.NewRegistry(), ground: g, config: c, log: log,
 		Socket: filepath.Join(filepath.Dir(c.Data.Dir), "admin.sock")}
 	n.Metrics.MustRegister(collectors.NewGoCollector())
 	operators, err := admin.ListenSocket(n.Socket)
@@ -61,4 +65,10 @@ func (g *Ground) StartNode(t *testing.T, c cardswitch.Config, log *slog.Logger) 
 	})
 	t.Cleanup(n.Stop)
 	return n
+}
+
+// Again starts the switch of a node that was stopped anew, on the same data and keys.
+func (n *Node) Again(t *testing.T) *Node {
+	t.Helper()
+	return n.ground.StartNode(t, n.config, n.log)
 }

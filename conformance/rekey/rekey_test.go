@@ -24,6 +24,14 @@ const lanes, outstanding = 4, 128
 // stage is a switch between a load generator and two issuers, every link in an envelope.
 func stage(t *testing.T, secret sealed.Secret) (*ground.Node, *issuer.Issuer, string) {
 	t.Helper()
+	node, banks, address, _ := stageWith(t, secret, 10*time.Second)
+	return node, banks, address
+}
+
+// stageWith is the same with the keys of the switch, and so long a wait for network management.
+func stageWith(t *testing.T, secret sealed.Secret, wait time.Duration) (*ground.Node,
+	*issuer.Issuer, string, *keyring.Ring) {
+	t.Helper()
 	banks, err := issuer.Listen([]string{"127.0.0.1:0", "127.0.0.1:0"}, secret)
 	if err != nil {
 		t.Fatal(err)
@@ -50,13 +58,14 @@ func stage(t *testing.T, secret sealed.Secret) (*ground.Node, *issuer.Issuer, st
 		g.Place(name+".test:1", banks.Addresses()[i])
 		c.Centers = append(c.Centers, cardswitch.CenterConfig{Name: name,
 			Role: cardswitch.RoleIssuer, ForwardingID: true, Window: 65536,
-			KeyChange: cardswitch.KeyChangeUs,
+			KeyChange: cardswitch.KeyChangeUs, Echo: cardswitch.EchoConfig{Wait: wait},
 			Links: []cardswitch.LinkConfig{{Name: "l0", Dial: name + ".test:1",
 				Envelope: &cardswitch.EnvelopeConfig{}}}})
 	}
 	g.Place("merchants.test:1", merchants)
-	g.Enroll(t, c, secret)
-	return g.StartNode(t, c, slog.New(slog.NewTextHandler(io.Discard, nil))), banks, merchants
+	ring := g.Enroll(t, c, secret)
+	node := g.StartNode(t, c, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	return node, banks, merchants, ring
 }
 
 func freePort(t *testing.T) string {

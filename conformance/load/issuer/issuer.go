@@ -60,6 +60,9 @@ func Listen(addresses []string, secret sealed.Secret) (*Issuer, error) {
 	return i, nil
 }
 
+// End is the issuer's side of its envelopes; nil without.
+func (i *Issuer) End() *sealed.End { return i.end }
+
 // Addresses are those that were opened, with the ports the system chose.
 func (i *Issuer) Addresses() []string {
 	var addresses []string

@@ -53,10 +53,14 @@ func (p *prf) PRF(message []byte) (out [16]byte, err error) {
 
 // End is one side of links, with the keys and the connections that it has.
 type End struct {
-	secret Secret
-	mu     sync.Mutex
-	keys   map[string][]envelope.Key // by link, the oldest first
-	conns  map[string]map[*Conn]bool
+	// Fault says what goes wrong with the n-th key that the switch brings, from 1; nil: nothing.
+	Fault func(n int) KeyFault
+
+	secret  Secret
+	brought int
+	mu      sync.Mutex
+	keys    map[string][]envelope.Key // by link, the oldest first
+	conns   map[string]map[*Conn]bool
 }
 
 // NewEnd is an end that has the first generation of every key.
