@@ -109,3 +109,25 @@ func (e *Edit) appendWire(dst []byte, n int, l *layout) ([]byte, FaultKind) {
 	}
 	return l.appendWire(dst, append(append(filled[:0], zeros[:missing]...), value...))
 }
+
+// AppendElement appends element n alone, as it stands on the wire with its length prefix, with a
+// canonical value.
+func (d *Dialect) AppendElement(dst []byte, n int, canonical []byte) ([]byte, Fault) {
+	if n < 2 || n > 128 {
+		return dst, Fault{0, FaultUnknown}
+	}
+	out, kind := d.elements[n].appendWire(dst, canonical)
+	if kind != FaultNone {
+		return dst, Fault{uint8(n), kind}
+	}
+	return out, Fault{}
+}
+
+// Fixed is how many characters, or bytes of a binary element, element n always has, and how many
+// bytes they take on the wire; zeros if its length varies or the dialect doesn't have it.
+func (d *Dialect) Fixed(n int) (length, size int) {
+	if n < 2 || n > 128 || d.elements[n].form == formNone || d.elements[n].prefix != 0 {
+		return 0, 0
+	}
+	return int(d.elements[n].length), int(d.elements[n].size)
+}

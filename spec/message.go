@@ -37,6 +37,21 @@ func (m *Message) Wire(n int) []byte {
 	return m.wireOf(n)
 }
 
+// Head is the MTI, for 0, or the bitmap, for 1, as on the wire; nil if the message was broken there.
+func (m *Message) Head(n int) []byte {
+	if m.mti == 0 || m.dialect == nil {
+		return nil
+	}
+	first, from := int(m.offsets[m.wire.Next(0)]), int(m.dialect.mti.size)
+	switch {
+	case n == 0:
+		return m.raw[:from:from]
+	case n == 1 && first > from:
+		return m.raw[from:first:first]
+	}
+	return nil
+}
+
 // Data is element n as on the wire, without its length prefix; nil if absent.
 func (m *Message) Data(n int) []byte {
 	if !m.sound.Has(n) {

@@ -155,7 +155,7 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 		c.metrics.reversals.Inc()
 	}
 	s.end(now, from, c, r, d, false)
-	if a != nil || d.Reason == txn.NeverLeft {
+	if a != nil || d.Reason.Unsent() {
 		c.rows.Drop(r) // no answer can come any more
 		return
 	}

@@ -83,7 +83,7 @@ func (s *Switch) takeBack(now int64, c *center, tag uint64, frame []byte) {
 	case txn.Forwarded:
 		from := s.centers[r.Source]
 		if s.readAsked(from, r) {
-			s.conclude(now, from, c, r, authorization.NeverSent(), nil)
+			s.conclude(now, from, c, r, authorization.NeverSent(txn.NeverLeft), nil)
 		}
 	case txn.Delivery:
 		item := c.owed.Item(r.Item)

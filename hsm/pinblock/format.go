@@ -24,6 +24,9 @@ func ParseFormat(number int) (Format, error) {
 	return 0, fmt.Errorf("there is no PIN block format %d here: 0, 1, 3 and 4 there are", number)
 }
 
+// Number is the format's own, and 255 of none.
+func (f Format) Number() uint8 { return f.control() }
+
 // String is such as "ISO format 0".
 func (f Format) String() string {
 	if f.control() == noControl {

@@ -6,7 +6,7 @@ import "cardswitch/spec"
 // shown to operators; it is never reused for something else.
 type Reason uint16
 
-// 1xx: refused at the door. 2xx: decided by time or by a fault after the request had been
+// 1xx: refused at the door, or taken back before it left. 2xx: decided by time or by a fault after the request had been
 // forwarded. 3xx: advices and reversals. 4xx: answers that came too late or to nothing.
 // 5xx: network management.
 const (
@@ -31,6 +31,18 @@ const (
 	InProgress      Reason = 118
 	TooLong         Reason = 119
 	ReversedBefore  Reason = 120
+
+	MACMissing      Reason = 121
+	MACWrong        Reason = 122
+	MACKeyUnknown   Reason = 123
+	PINKeyUnknown   Reason = 124
+	NoKey           Reason = 125
+	PINUnreadable   Reason = 126
+	PINNotTaken     Reason = 127
+	ModuleSilent    Reason = 128
+	ModuleForbidden Reason = 129
+	ModuleFailed    Reason = 130
+	ModuleBusy      Reason = 131
 
 	IssuerTimedOut Reason = 201
 	LinkLost       Reason = 202
@@ -114,7 +126,44 @@ func about(r Reason) reasonText {
 	case Untranslatable:
 		return reasonText{904, "cannot be written in the issuer's dialect", "compare the dialects"}
 	}
+	return aboutSecurity(r)
+}
+
+// aboutSecurity is about keys, MACs and PINs. What a repeat with the same keys can't help is 921,
+// what it may help is 920. A PIN block that can't be translated is 126 whatever is wrong with it.
+func aboutSecurity(r Reason) reasonText {
+	switch r {
+	case MACMissing:
+		return reasonText{916, "the message has no MAC", "see the center's `security`"}
+	case MACWrong:
+		return reasonText{916, "the MAC is wrong", "altered, or made with another key or way"}
+	case MACKeyUnknown:
+		return reasonText{917, "MAC key out of step", "exchange the MAC key (ZAK)"}
+	case PINKeyUnknown:
+		return reasonText{919, "PIN key out of step", "exchange the PIN key (ZPK)"}
+	case NoKey:
+		return reasonText{918, "no key to protect the message with", "see `cardswitch key list`"}
+	case PINUnreadable:
+		return reasonText{126, "the PIN block can't be translated", "wrong key, card number or format"}
+	case PINNotTaken:
+		return reasonText{921, "a PIN without an agreement about PIN keys",
+			"see `security.pin` of both centers"}
+	case ModuleSilent:
+		return reasonText{920, "the security module doesn't answer", "look at the security module"}
+	case ModuleForbidden:
+		return reasonText{921, "security module not allowed", "production needs a payment HSM"}
+	case ModuleFailed:
+		return reasonText{921, "the security module refuses", "see the log"}
+	case ModuleBusy:
+		return reasonText{907, "too many wait for the security module", "look at its speed"}
+	}
 	return aboutLater(r)
+}
+
+// Unsent tells whether the reason takes back a forwarded request of which not one byte left, so
+// that no answer can come and there is nothing to reverse.
+func (r Reason) Unsent() bool {
+	return r == NeverLeft || r >= PINKeyUnknown && r <= ModuleBusy
 }
 
 func aboutLater(r Reason) reasonText {

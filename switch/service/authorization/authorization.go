@@ -58,9 +58,10 @@ func Deadline(r txn.Reason, cancelled bool) txn.Decision {
 	return closing(r, txn.ReverseTimeout, cancelled)
 }
 
-// NeverSent decides on a request of which not one byte left: nothing to reverse.
-func NeverSent() txn.Decision {
-	return txn.Decision{Act: txn.Close, Reason: txn.NeverLeft, Action: txn.NeverLeft.Action()}
+// NeverSent decides on a request of which not one byte left, for the reason given: nothing to
+// reverse.
+func NeverSent(r txn.Reason) txn.Decision {
+	return txn.Decision{Act: txn.Close, Reason: r, Action: r.Action()}
 }
 
 // closing owes no reversal of its own when the merchant's reversal is already on the way.

@@ -75,7 +75,7 @@ func TestDeadline(t *testing.T) {
 			t.Errorf("%s, reversed by the merchant: %+v, want no second reversal", r, d)
 		}
 	}
-	if d := NeverSent(); d.Owe != 0 || d.Action != 912 {
+	if d := NeverSent(txn.NeverLeft); d.Owe != 0 || d.Action != 912 {
 		t.Errorf("never sent: %+v, want 912 and nothing to reverse", d)
 	}
 }

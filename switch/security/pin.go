@@ -1,0 +1,90 @@
+package security
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"cardswitch/hsm"
+	"cardswitch/hsm/pinblock"
+	"cardswitch/spec"
+	"cardswitch/spec/keying"
+	"cardswitch/switch/txn"
+)
+
+// Block is a PIN block between the door where it came in and the release where it is translated. It
+// is in memory only and prints as nothing.
+type Block struct {
+	from       *Profile
+	generation uint16
+	format     pinblock.Format
+	size       int
+	bytes      [16]byte
+}
+
+// String shows nothing.
+func (b *Block) String() string { return "(PIN block)" }
+
+// GoString shows nothing.
+func (b *Block) GoString() string { return b.String() }
+
+// Format shows nothing, whatever the verb.
+func (b *Block) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
+
+// Wipe forgets it.
+func (b *Block) Wipe() { clear(b.bytes[:]) }
+
+// Accept takes the PIN block of a message that goes from one center to another. Nil and no reason is
+// a message without one, or between two centers that agreed on nothing: then it is theirs alone, and
+// is passed on as it is. The generation must be one that may be used now; whether the block is right
+// only the module can tell, at the release.
+func (g *Guard) Accept(from, to *Profile, m *spec.Message, keys keying.Control) (*Block,
+	txn.Reason) {
+	gives, takes := from != nil && from.PIN != nil, to != nil && to.PIN != nil
+	switch {
+	case !m.Has(52), !gives && !takes:
+		return nil, txn.None
+	case !gives, !takes:
+		return nil, txn.PINNotTaken
+	}
+	b := &Block{from: from, generation: keys.ZPK, format: from.PIN.Format}
+	if from.Generations {
+		named, err := pinblock.ParseFormat(int(keys.Format))
+		if err != nil || named != b.format {
+			return nil, txn.PINUnreadable
+		}
+	}
+	if _, err := g.zpk(b); err != nil {
+		return nil, txn.PINKeyUnknown
+	}
+	b.size = len(m.Append(b.bytes[:0], 52))
+	return b, txn.None
+}
+
+// zpk is the key that a block is under.
+func (g *Guard) zpk(b *Block) (hsm.Key, error) {
+	if b.from.Generations {
+		return g.keys.Opener(b.from.zpkIn, b.generation)
+	}
+	key, _, err := g.keys.Newest(b.from.zpkIn)
+	return key, err
+}
+
+// translate carries a PIN into the zone of a center, and says which of its keys it is under now.
+func (g *Guard) translate(ctx context.Context, p *Profile, pan spec.PAN, b *Block) (block []byte,
+	generation uint16, why txn.Reason, err error) {
+	from, err := g.zpk(b)
+	if err != nil {
+		return nil, 0, txn.PINKeyUnknown, err
+	}
+	to, generation, err := g.keys.Sender(p.zpkOut)
+	if err != nil {
+		return nil, 0, txn.NoKey, err
+	}
+	began := time.Now()
+	block, err = g.module.TranslatePIN(ctx, hsm.PINTranslation{From: from, FromFormat: b.format,
+		To: to, ToFormat: p.PIN.Format, PAN: pan, Block: b.bytes[:b.size]})
+	g.took(hsm.TranslateZonePIN, time.Since(began))
+	return block, generation, reasonOf(err, txn.PINUnreadable), err
+}
