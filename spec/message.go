@@ -37,7 +37,8 @@ func (m *Message) Wire(n int) []byte {
 	return m.wireOf(n)
 }
 
-// Head is the MTI, for 0, or the bitmap, for 1, as on the wire; nil if the message was broken there.
+// Head is the MTI, for 0, or the bitmap, for 1, as on the wire; nil if the message was broken
+// there.
 func (m *Message) Head(n int) []byte {
 	if m.mti == 0 || m.dialect == nil {
 		return nil

@@ -2,9 +2,10 @@ package keying
 
 import "encoding/binary"
 
-// MACGeneration reads the generation of the MAC key (ZAK) from element 53 of any profile: the first
-// six bytes mean the same in all of them. Network management may have other profiles, which say more
-// behind these (the exchange of keys), and has a code like every message. False if it is too short.
+// MACGeneration reads the generation of the MAC key (ZAK) from element 53 of any profile: the
+// first six bytes mean the same in all of them. Network management may have other profiles, which
+// say more behind these (the exchange of keys), and has a code like every message. False if it is
+// too short.
 func MACGeneration(value []byte) (zak uint16, ok bool) {
 	if len(value) < head {
 		return 0, false

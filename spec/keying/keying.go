@@ -14,10 +14,10 @@
 //	from    6    nothing, or the key serial number (KSN) of the terminal's DUKPT keys: 10 bytes
 //	             of TDES DUKPT (ANSI X9.24-1), 12 of AES DUKPT (ANSI X9.24-3)
 //
-// So the element has 6, 16 or 18 bytes. Other profiles, for network management, begin with the same
-// six bytes, whatever follows. Generations count from 1, each key's by itself, and the two
-// directions of a link have keys of their own: what a message names is its sender's key. A PIN key
-// and a format come together, or neither; with a KSN the generation is that of the base key.
+// So the element has 6, 16 or 18 bytes. Other profiles, for network management, begin with the
+// same six bytes, whatever follows. Generations count from 1, each key's by itself, and the two
+// directions of a link have keys of their own: what a message names is its sender's key. A PIN
+// key and a format come together, or neither; with a KSN the generation is that of the base key.
 // Anything else is refused.
 package keying
 
@@ -50,8 +50,8 @@ const (
 const Size = mostSize
 
 // errControl says which layout is meant, and nothing of what was there.
-var errControl = errors.New("element 53 isn't as agreed: profile 1, two generations, a PIN format " +
-	"with its key or neither, and a KSN of 0, 10 or 12 bytes")
+var errControl = errors.New("element 53 isn't as agreed: profile 1, two generations, " +
+	"a PIN format with its key or neither, and a KSN of 0, 10 or 12 bytes")
 
 // Parse reads the value of element 53, without its length.
 func Parse(value []byte) (c Control, err error) {

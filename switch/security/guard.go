@@ -80,8 +80,8 @@ func (g *Guard) give(w *work) {
 	g.works.Put(w)
 }
 
-// reasonOf says what an error of a module means for the message; wrong is what a message that can't
-// be right means.
+// reasonOf says what an error of a module means for the message; wrong is what a message that
+// can't be right means.
 func reasonOf(err error, wrong txn.Reason) txn.Reason {
 	switch {
 	case err == nil:

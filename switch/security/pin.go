@@ -13,8 +13,8 @@ import (
 	"cardswitch/switch/txn"
 )
 
-// Block is a PIN block between the door where it came in and the release where it is translated. It
-// is in memory only and prints as nothing.
+// Block is a PIN block between the door where it came in and the release where it is translated.
+// It is in memory only and prints as nothing.
 type Block struct {
 	from       *Profile
 	generation uint16
@@ -35,10 +35,10 @@ func (b *Block) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String(
 // Wipe forgets it.
 func (b *Block) Wipe() { clear(b.bytes[:]) }
 
-// Accept takes the PIN block of a message that goes from one center to another. Nil and no reason is
-// a message without one, or between two centers that agreed on nothing: then it is theirs alone, and
-// is passed on as it is. The generation must be one that may be used now; whether the block is right
-// only the module can tell, at the release.
+// Accept takes the PIN block of a message that goes from one center to another. Nil and no reason
+// is a message without one, or between two centers that agreed on nothing: then it is theirs
+// alone, and is passed on as it is. The generation must be one that may be used now; whether the
+// block is right only the module can tell, at the release.
 func (g *Guard) Accept(from, to *Profile, m *spec.Message, keys keying.Control) (*Block,
 	txn.Reason) {
 	gives, takes := from != nil && from.PIN != nil, to != nil && to.PIN != nil

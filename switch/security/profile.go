@@ -29,8 +29,8 @@ type MAC struct {
 	Padding  mac.Padding // of the retail MAC
 	Size     int         // bytes of the code, 4 or 8
 	Elements []int       // what it is over; none: the whole message
-	// Required are the requests that must have a code, as their answers and repeats must. Others are
-	// let pass without, and get one where there is a key. None: all must.
+	// Required are the requests that must have a code, as their answers and repeats must. Others
+	// are let pass without, and get one where there is a key. None: all must.
 	Required []spec.MTI
 }
 

@@ -11,11 +11,11 @@ import (
 	"cardswitch/switch/txn"
 )
 
-// Protect appends a message as it goes to a center: its PIN block translated, element 53 naming the
-// keys, its code last. The frame is a message of the center's dialect, without a PIN block if b is
-// nil; whatever element 53, 64 or 128 it has are of another zone and left out, save for what network
-// management says in another profile of element 53. If it can't be protected, the reason says what
-// that means for it, the error tells operators more, and dst is as it was.
+// Protect appends a message as it goes to a center: its PIN block translated, element 53 naming
+// the keys, its code last. The frame is a message of the center's dialect, without a PIN block if
+// b is nil; whatever element 53, 64 or 128 it has are of another zone and left out, save for what
+// network management says in another profile of element 53. If it can't be protected, the reason
+// says what that means for it, the error tells operators more, and dst is as it was.
 func (g *Guard) Protect(ctx context.Context, dst []byte, p *Profile, frame []byte, b *Block) (
 	[]byte, txn.Reason, error) {
 	w := g.take()

@@ -6,9 +6,9 @@ import "cardswitch/spec"
 // shown to operators; it is never reused for something else.
 type Reason uint16
 
-// 1xx: refused at the door, or taken back before it left. 2xx: decided by time or by a fault after the request had been
-// forwarded. 3xx: advices and reversals. 4xx: answers that came too late or to nothing.
-// 5xx: network management.
+// 1xx: refused at the door, or taken back before it left. 2xx: decided by time or by a fault
+// after the request had been forwarded. 3xx: advices and reversals. 4xx: answers that came too
+// late or to nothing. 5xx: network management.
 const (
 	None           Reason = 0
 	IssuerAnswered Reason = 1
