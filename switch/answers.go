@@ -104,6 +104,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	} else {
 		s.edit.Remove(33)
 	}
+	s.leaveZone(c, from, nil)
 	var fault spec.Fault
 	s.pending.out, fault = from.dialect.Append(s.pending.out, a.msg, &s.edit)
 	if from.unfit(len(s.pending.out)-at, fault) != txn.None {
@@ -297,11 +298,7 @@ func (s *Switch) late(now int64, l *link.Link, c *center, r *txn.Row, a *arrival
 // unasked counts an answer to nothing; a few a second are journaled, safe image and all.
 func (s *Switch) unasked(now int64, l *link.Link, c *center, a *arrival) {
 	c.metrics.unasked.Inc()
-	if now/1e9 != c.unaskedAt {
-		c.unaskedAt, c.unasked = now/1e9, 0
-	}
-	c.unasked++
-	if c.unasked > unaskedKept {
+	if !c.keepsUnasked(now) {
 		return
 	}
 	s.images, s.cuts = s.images[:0], s.cuts[:0]

@@ -1,10 +1,13 @@
 package cardswitch
 
 import (
+	"context"
+
 	"cardswitch/routing"
 	"cardswitch/spec"
 	"cardswitch/store/journal"
 	"cardswitch/switch/link"
+	"cardswitch/switch/security"
 	"cardswitch/switch/txn"
 )
 
@@ -17,6 +20,7 @@ type arrival struct {
 	service *service
 	refused txn.Reason // found wrong before any table was asked
 	fault   spec.Fault
+	found   security.Finding // what its inspection found; see beside.go
 
 	stan        uint32
 	localTime   uint64
@@ -56,8 +60,13 @@ func (a *arrival) image() []byte { return a.all.safe[a.safe[0]:a.safe[1]] }
 
 func (a *arrival) cuts() []byte { return a.all.cuts[a.cut[0]:a.cut[1]] }
 
-// read indexes, checks and prepares a batch; nil when the center is no longer configured.
-func (s *Switch) read(l *link.Link, in []link.Inbound, to *arrivals) *center {
+// trusted tells whether the message is taken for one of its center.
+func (a *arrival) trusted() bool { return a.found.Reason == txn.None }
+
+// read inspects, checks and prepares a batch; nil when the center is no longer configured. What was
+// found of the messages already is given, else nil.
+func (s *Switch) read(l *link.Link, in []link.Inbound, given []security.Finding,
+	to *arrivals) *center {
 	t := s.tables.Load()
 	seat, ok := t.seats[l.Center().ID()]
 	if !ok {
@@ -72,6 +81,11 @@ func (s *Switch) read(l *link.Link, in []link.Inbound, to *arrivals) *center {
 	for i := range in {
 		a := &to.list[i]
 		*a = arrival{in: &in[i], msg: &in[i].Message, all: to}
+		if given != nil {
+			a.found = given[i]
+		} else if p := seat.profile.security; p != nil {
+			a.found = s.inspect(context.Background(), l, seat.center, p, &in[i])
+		}
 		s.prepare(t, seat.profile, l, a, at)
 	}
 	return seat.center
@@ -85,6 +99,11 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	a.answer = a.mti.IsResponse()
 	a.fault = a.in.Fault
 	a.identify()
+	if !a.trusted() {
+		a.refused, a.fault = a.found.Reason, a.found.Fault
+		a.keepImage()
+		return // whose question it is, nobody knows
+	}
 	if a.answer {
 		a.prepareAnswer()
 		return
@@ -119,7 +138,7 @@ func (a *arrival) keepImage() {
 	a.safe[0], a.cut[0] = len(all.safe), len(all.cuts)
 	switch {
 	case !a.in.Fault.OK():
-	case a.refused == txn.Malformed || a.mti.Class() == 8:
+	case a.refused == txn.Malformed || !a.trusted() || a.mti.Class() == 8:
 		all.safe = a.msg.AppendSafe(all.safe)
 	default:
 		all.safe, all.cuts = a.msg.AppendKept(all.safe, all.cuts)

@@ -2,12 +2,14 @@ package cardswitch
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"cardswitch/spec"
 	"cardswitch/spec/rule"
 	"cardswitch/switch/link"
 	"cardswitch/switch/saf"
+	"cardswitch/switch/security"
 	"cardswitch/switch/txn"
 )
 
@@ -16,6 +18,10 @@ import (
 type center struct {
 	name string
 	link *link.Center
+
+	shield    atomic.Pointer[security.Profile] // profile.security, for the release
+	wrongMACs atomic.Int32                     // in a row
+	told      teller                           // bounds what is said of its security
 
 	// The rest is guarded by Switch.mu.
 	*profile
@@ -42,6 +48,7 @@ type profile struct {
 	acquirers map[uint64]bool
 	messages  map[spec.MTI]bool
 	retry     map[int]bool
+	security  *security.Profile // nil: nothing is agreed
 
 	institution []byte // DE 93 of network management
 }
@@ -74,10 +81,28 @@ func (c *center) unfit(size int, f spec.Fault) txn.Reason {
 	switch {
 	case !f.OK():
 		return txn.Untranslatable
-	case !c.link.Takes(size):
+	case !c.link.Takes(size + c.room()):
 		return txn.TooLong
 	}
 	return txn.None
+}
+
+// keepsUnasked counts an answer to nothing, or one that isn't trusted, and tells whether it is one of
+// the first of its second.
+func (c *center) keepsUnasked(now int64) bool {
+	if now/1e9 != c.unaskedAt {
+		c.unaskedAt, c.unasked = now/1e9, 0
+	}
+	c.unasked++
+	return c.unasked <= unaskedKept
+}
+
+// room is how much longer a message to the center becomes when it is protected.
+func (p *profile) room() int {
+	if p.security == nil {
+		return 0
+	}
+	return p.security.Room()
 }
 
 // path tells whether the center can take a request now.

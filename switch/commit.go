@@ -5,6 +5,7 @@ import (
 
 	"cardswitch/store"
 	"cardswitch/switch/link"
+	"cardswitch/switch/security"
 	"cardswitch/switch/txn"
 )
 
@@ -21,6 +22,11 @@ type effect struct {
 	// held is the connection that counts the request as in flight until its answer is on its way,
 	// so that a drain waits for it; nil where none does.
 	held txn.Carrier
+
+	pin    *security.Block // of a request, in the zone of who sent it
+	asker  *center         // who sent it
+	sealed bool            // it is protected already
+	why    txn.Reason      // it couldn't be
 }
 
 type effectKind uint8
@@ -106,19 +112,13 @@ func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
 			e.link.SetSignedOn(e.next == txn.SignOn)
 			continue
 		}
-		l, tag := e.link, e.tag
-		if e.kind == sendHere {
-			tag = staysHere
+		if !e.sealed {
+			if shield := e.to.shield.Load(); shield != nil && s.protect(p, e, shield) {
+				continue // beside the doors; it leaves from there
+			}
 		}
-		ok := l.Queue(tag, p.out[e.from:e.end], e.prefix)
-		if !ok && e.kind == sendAnswer { // any other connection of the center will do
-			l = l.Center().Best()
-			ok = l != nil && l.Queue(tag, p.out[e.from:e.end], e.prefix)
-		}
-		if e.held != nil {
-			e.held.Release()
-		}
-		if !ok {
+		l := e.queue(p.out[e.from:e.end])
+		if l == nil {
 			lost = append(lost, *e)
 			continue
 		}
@@ -133,6 +133,27 @@ func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
 	return touched
 }
 
+// queue gives a message to its link, or an answer to another one of its center. It returns the link
+// that took it; nil if none did.
+func (e *effect) queue(frame []byte) *link.Link {
+	l, tag := e.link, e.tag
+	if e.kind == sendHere {
+		tag = staysHere
+	}
+	ok := e.why == txn.None && l.Queue(tag, frame, e.prefix)
+	if !ok && e.why == txn.None && e.kind == sendAnswer { // any other connection will do
+		l = l.Center().Best()
+		ok = l != nil && l.Queue(tag, frame, e.prefix)
+	}
+	if e.held != nil {
+		e.held.Release()
+	}
+	if !ok {
+		return nil
+	}
+	return l
+}
+
 // touch adds a link to those that need a flush. Runs of effects go to few links, so a look at the
 // last ones is enough; a second flush of a link costs little.
 func touch(touched []*link.Link, l *link.Link) []*link.Link {
@@ -144,7 +165,8 @@ func touch(touched []*link.Link, l *link.Link) []*link.Link {
 	return append(touched, l)
 }
 
-// neverLeft takes back requests that no link would carry: nothing went out, so there is nothing to
+// neverLeft takes back requests that no link would carry, or that could not be protected: nothing
+// went out, so there is nothing to
 // reverse. An answer that no link would carry stays as the kept answer for the merchant's repeat.
 func (s *Switch) neverLeft(p *pending, lost []effect) {
 	s.mu.Lock()
@@ -152,7 +174,7 @@ func (s *Switch) neverLeft(p *pending, lost []effect) {
 	now := s.now()
 	for i := range lost {
 		if lost[i].kind == sendRequest {
-			s.takeBack(now, lost[i].to, lost[i].tag, p.out[lost[i].from:lost[i].end])
+			s.takeBack(now, lost[i].to, lost[i].tag, p.out[lost[i].from:lost[i].end], lost[i].why)
 			continue
 		}
 		s.metrics.undeliver.Inc()

@@ -93,6 +93,8 @@ type CenterConfig struct {
 	// KeyChange says who makes new keys when they are due.
 	KeyChange string       `yaml:"key_change"`
 	Links     []LinkConfig `yaml:"links"`
+	// Security is how its messages are protected, whatever link they take.
+	Security *SecurityConfig `yaml:"security,omitempty"`
 
 	// Of merchants only.
 	Acquirers          []string `yaml:"acquirers,omitempty"`  // DE 32 it may use, else 905

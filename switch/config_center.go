@@ -28,6 +28,9 @@ func (c *CenterConfig) validate(f *faults, path string, production bool) {
 	f.duration(path+".echo.wait", c.Echo.Wait, 10*time.Millisecond, 5*time.Minute)
 	f.between(path+".echo.misses", c.Echo.Misses, 1, 100)
 	c.Rules.validate(f, path+".rules")
+	if c.Security != nil {
+		c.Security.validate(f, path+".security", c.Role)
+	}
 	switch c.Role {
 	case RoleMerchant:
 		c.validateMerchant(f, path)

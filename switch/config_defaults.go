@@ -54,6 +54,9 @@ func (c *CenterConfig) complete() {
 	case RoleIssuer:
 		c.completeIssuer()
 	}
+	if c.Security != nil {
+		c.Security.complete()
+	}
 	for i := range c.Links {
 		c.Links[i].complete(c.Name)
 	}

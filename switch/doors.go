@@ -3,6 +3,7 @@ package cardswitch
 import (
 	"cardswitch/store/journal"
 	"cardswitch/switch/link"
+	"cardswitch/switch/security"
 	"cardswitch/switch/txn"
 )
 
@@ -13,8 +14,15 @@ func (s *Switch) Received(l *link.Link, in []link.Inbound) {
 	if l.Center().Role() == link.Merchant && !s.opened() {
 		return
 	}
+	if !s.inspectAside(l, in) {
+		s.enter(l, in, nil)
+	}
+}
+
+// enter takes a batch through the doors. What was found of the messages already is given, else nil.
+func (s *Switch) enter(l *link.Link, in []link.Inbound, given []security.Finding) {
 	arrived := s.arrivals.Get().(*arrivals)
-	c := s.read(l, in, arrived)
+	c := s.read(l, in, given, arrived)
 	if c == nil {
 		s.arrivals.Put(arrived)
 		return
@@ -95,6 +103,10 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 // answer is the second door: a message that answers one of ours. Match it to its row → the service
 // decides the outcome and the reversal it owes → record and effects.
 func (s *Switch) answer(now int64, l *link.Link, c *center, a *arrival) {
+	if !a.trusted() {
+		s.distrusted(now, l, c, a)
+		return
+	}
 	r := s.match(c, a)
 	if r == nil {
 		s.unasked(now, l, c, a)
@@ -120,6 +132,8 @@ func (s *Switch) deadlines() {
 		switch {
 		case r.State == txn.Closed:
 			c.rows.Drop(r) // the mark has stood long enough
+		case r.Kind == txn.Forwarded && r.Aside:
+			s.giveUp(now, c, r, txn.ModuleSilent)
 		case r.Kind == txn.Forwarded:
 			s.overdue(now, c, r, txn.IssuerTimedOut)
 		case r.Kind == txn.Delivery:

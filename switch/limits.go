@@ -31,6 +31,16 @@ const (
 	// recallsWaiting bounds the questions that wait for a look into the index.
 	recallsWaiting = 4096
 
+	// lanesWorkers is how many messages may ask a security module that is a machine of its own at
+	// once: with 10 ms an operation 6,000 a second. Lanes are in lanesWaiting places at most, a second
+	// of them; what finds none is refused.
+	lanesWorkers = 64
+	lanesWaiting = 8192
+	// moduleWait is how long a message waits for a security module, in its lane and at the module.
+	moduleWait = 2 * time.Second
+	// outOfStepEvery is how long lies at least between two requests for a key of one center.
+	outOfStepEvery = 10 * time.Second
+
 	// unaskedKept is how many answers to nothing are journaled a second and center; the rest is
 	// counted only, so that a lying peer can't fill the disk.
 	unaskedKept = 20

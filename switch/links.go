@@ -38,17 +38,17 @@ func (s *Switch) Down(l *link.Link, unsent []link.Unsent, cause error) {
 		switch out := c.link.Best(); {
 		case u.Tag == staysHere:
 		case u.Tag != 0:
-			s.takeBack(now, c, u.Tag, u.Frame)
+			s.takeBack(now, c, u.Tag, u.Frame, txn.None)
 		case out != nil && out != l:
 			from := len(s.pending.out)
 			s.pending.out = append(s.pending.out, u.Frame...)
 			s.pending.effects = append(s.pending.effects, effect{kind: sendAnswer, link: out, to: c,
-				from: from, end: len(s.pending.out)})
+				from: from, end: len(s.pending.out), sealed: true})
 		}
 	}
 	s.due = s.due[:0]
 	c.rows.Each(func(r *txn.Row) {
-		if r.Sent == txn.Carrier(l) && r.State != txn.Closed {
+		if r.Sent == txn.Carrier(l) && r.State != txn.Closed && !r.Aside {
 			s.due = append(s.due, r)
 		}
 	})
@@ -70,28 +70,46 @@ func (s *Switch) Down(l *link.Link, unsent []link.Unsent, cause error) {
 }
 
 // takeBack handles a message to an issuer of which not one byte left its link: over another link,
-// or back to who asked. There is nothing to reverse.
-func (s *Switch) takeBack(now int64, c *center, tag uint64, frame []byte) {
-	r := c.rows.Find(uint32(tag & (1<<20 - 1)))
-	if r == nil || r.Txn<<20 != tag&^(1<<20-1) || r.State == txn.Closed {
-		return
-	}
-	if s.moveOn(now, c, r, frame) {
+// or back to who asked. There is nothing to reverse. Why says that it could not be protected; then
+// no other link would help.
+func (s *Switch) takeBack(now int64, c *center, tag uint64, frame []byte, why txn.Reason) {
+	r := rowOf(c, tag)
+	if r == nil || why == txn.None && s.moveOn(now, c, r, frame) {
 		return
 	}
 	switch r.Kind {
 	case txn.Forwarded:
-		from := s.centers[r.Source]
-		if s.readAsked(from, r) {
-			s.conclude(now, from, c, r, authorization.NeverSent(txn.NeverLeft), nil)
+		if why == txn.None {
+			why = txn.NeverLeft
 		}
+		s.giveUp(now, c, r, why)
 	case txn.Delivery:
 		item := c.owed.Item(r.Item)
 		s.landed(now, c, r, false)
-		if item != nil {
-			item.Attempts--
-			c.owed.Retry(item, now)
+		if item == nil {
+			return
 		}
+		item.Attempts--
+		if why != txn.None {
+			now += int64(c.config.SAF.First)
+		}
+		c.owed.Retry(item, now)
+	}
+}
+
+// rowOf finds the row of a message that was given to a link, if it still waits.
+func rowOf(c *center, tag uint64) *txn.Row {
+	r := c.rows.Find(uint32(tag & (1<<20 - 1)))
+	if r == nil || r.Txn<<20 != tag&^(1<<20-1) || r.State == txn.Closed {
+		return nil
+	}
+	return r
+}
+
+// giveUp closes a request of which not one byte left.
+func (s *Switch) giveUp(now int64, c *center, r *txn.Row, why txn.Reason) {
+	if from := s.centers[r.Source]; s.readAsked(from, r) {
+		s.conclude(now, from, c, r, authorization.NeverSent(why), nil)
 	}
 }
 
@@ -102,11 +120,11 @@ func (s *Switch) moveOn(now int64, c *center, r *txn.Row, frame []byte) bool {
 		return false
 	}
 	r.Sent.Release()
-	r.Sent = out
+	r.Sent, r.Aside = out, false
 	from := len(s.pending.out)
 	s.pending.out = append(s.pending.out, frame...)
 	s.pending.effects = append(s.pending.effects, effect{kind: sendRequest, to: c, link: out,
-		tag: tagOf(r), from: from, end: len(s.pending.out)})
+		tag: tagOf(r), from: from, end: len(s.pending.out), sealed: true})
 	s.rec = journal.Record{At: now, Kind: journal.Moved, Txn: r.Txn, Dest: c.id, STAN: r.STAN,
 		Text: out.Name()}
 	s.pending.batch.Append(&s.rec)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cardswitch/hsm"
 	"cardswitch/spec"
 )
 
@@ -27,6 +28,10 @@ type metrics struct {
 	freeBytes  prometheus.Gauge
 	indexLag   prometheus.Gauge
 	undeliver  prometheus.Counter
+	security   *prometheus.CounterVec
+	modules    *prometheus.HistogramVec
+	coding     prometheus.Observer
+	carrying   prometheus.Observer
 	registerer prometheus.Registerer
 
 	lastCommit atomic.Int64
@@ -101,14 +106,38 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Answers that no link would carry; the merchant's repeat gets them."}),
 		reloads: one("cardswitch_reload_timestamp_seconds",
 			"When the configuration was last reloaded."),
+		security: counter("cardswitch_security_events_total",
+			"Messages that weren't trusted, PINs that couldn't be carried, codes that couldn't be made.",
+			"center", "cause"),
+		modules: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "cardswitch_security_module_seconds", Help: "Time of the security module's work.",
+			Buckets: prometheus.ExponentialBuckets(1e-6, 4, 12)}, []string{"operation"}),
 		open:      one("cardswitch_open_transactions", "Transactions that wait for an issuer."),
 		freeBytes: one("cardswitch_disk_free_bytes", "Free space where the journal is."),
 		indexLag: one("cardswitch_index_lag_records",
 			"Records committed but not yet in the index."),
 	}
 	r.MustRegister(m.requests, m.sent, m.events, m.inFlight, m.owed, m.shelved, m.commit,
-		m.lineCommit, m.records, m.undeliver, m.reloads, m.open, m.freeBytes, m.indexLag)
+		m.lineCommit, m.records, m.undeliver, m.security, m.modules, m.reloads, m.open, m.freeBytes, m.indexLag)
+	m.coding = m.modules.WithLabelValues(hsm.MakeMAC.String())
+	m.carrying = m.modules.WithLabelValues(hsm.TranslateZonePIN.String())
 	return m
+}
+
+// moduleTook measures the security module.
+func (m *metrics) moduleTook(o hsm.Operation, took time.Duration) {
+	if o == hsm.TranslateZonePIN {
+		m.carrying.Observe(took.Seconds())
+		return
+	}
+	m.coding.Observe(took.Seconds())
+}
+
+// countLanes publishes how many messages wait for the security module.
+func (m *metrics) countLanes(waiting func() int) {
+	m.registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cardswitch_security_waiting", Help: "Messages that wait for the security module."},
+		func() float64 { return float64(waiting()) }))
 }
 
 // countSynced publishes the journal's own count of bytes made durable.

@@ -82,7 +82,7 @@ func (s *Switch) sendOwed(list []delivery) {
 	now := s.now()
 	for i := range list {
 		d := &list[i]
-		if d.err == nil && !d.center.link.Takes(len(d.frame)) {
+		if d.err == nil && !d.center.link.Takes(len(d.frame)+d.center.room()) {
 			d.err = errTooLong
 		}
 		if d.err != nil {
@@ -143,7 +143,7 @@ func (s *Switch) launch(now int64, c *center, item *saf.Item, frame []byte) bool
 	r.Kind, r.State, r.Txn, r.Dest = txn.Delivery, txn.Open, item.Txn, c.id
 	r.Item, r.STAN, r.MTI, r.LocalTime = item.ID, item.STAN, mti, item.DE12
 	r.Acquirer, _ = s.made.Number(32)
-	r.Sent, r.Arrived = out, now
+	r.Sent, r.Arrived, r.Aside = out, now, s.goesAside(c, nil)
 	c.rows.Put(r)
 	s.wheel.Set(r, now+int64(c.config.SAF.Wait))
 	item.Attempts++

@@ -7,6 +7,7 @@ import (
 	"cardswitch/store"
 	"cardswitch/store/journal"
 	"cardswitch/switch/link"
+	"cardswitch/switch/security"
 	"cardswitch/switch/txn"
 )
 
@@ -16,6 +17,7 @@ type recall struct {
 	link   *link.Link
 	center *center
 	in     link.Inbound
+	found  security.Finding
 	answer uint64 // transaction whose kept answer is wanted; zero: find out about the question
 	key    journal.Key
 	named  journal.Key // of the original that DE 56 names
@@ -76,7 +78,7 @@ func (s *Switch) repeatLater(l *link.Link, c *center, a *arrival, q txn.Question
 func (s *Switch) later(l *link.Link, c *center, a *arrival, r recall) {
 	r.link, r.center, r.since = l, c, time.Now()
 	r.in.Frame = append([]byte(nil), a.in.Frame...)
-	r.in.Prefix = a.in.Prefix
+	r.in.Prefix, r.found = a.in.Prefix, a.found
 	select {
 	case s.recalls <- r:
 	default:
@@ -123,7 +125,7 @@ func (s *Switch) askAgain(r *recall) error {
 	r.in.Fault = seat.profile.dialect.Index(&r.in.Message, r.in.Frame)
 	arrived := s.arrivals.Get().(*arrivals)
 	defer s.arrivals.Put(arrived)
-	s.read(r.link, []link.Inbound{r.in}, arrived)
+	s.read(r.link, []link.Inbound{r.in}, []security.Finding{r.found}, arrived)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	arrived.list[0].recalled = true

@@ -34,6 +34,11 @@ func (s *Switch) destination(now int64, a *arrival, o found) (*center, txn.Path)
 
 // forward journals a request as sent to dest and releases it there.
 func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
+	block, why := s.acceptPIN(c, dest, a)
+	if why != txn.None {
+		s.refuse(now, l, c, a, why)
+		return
+	}
 	out := dest.link.Best()
 	stan, ok := dest.rows.Fresh()
 	if !ok || out == nil || !acquireBoth(l, out) {
@@ -46,6 +51,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	if a.mti.IsRepeat() {
 		s.edit.SetMTI(a.mti.Original()) // for the issuer it is asked for the first time
 	}
+	s.leaveZone(c, dest, block)
 	if dest.config.ForwardingID {
 		s.edit.Set(33, s.institution)
 	}
@@ -62,7 +68,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	}
 	r := dest.rows.Take()
 	s.fill(r, now, l, c, dest, a, stan)
-	r.Held, r.Sent = l, out
+	r.Held, r.Sent, r.Aside = l, out, s.goesAside(dest, block)
 	rec := s.record(now, journal.Opened, l, a)
 	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
@@ -74,7 +80,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	r.Place = s.remember(c, a.key, txn.Question{Txn: r.Txn, Fingerprint: a.fingerprint, STAN: stan,
 		Dest: dest.id, MTI: a.mti.Original()})
 	s.pending.effects = append(s.pending.effects, effect{kind: sendRequest, to: dest, link: out,
-		tag: tagOf(r), from: from, end: len(s.pending.out)})
+		tag: tagOf(r), from: from, end: len(s.pending.out), pin: block, asker: c})
 	c.metrics.request(a.mti)
 	dest.metrics.sent.Inc()
 }
@@ -123,6 +129,7 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	for _, n := range [...]int{35, 36, 45, 52} {
 		s.edit.Remove(n) // what may not be kept can't be delivered later
 	}
+	s.leaveZone(c, dest, nil)
 	named := s.nameCard(a.msg, a.pan)
 	if dest.config.ForwardingID {
 		s.edit.Set(33, s.institution)

@@ -39,7 +39,10 @@ type Deps struct {
 	Listen  func(address string) (net.Listener, error)
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
 	// Keys are the keys in force; nil if there are none, and so no link with an envelope.
+	// The security of messages (`security` of a center) comes from it and its module.
 	Keys *keyring.Ring
+	// Security is told what concerns the security of messages; nil: only the log is.
+	Security SecurityWatch
 }
 
 // Switch is one running node.
@@ -58,6 +61,7 @@ type Switch struct {
 	tables      atomic.Pointer[tables]
 	arrivals    sync.Pool
 	recalls     chan recall
+	beside      beside
 	found       Recovered
 	reloading   sync.Mutex // held by a reload, which builds without mu
 
@@ -114,6 +118,7 @@ func New(config Config, deps Deps) (*Switch, error) {
 	s.arrivals.New = func() any { return new(arrivals) }
 	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())
 	s.metrics = newMetrics(deps.Metrics)
+	s.guardWith(deps.Keys)
 	if err := s.open(config); err != nil {
 		return nil, err
 	}
@@ -163,6 +168,7 @@ func (s *Switch) Run(ctx context.Context) error {
 	if s.deps.Keys != nil {
 		s.joined.Go(s.exchanges)
 	}
+	s.beside.start(s)
 	s.note("started " + s.found.String())
 	err := s.network.Start(linksCtx)
 	if err == nil {
@@ -220,6 +226,7 @@ func (s *Switch) finish() {
 		time.Sleep(5 * time.Millisecond)
 	}
 	close(s.stopped)
+	s.beside.close()
 	s.joined.Wait()
 }
 

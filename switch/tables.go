@@ -53,7 +53,7 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 	var links []link.CenterConfig
 	merchants := 0
 	for i := range config.Centers {
-		p, err := s.profileOf(config.Centers[i], extra)
+		p, err := s.profileOf(config.Centers[i], extra, config.Production)
 		if err != nil {
 			return nil, nil, fmt.Errorf("center %s: %w", config.Centers[i].Name, err)
 		}
@@ -91,6 +91,7 @@ func (s *Switch) install(t *tables) {
 	defer s.mu.Unlock()
 	for id, seat := range t.seats {
 		seat.center.profile = seat.profile
+		seat.center.shield.Store(seat.profile.security)
 		seat.center.link = s.network.Center(seat.center.name)
 		s.centers[id] = seat.center
 	}
@@ -145,7 +146,8 @@ func loadDialects(config Config) (map[string]*spec.Dialect, error) {
 	return extra, nil
 }
 
-func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect) (*profile, error) {
+func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect, production bool) (
+	*profile, error) {
 	p := &profile{config: c, acquirers: make(map[uint64]bool), messages: make(map[spec.MTI]bool),
 		retry: make(map[int]bool), institution: []byte(c.Institution)}
 	var err error
@@ -167,6 +169,9 @@ func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect) (*pro
 	p.dialectID, err = reg.ID(registry.Dialect, p.dialect.Name(), p.dialect.Source())
 	if err != nil {
 		return nil, err
+	}
+	if p.security, err = s.securityOf(&p.config, p.dialect, production); err != nil {
+		return nil, fmt.Errorf("security: %w", err)
 	}
 	if c.Institution == "" && len(c.Acquirers) > 0 {
 		p.institution = []byte(c.Acquirers[0])

@@ -19,6 +19,7 @@ import (
 	"cardswitch/store"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/link/linktest"
+	"cardswitch/switch/security/securitytest"
 )
 
 // The tests of this package run the whole switch in a bubble of testing/synctest: its own clock,
@@ -40,6 +41,9 @@ type yard struct {
 	dir    string
 	config cardswitch.Config
 	d      *spec.Dialect
+	deps   cardswitch.Deps // what a test adds
+
+	shop, bank *securitytest.Partner // nil: no security
 
 	sw      *cardswitch.Switch
 	metrics *prometheus.Registry
@@ -87,8 +91,12 @@ func newYard(t *testing.T, change func(*cardswitch.Config)) *yard {
 func (y *yard) start() {
 	y.t.Helper()
 	y.metrics = prometheus.NewRegistry()
-	sw, err := cardswitch.New(y.config, cardswitch.Deps{Disk: y.disk, Listen: y.net.Listen,
-		Metrics: y.metrics, Dial: y.net.Dial, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	deps := y.deps
+	deps.Disk, deps.Listen, deps.Dial, deps.Metrics = y.disk, y.net.Listen, y.net.Dial, y.metrics
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	sw, err := cardswitch.New(y.config, deps)
 	if err != nil {
 		y.t.Fatal(err)
 	}
@@ -119,9 +127,10 @@ func (y *yard) crash(peers ...*peer) {
 
 // peer is one end of a connection, played by hand.
 type peer struct {
-	y    *yard
-	conn net.Conn
-	name string
+	y       *yard
+	conn    net.Conn
+	name    string
+	partner *securitytest.Partner
 }
 
 // issuer waits for the switch's connection at an address and signs it on.
@@ -131,7 +140,7 @@ func (y *yard) issuer(l net.Listener, name string) *peer {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	p := &peer{y: y, conn: conn, name: name}
+	p := &peer{y: y, conn: conn, name: name, partner: y.bank}
 	m := p.read("1804")
 	if got := value(m, 24); got != "801" {
 		y.t.Fatalf("%s: function code %s, want a sign-on", name, got)
@@ -156,7 +165,7 @@ func (y *yard) merchant() *peer {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	p := &peer{y: y, conn: conn, name: "merchant"}
+	p := &peer{y: y, conn: conn, name: "merchant", partner: y.shop}
 	p.send("1804", map[int]string{11: "000001", 12: "261122120000", 24: "801",
 		93: "99999000001", 94: acquirer})
 	if m := p.read("1814"); value(m, 39) != "800" {
@@ -194,7 +203,9 @@ func (p *peer) frame(mti string, elements map[int]string, base *spec.Message) []
 	}
 	e.SetMTI(m)
 	for n, v := range elements {
-		e.Set(n, []byte(v))
+		if e.Set(n, []byte(v)); v == "" {
+			e.Remove(n)
+		}
 	}
 	out, fault := p.y.d.Append(nil, base, &e)
 	if !fault.OK() {
@@ -204,6 +215,15 @@ func (p *peer) frame(mti string, elements map[int]string, base *spec.Message) []
 }
 
 func (p *peer) write(frame []byte) {
+	p.y.t.Helper()
+	if p.partner != nil {
+		frame = p.partner.Seal(frame)
+	}
+	p.writeBare(frame)
+}
+
+// writeBare writes a message as it is.
+func (p *peer) writeBare(frame []byte) {
 	p.y.t.Helper()
 	out := binary.BigEndian.AppendUint16(nil, uint16(len(frame)))
 	if _, err := p.conn.Write(append(out, frame...)); err != nil {
@@ -273,6 +293,11 @@ func (p *peer) next(within time.Duration) *spec.Message {
 		m := new(spec.Message)
 		if fault := p.y.d.Index(m, frame); !fault.OK() {
 			p.y.t.Fatalf("%s: read: %v", p.name, fault)
+		}
+		if p.partner != nil {
+			if err := p.partner.Check(m); err != nil {
+				p.y.t.Errorf("%s: %v", p.name, err)
+			}
 		}
 		if value(m, 24) != "831" {
 			return m

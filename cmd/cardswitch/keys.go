@@ -33,6 +33,9 @@ func knownKeys() nameTree {
 	center := known["centers"]
 	center["rules"] = nameTree{"require": {open: nil}, "relax": {open: nil}}
 	known["access"] = nameTree{"roles": {open: nil}}
+	center["security"] = nameTree{"generations": nil, "pin": {"format": nil},
+		"mac": {"algorithm": nil, "padding": nil, "size": nil, "elements": nil, "required": nil,
+			"errors": nil}}
 	// In the sample they are comments, since they would need real files and keys.
 	center["links"]["envelope"] = nameTree{"id": nil, "padding": nil, "share": nil, "legacy": nil,
 		"epoch": nil}

@@ -54,6 +54,9 @@ func (g *Guard) Permit(p *Profile, allowed hsm.Profile) error {
 	return nil
 }
 
+// Elsewhere tells whether any of its work is.
+func (g *Guard) Elsewhere() bool { return g.remote[0] || g.remote[1] }
+
 // InspectsElsewhere tells whether Inspect asks a machine that may take its time.
 func (g *Guard) InspectsElsewhere(p *Profile) bool { return p.MAC != nil && g.remote[0] }
 

@@ -32,6 +32,7 @@ type MAC struct {
 	// Required are the requests that must have a code, as their answers and repeats must. Others
 	// are let pass without, and get one where there is a key. None: all must.
 	Required []spec.MTI
+	Errors   int // so many wrong ones in a row ask for a new key
 }
 
 // PIN is the form of the PIN blocks of a center, in both directions.

@@ -47,6 +47,7 @@ type Row struct {
 	Key      journal.Key // the merchant's question
 	Place    Place       // where it is remembered
 	Asked    spec.MTI    // as the merchant asked
+	Aside    bool        // it isn't on a link yet: the security module has it
 	Function int         // DE 24 of a network management request
 	Item     uint64      // number of the owed advice
 	Card     [16]byte    // keyed hash of the card number

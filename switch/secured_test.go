@@ -1,0 +1,285 @@
+package cardswitch_test
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cardswitch/hsm"
+	"cardswitch/hsm/keyring"
+	"cardswitch/spec"
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/security/securitytest"
+)
+
+// Both centers with codes and PINs. The ends of both are played by package securitytest, which makes
+// and checks codes and PIN blocks by itself.
+
+// secured makes the yard of a test one with security; module nil is one in this process.
+func secured(y *yard, module hsm.Module, formats ...int) {
+	y.t.Helper()
+	if module == nil {
+		module = securitytest.Soft(y.t)
+	}
+	if formats == nil {
+		formats = []int{0, 0}
+	}
+	ring := securitytest.Ring(y.t, module)
+	partner := func(i int) *securitytest.Partner {
+		p := &securitytest.Partner{T: y.t, Ring: ring, Center: y.config.Centers[i].Name, Dialect: y.d,
+			Padding: 1, Size: 8, PIN: formats[i], Generations: true}
+		p.NewKeys()
+		y.config.Centers[i].Security = &cardswitch.SecurityConfig{Generations: true,
+			MAC: &cardswitch.MACConfig{Algorithm: "x9.19", Padding: 1, Size: 8, Errors: 3},
+			PIN: &cardswitch.PINConfig{Format: formats[i]}}
+		return p
+	}
+	y.deps.Keys, y.shop, y.bank = ring, partner(0), partner(1)
+}
+
+// runSecured is run with security on both sides.
+func runSecured(t *testing.T, module hsm.Module, formats []int, change func(*yard),
+	scene func(y *yard, shop, primary, standby *peer)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, nil)
+		secured(y, module, formats...)
+		if change != nil {
+			change(y)
+		}
+		first, second := y.listen(primaryAt), y.listen(standbyAt)
+		defer first.Close()
+		defer second.Close()
+		y.start()
+		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
+		time.Sleep(time.Second)
+		shop := y.merchant()
+		scene(y, shop, primary, standby)
+		y.end()
+		for _, p := range []*peer{shop, primary, standby} {
+			p.conn.Close()
+		}
+	})
+}
+
+// plain is a message without the elements that are about this sending.
+func plain(m *spec.Message) string {
+	var e spec.Edit
+	e.Reset()
+	for _, n := range []int{53, 64, 128} {
+		e.Remove(n)
+	}
+	out, _ := m.Dialect().Append(nil, m, &e)
+	return string(out)
+}
+
+// Every kind of message has a right code in both directions: sign-on and echo, a sale and its
+// answer, refusals, kept answers, advices, reversals of the merchant's and of the switch.
+func TestEveryMessageHasACode(t *testing.T) {
+	runSecured(t, nil, nil, nil, func(y *yard, shop, primary, standby *peer) {
+		shop.send("1200", sale(1, 700))
+		m := primary.read("1200")
+		if value(m, 52) != "" || value(m, 2) != card {
+			t.Error("the sale is another")
+		}
+		primary.answer(m, map[int]string{38: "A00001", 39: "000"})
+		a := shop.read("1210")
+		want(t, a, map[int]string{11: "000001", 39: "000"})
+		shop.send("1201", sale(1, 700))
+		if again := shop.read("1210"); !bytes.Equal(again.Raw(), a.Raw()) {
+			t.Error("the repeat got another answer")
+		}
+		y.shop.NewKey(keyring.ZAK, keyring.Out)
+		shop.send("1201", sale(1, 700))
+		if again := shop.read("1210"); plain(again) != plain(a) || bytes.Equal(again.Raw(), a.Raw()) {
+			t.Error("after a new key the repeat doesn't differ in its code alone")
+		}
+		shop.send("1200", sale(1, 999))
+		want(t, shop.read("1210"), map[int]string{39: "913"})
+		shop.send("1420", reversal(2, 1, 700))
+		want(t, shop.read("1430"), map[int]string{39: "400"})
+		r := primary.read("1420")
+		primary.quiet(time.Second)
+		again := primary.read("1421")
+		primary.answer(again, map[int]string{39: "400"})
+		if plain(again)[4:] != plain(r)[4:] {
+			t.Error("the reversal's repeat is another")
+		}
+		shop.send("1220", offline(3, 100))
+		want(t, shop.read("1230"), map[int]string{39: "900"})
+		primary.answer(primary.read("1220"), map[int]string{39: "900"})
+		shop.send("1200", sale(4, 100)) // nobody answers
+		primary.read("1200")
+		want(t, shop.read("1210"), map[int]string{39: "911"})
+		primary.answer(primary.read("1420"), map[int]string{39: "400"})
+		for range 20 { // echo tests
+			for _, p := range []*peer{shop, primary, standby} {
+				p.quiet(2 * time.Second)
+			}
+		}
+		shop.send("1804", map[int]string{11: "000009", 12: "261122120000", 24: "801",
+			93: "99999000001", 94: acquirer})
+		want(t, shop.read("1814"), map[int]string{39: "800"})
+	})
+}
+
+// Whatever bit of a request is flipped, it isn't forwarded, and binds nobody: the true one after it
+// is served.
+func TestAFlippedBit(t *testing.T) {
+	runSecured(t, nil, nil, nil, func(y *yard, shop, primary, standby *peer) {
+		sealed := y.shop.Seal(shop.frame("1200", sale(1, 700), nil))
+		refused := 0
+		for at := range sealed {
+			flipped := bytes.Clone(sealed)
+			flipped[at] ^= 1
+			var m spec.Message
+			if !y.d.Index(&m, flipped).OK() || m.MTI() != 0x1200 {
+				continue
+			}
+			shop.writeBare(flipped)
+			a := shop.next(time.Minute)
+			if a == nil {
+				t.Fatalf("byte %d: no answer", at)
+			}
+			if code := value(a, 39); code != "916" && code != "917" && code != "904" {
+				t.Fatalf("byte %d: answered %s", at, code)
+			}
+			refused++
+		}
+		if refused < 50 {
+			t.Errorf("only %d were refused", refused)
+		}
+		primary.quiet(time.Second)
+		shop.writeBare(sealed)
+		primary.answer(primary.read("1200"), map[int]string{38: "A00001", 39: "000"})
+		want(t, shop.read("1210"), map[int]string{11: "000001", 39: "000"})
+	})
+}
+
+// watch notes what it is told.
+type watch struct {
+	events []cardswitch.SecurityEvent
+	keys   []string
+}
+
+func (w *watch) Distrusted(e cardswitch.SecurityEvent) { w.events = append(w.events, e) }
+func (w *watch) OutOfStep(center string, p keyring.Purpose) {
+	w.keys = append(w.keys, center+" "+string(p))
+}
+
+// A key that nobody has is told from a wrong code, and asked for; so is one after three wrong codes.
+func TestKeysOutOfStep(t *testing.T) {
+	w := &watch{}
+	runSecured(t, nil, nil, func(y *yard) { y.deps.Security = w },
+		func(y *yard, shop, primary, standby *peer) {
+			bare := shop.frame("1200", sale(1, 700), nil)
+			wrong := y.shop.Seal(bare)
+			wrong[len(wrong)-1] ^= 1
+			for i := range 3 {
+				if len(w.keys) != 0 {
+					t.Errorf("%v after %d wrong codes", w.keys, i)
+				}
+				shop.writeBare(wrong)
+				want(t, shop.read("1210"), map[int]string{11: "000001", 39: "916"})
+			}
+			shop.writeBare(bare)
+			want(t, shop.read("1210"), map[int]string{39: "916"})
+			time.Sleep(time.Minute)
+			for range 5 {
+				shop.writeBare(y.shop.SealWith(bare, 0, 9))
+				want(t, shop.read("1210"), map[int]string{39: "917"})
+			}
+			withPIN := shop.frame("1200", pinSale(y, 2, "1234", card), nil)
+			shop.writeBare(y.shop.SealWith(withPIN, 9, 1))
+			want(t, shop.read("1210"), map[int]string{11: "000002", 39: "919"})
+			primary.quiet(time.Second)
+			if got := len(w.keys); got != 3 || w.keys[0] != "hq-1 zak" || w.keys[1] != "hq-1 zak" ||
+				w.keys[2] != "hq-1 zpk" {
+				t.Errorf("asked for %v", w.keys)
+			}
+			if len(w.events) != 10 || w.events[0].Center != "hq-1" || w.events[0].Link != "a" {
+				t.Errorf("%d events: %+v", len(w.events), w.events)
+			}
+		})
+}
+
+// An answer with a wrong code ends nothing: the true one does, or the deadline and its reversal.
+func TestAnswersThatArentTrusted(t *testing.T) {
+	runSecured(t, nil, nil, nil, func(y *yard, shop, primary, standby *peer) {
+		shop.send("1200", sale(1, 700))
+		m := primary.read("1200")
+		forged := y.bank.Seal(primary.frame("1210", map[int]string{39: "000", 38: "FORGED"}, m))
+		forged[len(forged)-1] ^= 1
+		primary.writeBare(forged)
+		primary.writeBare(primary.frame("1210", map[int]string{39: "000", 38: "FORGED"}, m))
+		primary.writeBare(y.bank.SealWith(primary.frame("1210", map[int]string{39: "000"}, m), 0, 7))
+		primary.writeBare(append(y.bank.Seal(primary.frame("1210", nil, m)), "junk"...))
+		shop.quiet(time.Second)
+		primary.answer(m, map[int]string{39: "116"})
+		want(t, shop.read("1210"), map[int]string{11: "000001", 39: "116"})
+
+		shop.send("1200", sale(2, 700))
+		m = primary.read("1200")
+		primary.writeBare(primary.frame("1210", map[int]string{39: "000", 38: "FORGED"}, m))
+		want(t, shop.read("1210"), map[int]string{11: "000002", 39: "911"})
+		primary.answer(primary.read("1420"), map[int]string{39: "400"})
+	})
+}
+
+// pinSale is a sale with a PIN.
+func pinSale(y *yard, stan int, pin, pan string) map[int]string {
+	e := sale(stan, 700)
+	e[52] = string(y.shop.Encipher(pin, pan))
+	return e
+}
+
+// PINs go from the zone of the merchant to that of the issuer.
+func TestPINsCrossZones(t *testing.T) {
+	for _, formats := range [][]int{{0, 0}, {3, 0}, {0, 3}} {
+		runSecured(t, nil, formats, nil, func(y *yard, shop, primary, standby *peer) {
+			shop.send("1200", pinSale(y, 1, "86420", card))
+			m := primary.read("1200")
+			if y.bank.Decipher(m, card) != "86420" {
+				t.Error("the PIN arrives as another")
+			}
+			primary.answer(m, map[int]string{38: "A00001", 39: "000", 52: ""})
+			want(t, shop.read("1210"), map[int]string{11: "000001", 39: "000"})
+		})
+	}
+}
+
+// A PIN block that can't be translated is taken back: the merchant is told once and for all, the
+// issuer hears nothing, nothing is reversed.
+func TestPINsThatCantCross(t *testing.T) {
+	runSecured(t, nil, nil, nil, func(y *yard, shop, primary, standby *peer) {
+		shop.send("1200", pinSale(y, 1, "1234", "3530111222211119"))
+		a := shop.read("1210")
+		want(t, a, map[int]string{11: "000001", 39: "126"})
+		shop.send("1201", pinSale(y, 1, "1234", card)) // the right block now: the same question
+		if again := shop.read("1210"); !bytes.Equal(again.Raw(), a.Raw()) {
+			t.Error("the repeat got another answer")
+		}
+		primary.quiet(time.Minute)
+		shop.send("1200", pinSale(y, 2, "1234", card))
+		primary.answer(primary.read("1200"), map[int]string{38: "A00001", 39: "000", 52: ""})
+		want(t, shop.read("1210"), map[int]string{11: "000002", 39: "000"})
+		if st := y.sw.Status(); st.Open != 0 || st.Owed != 0 {
+			t.Errorf("%d open, %d owed", st.Open, st.Owed)
+		}
+	})
+}
+
+// A link that is lost before a message left it: the message goes over the other with the same bytes.
+func TestProtectedMessagesMoveOn(t *testing.T) {
+	runSecured(t, nil, nil, nil, func(y *yard, shop, primary, standby *peer) {
+		primary.conn.Close()
+		shop.send("1200", pinSale(y, 1, "1234", card))
+		m := standby.read("1200")
+		if y.bank.Decipher(m, card) != "1234" {
+			t.Error("the PIN arrives as another")
+		}
+		standby.answer(m, map[int]string{38: "A00001", 39: "000", 52: ""})
+		want(t, shop.read("1210"), map[int]string{39: "000"})
+	})
+}

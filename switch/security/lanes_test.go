@@ -1,0 +1,101 @@
+package security_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cardswitch/switch/security"
+)
+
+// Jobs of a lane keep their order; another lane doesn't wait for them.
+func TestLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := security.NewLanes(100)
+		var joined sync.WaitGroup
+		for range 4 {
+			joined.Go(l.Work)
+		}
+		began := time.Now()
+		var order []int
+		slow := l.Key(1, false, []byte("TERM0001"))
+		for i := range 10 {
+			l.Submit(slow, false, func() {
+				time.Sleep(time.Second)
+				order = append(order, i)
+			})
+		}
+		var quick time.Duration
+		l.Submit(l.Key(1, false, []byte("TERM0002")), false, func() { quick = time.Since(began) })
+		synctest.Wait()
+		if quick != 0 || l.Waiting() != 10 || !l.Busy(slow) {
+			t.Errorf("the other lane waited %v, %d wait", quick, l.Waiting())
+		}
+		time.Sleep(time.Minute)
+		for i, n := range order {
+			if i != n {
+				t.Fatalf("the order is %v", order)
+			}
+		}
+		if len(order) != 10 || l.Waiting() != 0 || l.Busy(slow) {
+			t.Errorf("%d jobs are done, %d wait", len(order), l.Waiting())
+		}
+		l.Close()
+		joined.Wait()
+	})
+}
+
+// Four at once do four times as much.
+func TestLanesWorkBesideEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := security.NewLanes(100)
+		var joined sync.WaitGroup
+		for range 4 {
+			joined.Go(l.Work)
+		}
+		var done atomic.Int32
+		for i := range 40 {
+			l.Submit(uint64(i), false, func() { time.Sleep(time.Second); done.Add(1) })
+		}
+		time.Sleep(10*time.Second + time.Millisecond)
+		if done.Load() != 40 {
+			t.Errorf("%d jobs of a second are done by four in ten seconds", done.Load())
+		}
+		l.Close()
+		joined.Wait()
+	})
+}
+
+// What finds no room is refused, or waits; nothing waits for ever.
+func TestLanesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := security.NewLanes(2)
+		var joined sync.WaitGroup
+		for range 2 {
+			l.Submit(1, false, func() { time.Sleep(time.Second) })
+		}
+		if l.Submit(2, false, func() {}) {
+			t.Error("a third job is taken")
+		}
+		took := make(chan bool, 2)
+		for range 2 {
+			go func() { took <- l.Submit(2, true, func() {}) }()
+		}
+		synctest.Wait()
+		if len(took) != 0 {
+			t.Error("who would wait doesn't")
+		}
+		joined.Go(l.Work)
+		time.Sleep(3 * time.Second)
+		if !<-took || !<-took || l.Waiting() != 0 {
+			t.Errorf("%d wait", l.Waiting())
+		}
+		l.Close()
+		joined.Wait()
+		if l.Submit(1, true, func() {}) {
+			t.Error("a job is taken after the end")
+		}
+	})
+}

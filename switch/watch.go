@@ -1,0 +1,130 @@
+package cardswitch
+
+import (
+	"sync/atomic"
+	"time"
+
+	"cardswitch/hsm/keyring"
+	"cardswitch/spec"
+	"cardswitch/store/journal"
+	"cardswitch/switch/link"
+	"cardswitch/switch/security"
+	"cardswitch/switch/txn"
+)
+
+// SecurityWatch is told what concerns the security of messages. Its calls come from many goroutines
+// and must return at once; of one center some twenty a second at most.
+type SecurityWatch interface {
+	// Distrusted is a message that isn't taken for its center's, or a PIN that couldn't be carried:
+	// for the audit log.
+	Distrusted(SecurityEvent)
+	// OutOfStep asks for a new key of a center: its messages name a generation that isn't there, or
+	// several codes in a row were wrong.
+	OutOfStep(center string, purpose keyring.Purpose)
+}
+
+// SecurityEvent is what happened. Nothing of the message's content is in it.
+type SecurityEvent struct {
+	At     time.Time
+	Center string
+	Link   string // "" where it isn't about one message that came
+	MTI    spec.MTI
+	Reason txn.Reason
+}
+
+// teller bounds what is said of a center: so often a second, and of each key once in a while.
+type teller struct {
+	second atomic.Int64
+	said   atomic.Int32
+	asked  [2]atomic.Int64 // when a ZAK, a ZPK was asked for
+}
+
+// may counts one, and tells whether it is one of the first of its second, or the first.
+func (t *teller) may(now int64) (first, may bool) {
+	if second := now / 1e9; t.second.Swap(second) != second {
+		t.said.Store(0)
+	}
+	n := t.said.Add(1)
+	return n == 1, n <= unaskedKept
+}
+
+// judged counts what an inspection found, and asks for a new key where that would help.
+func (s *Switch) judged(l *link.Link, c *center, p *security.Profile, m *spec.Message,
+	f *security.Finding) {
+	if f.Reason == txn.None {
+		if f.Coded && c.wrongMACs.Load() != 0 {
+			c.wrongMACs.Store(0)
+		}
+		return
+	}
+	s.said(SecurityEvent{Center: c.name, Link: l.Name(), MTI: m.MTI(), Reason: f.Reason}, c, f.Err)
+	switch f.Reason {
+	case txn.MACWrong:
+		if c.wrongMACs.Add(1)%int32(max(p.MAC.Errors, 1)) == 0 {
+			s.outOfStep(c, keyring.ZAK)
+		}
+	case txn.MACKeyUnknown:
+		s.outOfStep(c, keyring.ZAK)
+	}
+}
+
+// blamed counts a PIN of a center that couldn't be carried.
+func (s *Switch) blamed(c *center, why txn.Reason) {
+	s.said(SecurityEvent{Center: c.name, Reason: why}, c, nil)
+	if why == txn.PINKeyUnknown {
+		s.outOfStep(c, keyring.ZPK)
+	}
+}
+
+// failing counts a message to a center that couldn't be protected.
+func (s *Switch) failing(c *center, why txn.Reason, err error) {
+	s.said(SecurityEvent{Center: c.name, Reason: why}, c, err)
+}
+
+// said counts an event and tells of it, not too often.
+func (s *Switch) said(e SecurityEvent, c *center, err error) {
+	s.metrics.security.WithLabelValues(c.name, e.Reason.String()).Inc()
+	now := s.now()
+	first, may := c.told.may(now)
+	if first {
+		s.log.Warn("security: "+e.Reason.String(), "center", e.Center, "link", e.Link,
+			"mti", e.MTI, "error", err, "hint", e.Reason.Hint())
+	}
+	if may && s.deps.Security != nil {
+		e.At = time.Unix(0, now)
+		s.deps.Security.Distrusted(e)
+	}
+}
+
+// outOfStep asks for a new key of a center, once in a while.
+func (s *Switch) outOfStep(c *center, purpose keyring.Purpose) {
+	at := &c.told.asked[0]
+	if purpose == keyring.ZPK {
+		at = &c.told.asked[1]
+	}
+	now := s.now()
+	before := at.Load()
+	if before != 0 && now-before < int64(outOfStepEvery) || !at.CompareAndSwap(before, now) {
+		return
+	}
+	s.log.Warn("a key is out of step", "center", c.name, "key", purpose.Text(),
+		"hint", "it is exchanged by itself where that is configured, else `cardswitch key exchange`")
+	if s.deps.Security != nil {
+		s.deps.Security.OutOfStep(c.name, purpose)
+	}
+}
+
+// distrusted records an answer that isn't taken for its center's. It ends nothing: the true answer
+// may still come, else the deadline ends what it names. A few a second are journaled.
+func (s *Switch) distrusted(now int64, l *link.Link, c *center, a *arrival) {
+	if !c.keepsUnasked(now) {
+		return
+	}
+	s.images, s.cuts = s.images[:0], s.cuts[:0]
+	s.rec = journal.Record{At: now, Kind: journal.Late, MTI: a.mti, Dest: c.id, STAN: a.stan,
+		Action: uint16(max(a.msg.ActionCode(), 0)), Reason: uint16(a.refused)}
+	if a.in.Fault.OK() {
+		s.addMessage(&s.rec, journal.Answer, l.ID(), c, a.msg, nil, 0)
+	}
+	s.pending.batch.Append(&s.rec)
+}
