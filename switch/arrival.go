@@ -63,8 +63,8 @@ func (a *arrival) cuts() []byte { return a.all.cuts[a.cut[0]:a.cut[1]] }
 // trusted tells whether the message is taken for one of its center.
 func (a *arrival) trusted() bool { return a.found.Reason == txn.None }
 
-// read inspects, checks and prepares a batch; nil when the center is no longer configured. What was
-// found of the messages already is given, else nil.
+// read inspects, checks and prepares a batch; nil when the center is no longer configured. What
+// was found of the messages already is given, else nil.
 func (s *Switch) read(l *link.Link, in []link.Inbound, given []security.Finding,
 	to *arrivals) *center {
 	t := s.tables.Load()

@@ -16,11 +16,11 @@ import (
 	"cardswitch/switch/txn"
 )
 
-// Work that asks a security module stands beside the doors. What comes from a center that agreed on
-// security is inspected before the doors; what goes to it is protected at the release, after its
-// commit (protect.go). Where the module works in this process, both are done inline, by the link's
-// reader and by the committer. Where it is a machine of its own, the messages wait for it in lanes,
-// one a connection and terminal and way, and all others pass them by.
+// Work that asks a security module stands beside the doors. What comes from a center that agreed
+// on security is inspected before the doors; what goes to it is protected at the release, after
+// its commit (protect.go). Where the module works in this process, both are done inline, by the
+// link's reader and by the committer. Where it is a machine of its own, the messages wait for it
+// in lanes, one a connection and terminal and way, and all others pass them by.
 //
 // Who isn't trusted binds nobody. A message with a wrong code is answered 916 and recorded, but it
 // is not the question that it says it is: the true one that comes after it gets an answer of its
@@ -103,9 +103,9 @@ func (s *Switch) securityOf(c *CenterConfig, d *spec.Dialect, production bool) (
 	return p, nil
 }
 
-// inspect looks at a message before the doors, step by step. A step may refuse it, or put another in
-// its place (in.Frame and in.Message): what opens card data stands behind the code, which is over
-// the message as it came.
+// inspect looks at a message before the doors, step by step. A step may refuse it, or put another
+// in its place (in.Frame and in.Message): what opens card data stands behind the code, which is
+// over the message as it came.
 func (s *Switch) inspect(ctx context.Context, l *link.Link, c *center, p *security.Profile,
 	in *link.Inbound) security.Finding {
 	var f security.Finding
@@ -119,8 +119,8 @@ func (s *Switch) inspect(ctx context.Context, l *link.Link, c *center, p *securi
 	return f
 }
 
-// inspectAside gives what came from a center to the lanes; false if it isn't to be inspected, or is
-// by the reader.
+// inspectAside gives what came from a center to the lanes; false if it isn't to be inspected, or
+// is by the reader.
 func (s *Switch) inspectAside(l *link.Link, in []link.Inbound) bool {
 	b := &s.beside
 	if b.lanes == nil {

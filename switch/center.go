@@ -87,8 +87,8 @@ func (c *center) unfit(size int, f spec.Fault) txn.Reason {
 	return txn.None
 }
 
-// keepsUnasked counts an answer to nothing, or one that isn't trusted, and tells whether it is one of
-// the first of its second.
+// keepsUnasked counts an answer to nothing, or one that isn't trusted, and tells whether it is
+// one of the first of its second.
 func (c *center) keepsUnasked(now int64) bool {
 	if now/1e9 != c.unaskedAt {
 		c.unaskedAt, c.unasked = now/1e9, 0

@@ -133,8 +133,8 @@ func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
 	return touched
 }
 
-// queue gives a message to its link, or an answer to another one of its center. It returns the link
-// that took it; nil if none did.
+// queue gives a message to its link, or an answer to another one of its center. It returns the
+// link that took it; nil if none did.
 func (e *effect) queue(frame []byte) *link.Link {
 	l, tag := e.link, e.tag
 	if e.kind == sendHere {

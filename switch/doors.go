@@ -19,7 +19,8 @@ func (s *Switch) Received(l *link.Link, in []link.Inbound) {
 	}
 }
 
-// enter takes a batch through the doors. What was found of the messages already is given, else nil.
+// enter takes a batch through the doors. What was found of the messages already is given, else
+// nil.
 func (s *Switch) enter(l *link.Link, in []link.Inbound, given []security.Finding) {
 	arrived := s.arrivals.Get().(*arrivals)
 	c := s.read(l, in, given, arrived)

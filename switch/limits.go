@@ -32,8 +32,8 @@ const (
 	recallsWaiting = 4096
 
 	// lanesWorkers is how many messages may ask a security module that is a machine of its own at
-	// once: with 10 ms an operation 6,000 a second. Lanes are in lanesWaiting places at most, a second
-	// of them; what finds none is refused.
+	// once: with 10 ms an operation 6,000 a second. Lanes are in lanesWaiting places at most, a
+	// second of them; what finds none is refused.
 	lanesWorkers = 64
 	lanesWaiting = 8192
 	// moduleWait is how long a message waits for a security module, in its lane and at the module.

@@ -42,8 +42,9 @@ func (s *Switch) goesAside(to *center, b *security.Block) bool {
 	return to.security != nil && s.beside.guard.ProtectsElsewhere(to.security, b != nil)
 }
 
-// protect protects a message that is about to leave, in place of the plain one. True: it waits in a
-// lane, behind those before it, and leaves from there. A message that can't be protected has a why.
+// protect protects a message that is about to leave, in place of the plain one. True: it waits in
+// a lane, behind those before it, and leaves from there. A message that can't be protected has a
+// why.
 //
 // A message that was protected and didn't leave keeps its bytes on another link of its center: its
 // keys are those of the center, and a generation is accepted for a while after the next (package

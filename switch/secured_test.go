@@ -2,6 +2,7 @@ package cardswitch_test
 
 import (
 	"bytes"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,8 +14,8 @@ import (
 	"cardswitch/switch/security/securitytest"
 )
 
-// Both centers with codes and PINs. The ends of both are played by package securitytest, which makes
-// and checks codes and PIN blocks by itself.
+// Both centers with codes and PINs. The ends of both are played by package securitytest, which
+// makes and checks codes and PIN blocks by itself.
 
 // secured makes the yard of a test one with security; module nil is one in this process.
 func secured(y *yard, module hsm.Module, formats ...int) {
@@ -51,6 +52,7 @@ func runSecured(t *testing.T, module hsm.Module, formats []int, change func(*yar
 		first, second := y.listen(primaryAt), y.listen(standbyAt)
 		defer first.Close()
 		defer second.Close()
+		y.doors = []net.Listener{first, second}
 		y.start()
 		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
 		time.Sleep(time.Second)
@@ -124,8 +126,8 @@ func TestEveryMessageHasACode(t *testing.T) {
 	})
 }
 
-// Whatever bit of a request is flipped, it isn't forwarded, and binds nobody: the true one after it
-// is served.
+// Whatever bit of a request is flipped, it isn't forwarded, and binds nobody: the true one after
+// it is served.
 func TestAFlippedBit(t *testing.T) {
 	runSecured(t, nil, nil, nil, func(y *yard, shop, primary, standby *peer) {
 		sealed := y.shop.Seal(shop.frame("1200", sale(1, 700), nil))
@@ -168,7 +170,8 @@ func (w *watch) OutOfStep(center string, p keyring.Purpose) {
 	w.keys = append(w.keys, center+" "+string(p))
 }
 
-// A key that nobody has is told from a wrong code, and asked for; so is one after three wrong codes.
+// A key that nobody has is told from a wrong code, and asked for; so is one after three wrong
+// codes.
 func TestKeysOutOfStep(t *testing.T) {
 	w := &watch{}
 	runSecured(t, nil, nil, func(y *yard) { y.deps.Security = w },
@@ -270,7 +273,8 @@ func TestPINsThatCantCross(t *testing.T) {
 	})
 }
 
-// A link that is lost before a message left it: the message goes over the other with the same bytes.
+// A link that is lost before a message left it: the message goes over the other with the same
+// bytes.
 func TestProtectedMessagesMoveOn(t *testing.T) {
 	runSecured(t, nil, nil, nil, func(y *yard, shop, primary, standby *peer) {
 		primary.conn.Close()

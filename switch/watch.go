@@ -12,14 +12,14 @@ import (
 	"cardswitch/switch/txn"
 )
 
-// SecurityWatch is told what concerns the security of messages. Its calls come from many goroutines
-// and must return at once; of one center some twenty a second at most.
+// SecurityWatch is told what concerns the security of messages. Its calls come from many
+// goroutines and must return at once; of one center some twenty a second at most.
 type SecurityWatch interface {
-	// Distrusted is a message that isn't taken for its center's, or a PIN that couldn't be carried:
-	// for the audit log.
+	// Distrusted is a message that isn't taken for its center's, or a PIN that couldn't be
+	// carried: for the audit log.
 	Distrusted(SecurityEvent)
-	// OutOfStep asks for a new key of a center: its messages name a generation that isn't there, or
-	// several codes in a row were wrong.
+	// OutOfStep asks for a new key of a center: its messages name a generation that isn't there,
+	// or several codes in a row were wrong.
 	OutOfStep(center string, purpose keyring.Purpose)
 }
 

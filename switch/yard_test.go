@@ -43,6 +43,7 @@ type yard struct {
 	d      *spec.Dialect
 	deps   cardswitch.Deps // what a test adds
 
+	doors      []net.Listener        // of the issuer, where a test starts the switch again
 	shop, bank *securitytest.Partner // nil: no security
 
 	sw      *cardswitch.Switch

@@ -34,6 +34,7 @@ func TestLanes(t *testing.T) {
 			t.Errorf("the other lane waited %v, %d wait", quick, l.Waiting())
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		for i, n := range order {
 			if i != n {
 				t.Fatalf("the order is %v", order)
