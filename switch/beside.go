@@ -116,6 +116,12 @@ func (s *Switch) inspect(ctx context.Context, l *link.Link, c *center, p *securi
 		f.Reason = txn.MACMissing // a request that can't be read is answered 904
 	}
 	s.judged(l, c, p, &in.Message, &f)
+	if f.Order != nil && f.Reason == txn.None {
+		var fault spec.Fault
+		if in.Frame, fault = f.Bare(nil, &in.Message); fault.OK() {
+			in.Fault = p.Dialect.Index(&in.Message, in.Frame)
+		}
+	}
 	return f
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"cardswitch/hsm/keyring"
 	"cardswitch/switch/link"
+	"cardswitch/switch/security"
 	"cardswitch/switch/service/keychange"
 	"cardswitch/switch/txn"
 )
@@ -128,7 +129,7 @@ func (s *Switch) keyRefused(id keyring.ID, err error, why txn.Reason) txn.Reason
 func (s *Switch) answerKey(k *keyArrived, why txn.Reason, check string) {
 	arrived := s.arrivals.Get().(*arrivals)
 	defer s.arrivals.Put(arrived)
-	if s.read(k.link, []link.Inbound{k.in}, arrived) == nil {
+	if s.read(k.link, []link.Inbound{k.in}, make([]security.Finding, 1), arrived) == nil {
 		return
 	}
 	s.mu.Lock()

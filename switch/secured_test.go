@@ -165,9 +165,12 @@ type watch struct {
 	keys   []string
 }
 
-func (w *watch) Distrusted(e cardswitch.SecurityEvent) { w.events = append(w.events, e) }
-func (w *watch) OutOfStep(center string, p keyring.Purpose) {
-	w.keys = append(w.keys, center+" "+string(p))
+func (w *watch) Security(e cardswitch.SecurityEvent) {
+	if e.Key != (keyring.Slot{}) {
+		w.keys = append(w.keys, e.Key.String())
+		return
+	}
+	w.events = append(w.events, e)
 }
 
 // A key that nobody has is told from a wrong code, and asked for; so is one after three wrong
@@ -197,8 +200,8 @@ func TestKeysOutOfStep(t *testing.T) {
 			shop.writeBare(y.shop.SealWith(withPIN, 9, 1))
 			want(t, shop.read("1210"), map[int]string{11: "000002", 39: "919"})
 			primary.quiet(time.Second)
-			if got := len(w.keys); got != 3 || w.keys[0] != "hq-1 zak" || w.keys[1] != "hq-1 zak" ||
-				w.keys[2] != "hq-1 zpk" {
+			if got := len(w.keys); got != 3 || w.keys[0] != "zak:hq-1:in" ||
+				w.keys[1] != "zak:hq-1:in" || w.keys[2] != "zpk:hq-1:in" {
 				t.Errorf("asked for %v", w.keys)
 			}
 			if len(w.events) != 10 || w.events[0].Center != "hq-1" || w.events[0].Link != "a" {

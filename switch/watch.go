@@ -12,24 +12,22 @@ import (
 	"cardswitch/switch/txn"
 )
 
-// SecurityWatch is told what concerns the security of messages. Its calls come from many
-// goroutines and must return at once; of one center some twenty a second at most.
+// SecurityWatch is told what concerns the security of messages, for the audit log. Its calls come
+// from many goroutines and must return at once; of one center some twenty a second at most.
 type SecurityWatch interface {
-	// Distrusted is a message that isn't taken for its center's, or a PIN that couldn't be
-	// carried: for the audit log.
-	Distrusted(SecurityEvent)
-	// OutOfStep asks for a new key of a center: its messages name a generation that isn't there,
-	// or several codes in a row were wrong.
-	OutOfStep(center string, purpose keyring.Purpose)
+	Security(SecurityEvent)
 }
 
-// SecurityEvent is what happened. Nothing of the message's content is in it.
+// SecurityEvent is a message that isn't taken for its center's, a PIN that couldn't be carried, a
+// message that couldn't be protected, or a key that is to be changed for such a reason. Nothing
+// of a message's content is in it.
 type SecurityEvent struct {
 	At     time.Time
 	Center string
 	Link   string // "" where it isn't about one message that came
 	MTI    spec.MTI
 	Reason txn.Reason
+	Key    keyring.Slot // that is out of step; else zero
 }
 
 // teller bounds what is said of a center: so often a second, and of each key once in a while.
@@ -61,10 +59,10 @@ func (s *Switch) judged(l *link.Link, c *center, p *security.Profile, m *spec.Me
 	switch f.Reason {
 	case txn.MACWrong:
 		if c.wrongMACs.Add(1)%int32(max(p.MAC.Errors, 1)) == 0 {
-			s.outOfStep(c, keyring.ZAK)
+			s.wantKey(c, keyring.ZAK, keyring.In, f.Reason)
 		}
 	case txn.MACKeyUnknown:
-		s.outOfStep(c, keyring.ZAK)
+		s.wantKey(c, keyring.ZAK, keyring.In, f.Reason)
 	}
 }
 
@@ -72,7 +70,7 @@ func (s *Switch) judged(l *link.Link, c *center, p *security.Profile, m *spec.Me
 func (s *Switch) blamed(c *center, why txn.Reason) {
 	s.said(SecurityEvent{Center: c.name, Reason: why}, c, nil)
 	if why == txn.PINKeyUnknown {
-		s.outOfStep(c, keyring.ZPK)
+		s.wantKey(c, keyring.ZPK, keyring.In, why)
 	}
 }
 
@@ -92,12 +90,14 @@ func (s *Switch) said(e SecurityEvent, c *center, err error) {
 	}
 	if may && s.deps.Security != nil {
 		e.At = time.Unix(0, now)
-		s.deps.Security.Distrusted(e)
+		s.deps.Security.Security(e)
 	}
 }
 
-// outOfStep asks for a new key of a center, once in a while.
-func (s *Switch) outOfStep(c *center, purpose keyring.Purpose) {
+// wantKey asks for a new key of a center, once in a while: where we make its keys, the exchange
+// makes one.
+func (s *Switch) wantKey(c *center, purpose keyring.Purpose, d keyring.Direction,
+	why txn.Reason) {
 	at := &c.told.asked[0]
 	if purpose == keyring.ZPK {
 		at = &c.told.asked[1]
@@ -107,10 +107,16 @@ func (s *Switch) outOfStep(c *center, purpose keyring.Purpose) {
 	if before != 0 && now-before < int64(outOfStepEvery) || !at.CompareAndSwap(before, now) {
 		return
 	}
-	s.log.Warn("a key is out of step", "center", c.name, "key", purpose.Text(),
-		"hint", "it is exchanged by itself where that is configured, else `cardswitch key exchange`")
+	slot := keyring.Slot{Purpose: purpose, Center: c.name, Direction: d}
+	ours := s.changes(slot)
+	s.log.Warn("a key is out of step", "key", slot.String(), "why", why.String(), "changed", ours,
+		"hint", "if the center makes its keys, let it send a new one; see key list")
 	if s.deps.Security != nil {
-		s.deps.Security.OutOfStep(c.name, purpose)
+		s.deps.Security.Security(SecurityEvent{At: time.Unix(0, now), Center: c.name, Reason: why,
+			Key: slot})
+	}
+	if ours {
+		s.outOfStep(slot, why.String())
 	}
 }
 

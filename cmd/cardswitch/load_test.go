@@ -20,6 +20,8 @@ func TestSampleHasEveryKey(t *testing.T) {
 	merchant := cardswitch.CenterConfig{
 		Name: "b", Role: cardswitch.RoleMerchant, FormatNotification: true,
 		Acquirers: []string{"1"}, Forwarders: []string{"1"},
+		Security: &cardswitch.SecurityConfig{PIN: &cardswitch.PINConfig{},
+			MAC: &cardswitch.MACConfig{Elements: []int{0}, Required: []string{"1200"}}},
 		Rules: cardswitch.RulesConfig{
 			Require: map[string][]int{"1200": {37}}, Relax: map[string][]int{"1200": {43}}},
 		Links: []cardswitch.LinkConfig{{

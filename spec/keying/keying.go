@@ -14,11 +14,12 @@
 //	from    6    nothing, or the key serial number (KSN) of the terminal's DUKPT keys: 10 bytes
 //	             of TDES DUKPT (ANSI X9.24-1), 12 of AES DUKPT (ANSI X9.24-3)
 //
-// So the element has 6, 16 or 18 bytes. Other profiles, for network management, begin with the
-// same six bytes, whatever follows. Generations count from 1, each key's by itself, and the two
-// directions of a link have keys of their own: what a message names is its sender's key. A PIN
-// key and a format come together, or neither; with a KSN the generation is that of the base key.
-// Anything else is refused.
+// So the element has 6, 16 or 18 bytes. A message that changes keys (1804 and 1814 with function
+// code 811) has profile 2: the same six bytes, the first of them 2 and the format FF, and behind
+// them the order that names the key that is changed, 1 to 42 bytes. Generations count from 1,
+// each key's by itself, and the two directions of a link have keys of their own: what a message
+// names is its sender's key. A PIN key and a format come together, or neither; with a KSN the
+// generation is that of the base key. Anything else is refused.
 package keying
 
 import (

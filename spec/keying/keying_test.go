@@ -66,24 +66,30 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Whatever profile follows, the generation of the MAC key is found and set.
-func TestMACGeneration(t *testing.T) {
-	value := unhex(t, "020001000200AABBCC")
-	if zak, ok := keying.MACGeneration(value); !ok || zak != 2 {
-		t.Errorf("%d, %v", zak, ok)
+// A change of keys has its order behind the same six bytes.
+func TestChange(t *testing.T) {
+	value := unhex(t, "020000002AFF"+"010201000007")
+	c, order, err := keying.ParseChange(value)
+	if err != nil || c.ZAK != 42 || !bytes.Equal(order, value[6:]) {
+		t.Errorf("%+v, %X, %v", c, order, err)
 	}
-	if !keying.SetMACGeneration(value, 0x1234) ||
-		!bytes.Equal(value, unhex(t, "020001123400AABBCC")) {
-		t.Errorf("%X", value)
+	if out, err := c.AppendChange([]byte("x"), order); err != nil ||
+		!bytes.Equal(out[1:], value) {
+		t.Errorf("%X, %v", out, err)
 	}
-	if _, ok := keying.MACGeneration(value[:5]); ok || keying.SetMACGeneration(value[:5], 1) {
-		t.Error("five bytes are taken")
+	for _, text := range []string{"020000002AFF", "020001002A0001", "010000002AFF01", "0200", ""} {
+		if _, _, err := keying.ParseChange(unhex(t, text)); err == nil {
+			t.Errorf("%s is taken", text)
+		}
+	}
+	if _, err := c.AppendChange(nil, nil); err == nil {
+		t.Error("no order is taken")
 	}
 }
 
 // What is read is written as it was, and nothing else is read.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"010000002AFF", "010001FFFE03", "0100000000FF",
+	for _, text := range []string{"010000002AFF", "020000002AFF010201000007", "010001FFFE03", "0100000000FF",
 		"010001000200FFFF9876543210E00001", "010001000204123456789012345600000001"} {
 		b, err := hex.DecodeString(text)
 		if err != nil {
@@ -92,6 +98,11 @@ func FuzzParse(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
+		if c, order, err := keying.ParseChange(value); err == nil {
+			if out, err := c.AppendChange(nil, order); err != nil || !bytes.Equal(out, value) {
+				t.Errorf("%X became %X, %v", value, out, err)
+			}
+		}
 		c, err := keying.Parse(value)
 		if err != nil {
 			return

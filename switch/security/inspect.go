@@ -1,6 +1,7 @@
 package security
 
 import (
+	"bytes"
 	"context"
 
 	"cardswitch/hsm"
@@ -17,6 +18,9 @@ type Finding struct {
 	Err    error          // of the module or of the keys, for operators
 	Coded  bool           // it has a code, which was looked at
 	Keys   keying.Control // what element 53 says, or what stands for it
+	// Order is what element 53 of a message that changes keys says behind that. The message is
+	// then to be read as if it said only this (see Bare).
+	Order []byte
 }
 
 // Inspect looks at element 53 and the code of a message that could be read. A key is chosen by the
@@ -59,12 +63,23 @@ func (f *Finding) readControl(p *Profile, m *spec.Message, code int) spec.Fault 
 		}
 		return spec.Fault{}
 	}
-	zak, ok := keying.MACGeneration(text)
-	if !ok || m.MTI().Class() != 8 {
+	var order []byte
+	if f.Keys, order, err = keying.ParseChange(text); err != nil || m.MTI().Class() != 8 {
 		return spec.Fault{Element: 53, Kind: spec.FaultValue}
 	}
-	f.Keys = keying.Control{ZAK: zak, Format: keying.NoPIN}
+	f.Order = bytes.Clone(order)
 	return spec.Fault{}
+}
+
+// Bare appends a message that changes keys as it is without protection: its element 53 is the
+// order alone, and it has no code.
+func (f *Finding) Bare(dst []byte, m *spec.Message) ([]byte, spec.Fault) {
+	var e spec.Edit
+	e.Reset()
+	e.Remove(firstMAC)
+	e.Remove(secondMAC)
+	e.Set(53, f.Order)
+	return m.Dialect().Append(dst, m, &e)
 }
 
 // check verifies the code in element n, the message's last.

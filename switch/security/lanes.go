@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Lanes are where jobs wait that ask a module somewhere else: those of one lane are done one after
-// the other, in order, lanes beside each other. So a slow module delays who needs it, and nobody is
-// overtaken by his own next message. How many wait is bounded.
+// Lanes are where jobs wait that ask a module somewhere else: those of one lane are done one
+// after the other, in order, lanes beside each other. So a slow module delays who needs it, and
+// nobody is overtaken by his own next message. How many wait is bounded.
 type Lanes struct {
 	seed maphash.Seed
 	mu   sync.Mutex

@@ -13,9 +13,9 @@ import (
 
 // Protect appends a message as it goes to a center: its PIN block translated, element 53 naming
 // the keys, its code last. The frame is a message of the center's dialect, without a PIN block if
-// b is nil; whatever element 53, 64 or 128 it has are of another zone and left out, save for what
-// network management says in another profile of element 53. If it can't be protected, the reason
-// says what that means for it, the error tells operators more, and dst is as it was.
+// b is nil; whatever element 53, 64 or 128 it has are of another zone and left out, save for the
+// order in element 53 of a message that changes keys. If it can't be protected, the reason says
+// what that means for it, the error tells operators more, and dst is as it was.
 func (g *Guard) Protect(ctx context.Context, dst []byte, p *Profile, frame []byte, b *Block) (
 	[]byte, txn.Reason, error) {
 	w := g.take()
@@ -53,12 +53,16 @@ func (g *Guard) Protect(ctx context.Context, dst []byte, p *Profile, frame []byt
 
 // name sets element 53.
 func (w *work) name(p *Profile, m *spec.Message, names keying.Control) {
-	if p.Generations && m.MTI().Class() == 8 && m.Has(53) {
-		own := m.Append(w.control[:0], 53)
-		if _, err := keying.Parse(own); err != nil && keying.SetMACGeneration(own, names.ZAK) {
-			w.edit.Set(53, own)
+	if m.MTI().Class() == 8 && m.Has(53) {
+		if !p.Generations {
 			return
 		}
+		var order [48]byte
+		value, err := names.AppendChange(w.control[:0], m.Append(order[:0], 53))
+		if err == nil {
+			w.edit.Set(53, value)
+		}
+		return
 	}
 	if !p.Generations || names.ZPK == 0 && names.ZAK == 0 {
 		w.edit.Remove(53)

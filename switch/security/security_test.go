@@ -268,17 +268,18 @@ func TestControl(t *testing.T) {
 		}
 	}
 	f := with(0x1804, []byte{2, 0, 0, 0, 1, 0xFF, 7, 7})
-	if f.Reason != txn.MACWrong || f.Keys.ZAK != 1 {
-		t.Errorf("network management in another profile: %v, generation %d", f.Reason, f.Keys.ZAK)
+	if f.Reason != txn.MACWrong || f.Keys.ZAK != 1 || !bytes.Equal(f.Order, []byte{7, 7}) {
+		t.Errorf("a change of keys: %v, generation %d, order %X", f.Reason, f.Keys.ZAK, f.Order)
 	}
 }
 
-// Network management that says more in element 53 keeps it, with the right generation.
-func TestOwnControl(t *testing.T) {
+// A message that changes keys keeps its order behind how it is protected, and comes back to what
+// it was.
+func TestChangesKeepTheirOrder(t *testing.T) {
 	g, p, x := setup(t, agreements()[0], "ascii-binary", true)
 	var e spec.Edit
 	e.Reset()
-	e.Set(53, []byte{2, 0, 0, 9, 9, 0xFF, 7, 8, 9})
+	e.Set(53, []byte{1, 2, 1, 0, 0, 9})
 	plain, fault := p.Dialect.Append(nil, x.Index(message(t, p.Dialect, 0x1804, true)), &e)
 	if !fault.OK() {
 		t.Fatal(fault.Err())
@@ -287,8 +288,14 @@ func TestOwnControl(t *testing.T) {
 	if why != txn.None {
 		t.Fatal(err)
 	}
-	if v := x.Index(out).Append(nil, 53); !bytes.Equal(v, []byte{2, 0, 0, 0, 1, 0xFF, 7, 8, 9}) {
+	m := x.Index(out)
+	v := m.Append(nil, 53)
+	if !bytes.Equal(v, []byte{2, 0, 0, 0, 1, 0xFF, 1, 2, 1, 0, 0, 9}) {
 		t.Errorf("element 53 is %X", v)
+	}
+	f := security.Finding{Order: v[6:]}
+	if bare, fault := f.Bare(nil, m); !fault.OK() || !bytes.Equal(bare, plain) {
+		t.Errorf("it comes back as %X, not %X", bare, plain)
 	}
 }
 
