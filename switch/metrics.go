@@ -107,7 +107,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		reloads: one("cardswitch_reload_timestamp_seconds",
 			"When the configuration was last reloaded."),
 		security: counter("cardswitch_security_events_total",
-			"Messages not trusted, PINs that couldn't be carried, messages that couldn't be protected.",
+			"Messages not trusted, PINs not carried, messages that couldn't be protected.",
 			"center", "cause"),
 		modules: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cardswitch_security_module_seconds", Help: "Time of the security module's work.",

@@ -89,7 +89,8 @@ func TestChange(t *testing.T) {
 
 // What is read is written as it was, and nothing else is read.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"010000002AFF", "020000002AFF010201000007", "010001FFFE03", "0100000000FF",
+	for _, text := range []string{"010000002AFF", "020000002AFF010201000007", "010001FFFE03",
+		"0100000000FF",
 		"010001000200FFFF9876543210E00001", "010001000204123456789012345600000001"} {
 		b, err := hex.DecodeString(text)
 		if err != nil {
