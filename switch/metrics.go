@@ -118,7 +118,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			"Records committed but not yet in the index."),
 	}
 	r.MustRegister(m.requests, m.sent, m.events, m.inFlight, m.owed, m.shelved, m.commit,
-		m.lineCommit, m.records, m.undeliver, m.security, m.modules, m.reloads, m.open, m.freeBytes, m.indexLag)
+		m.lineCommit, m.records, m.undeliver, m.security, m.modules, m.reloads,
+		m.open, m.freeBytes, m.indexLag)
 	m.coding = m.modules.WithLabelValues(hsm.MakeMAC.String())
 	m.carrying = m.modules.WithLabelValues(hsm.TranslateZonePIN.String())
 	return m
