@@ -276,17 +276,34 @@ func TestPINsThatCantCross(t *testing.T) {
 	})
 }
 
-// A link that is lost before a message left it: the message goes over the other with the same
-// bytes.
+// A link is lost before messages left it: they go over the other one as they are, protected once.
 func TestProtectedMessagesMoveOn(t *testing.T) {
 	runSecured(t, nil, nil, nil, func(y *yard, shop, primary, standby *peer) {
-		primary.conn.Close()
-		shop.send("1200", pinSale(y, 1, "1234", card))
-		m := standby.read("1200")
-		if y.bank.Decipher(m, card) != "1234" {
-			t.Error("the PIN arrives as another")
+		const sales = 400 // more than the primary's connection takes
+		for stan := range sales {
+			shop.send("1200", pinSale(y, stan+1, "1234", card))
 		}
-		standby.answer(m, map[int]string{38: "A00001", 39: "000", 52: ""})
-		want(t, shop.read("1210"), map[int]string{39: "000"})
+		time.Sleep(time.Second)
+		primary.conn.Close()
+		moved := 0
+		for m := standby.next(5 * time.Second); m != nil; m = standby.next(5 * time.Second) {
+			if m.MTI() != 0x1200 {
+				standby.answer(m, map[int]string{39: "400"})
+				continue
+			}
+			moved++
+			if y.bank.Decipher(m, card) != "1234" {
+				t.Fatal("the PIN arrives as another")
+			}
+			standby.answer(m, map[int]string{38: "A00001", 39: "000", 52: ""})
+		}
+		answered := map[string]int{}
+		for m := shop.next(time.Second); m != nil; m = shop.next(time.Second) {
+			answered[value(m, 39)]++
+		}
+		if moved == 0 || moved == sales || answered["000"] != moved ||
+			answered["911"] != sales-moved {
+			t.Errorf("%d moved, answers %v", moved, answered)
+		}
 	})
 }
