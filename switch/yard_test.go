@@ -245,12 +245,24 @@ func (p *peer) answer(m *spec.Message, elements map[int]string) {
 
 // next reads one message; nil if none comes within the time.
 
+// standing is how the switch is, for a test that waits in vain.
+func (y *yard) standing() string {
+	text := fmt.Sprintf("%+v\nowed %+v\n", y.sw.Status(), y.sw.Queues())
+	for _, c := range y.sw.Links().Centers {
+		for _, l := range c.Lines {
+			text += fmt.Sprintf("%s/%s %s, best %s, sick %v, limit %d, %+v\n", c.Name, l.Name, l.State,
+				c.Best, l.Sick, l.Limit, l.Counters)
+		}
+	}
+	return text
+}
+
 // read reads one message and demands its type.
 func (p *peer) read(mti string) *spec.Message {
 	p.y.t.Helper()
 	m := p.next(time.Minute)
 	if m == nil {
-		p.y.t.Fatalf("%s: no %s came", p.name, mti)
+		p.y.t.Fatalf("%s: no %s came\n%s", p.name, mti, p.y.standing())
 	}
 	if m.MTI().String() != mti {
 		p.y.t.Fatalf("%s: a %s came (action %s), want %s", p.name, m.MTI(), value(m, 39), mti)
