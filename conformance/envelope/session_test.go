@@ -196,7 +196,10 @@ func attacks(t *testing.T) map[string]func(x, y *Session) []byte {
 			return f
 		},
 		"an empty message": func(x, y *Session) []byte { f, _ := x.sealNext(data, nil); return f },
-			err := errors.Join(x.Install(8, keyOf(8)), y.Install(8, keyOf(8)), x.Switch(8))
+		"a strange close": func(x, y *Session) []byte {
+			f, _ := x.sealNext(closing, []byte{2})
+			return f
+		},
 		"after the close": func(x, y *Session) []byte {
 			if e, err := y.Receive(x.Close()); err != nil || !e.Closed {
 				t.Fatal(e, err)
