@@ -57,7 +57,7 @@ type connection struct {
 }
 
 // secret is S of epoch 0 of a generation, under its link key.
-func (c *connection) secret(generation uint16, linkKey []byte) ([]byte, error) {
+func (c *connection) secret(generation uint16, linkKey Key) ([]byte, error) {
 	block, err := aes.NewCipher(linkKey)
 	if err != nil {
 		return nil, fmt.Errorf("the link key has %d bytes; it needs 16, 24 or 32", len(linkKey))

@@ -15,13 +15,13 @@ import (
 
 // Options are what an end has agreed on by contract.
 type Options struct {
-	Link      string            // link id, 1 to 64 characters
-	Keys      map[uint16][]byte // link keys by generation; the latest is proposed
-	Initiator bool              // it dialled the connection
-	Suites    []Suite           // that it allows; default GCM alone
-	Padding   bool              // an initiator asks for it, an acceptor adds it
-	Share     bool              // X25519 and ML-KEM-768 are offered, or answered
-	NeedShare bool              // without the other's share it refuses
+	Link      string         // link id, 1 to 64 characters
+	Keys      map[uint16]Key // link keys by generation; the latest is proposed
+	Initiator bool           // it dialled the connection
+	Suites    []Suite        // that it allows; default GCM alone
+	Padding   bool           // an initiator asks for it, an acceptor adds it
+	Share     bool           // X25519 and ML-KEM-768 are offered, or answered
+	NeedShare bool           // without the other's share it refuses
 
 	EpochFrames uint64        // of our choice an epoch, default 2^24
 	EpochTime   time.Duration // of our choice, default an hour
@@ -63,6 +63,7 @@ type Event struct {
 var (
 	ErrAlert       = errors.New("the other end refused a frame")
 	ErrNotStanding = errors.New("the session doesn't stand")
+	ErrInstalled   = errors.New("the generation is installed already")
 	ErrExhausted   = errors.New("the keys are used up; a new generation is needed")
 )
 
@@ -127,7 +128,7 @@ func newSession(o Options) (*Session, error) {
 }
 
 // latest is the generation that comes after all others.
-func latest(keys map[uint16][]byte) uint16 {
+func latest(keys map[uint16]Key) uint16 {
 	first := true
 	var last uint16
 	for g := range keys {

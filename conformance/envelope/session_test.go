@@ -14,7 +14,7 @@ import (
 func keyOf(g uint16) []byte { return bytes.Repeat([]byte{byte(g), byte(g >> 8)}, 16) }
 
 func options() Options {
-	return Options{Link: "SHOP-1", Keys: map[uint16][]byte{7: keyOf(7)}}
+	return Options{Link: "SHOP-1", Keys: map[uint16]Key{7: keyOf(7)}}
 }
 
 // shake runs a handshake, with what lies between changing frames.
@@ -95,13 +95,13 @@ func TestWhatTheEndsAgreeOn(t *testing.T) {
 			i.Suites, a.Suites = []Suite{TDES, GCM}, []Suite{TDES, GCM}
 		}, plain},
 		"other link": {func(i, a *Options) { i.Link = "SHOP-2" }, refuse},
-		"other key":  {func(i, a *Options) { i.Keys = map[uint16][]byte{7: keyOf(9)} }, refuse},
-		"no common":  {func(i, a *Options) { i.Keys = map[uint16][]byte{8: keyOf(8)} }, refuse},
+		"other key":  {func(i, a *Options) { i.Keys = map[uint16]Key{7: keyOf(9)} }, refuse},
+		"no common":  {func(i, a *Options) { i.Keys = map[uint16]Key{8: keyOf(8)} }, refuse},
 		"the older": {func(i, a *Options) {
-			i.Keys = map[uint16][]byte{7: keyOf(7), 8: keyOf(8)}
+			i.Keys = map[uint16]Key{7: keyOf(7), 8: keyOf(8)}
 		}, plain},
 		"AES-128": {func(i, a *Options) {
-			i.Keys, a.Keys = map[uint16][]byte{7: keyOf(7)[:16]}, map[uint16][]byte{7: keyOf(7)[:16]}
+			i.Keys, a.Keys = map[uint16]Key{7: keyOf(7)[:16]}, map[uint16]Key{7: keyOf(7)[:16]}
 		}, plain},
 	} {
 		i, a := options(), options()
@@ -306,7 +306,7 @@ func TestNothingIsLostOverNewKeys(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		o := options()
 		o.Suites = []Suite{[]Suite{GCM, TDES}[seed%2]}
-		o.Keys = map[uint16][]byte{65530: keyOf(65530)}
+		o.Keys = map[uint16]Key{65530: keyOf(65530)}
 		o.EpochFrames = 1 + r.Uint64N(20)
 		x, y, err := shake(o, o, nil)
 		if err != nil {

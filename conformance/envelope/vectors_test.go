@@ -100,15 +100,15 @@ func same(t *testing.T, what string, got, want []byte) {
 }
 
 // linkKeys are the keys of a vector, as far as a generation.
-func (v *vector) linkKeys(t *testing.T) (all map[uint16][]byte, first map[uint16][]byte) {
+func (v *vector) linkKeys(t *testing.T) (all map[uint16]Key, first map[uint16]Key) {
 	t.Helper()
-	all, first = make(map[uint16][]byte), make(map[uint16][]byte)
+	all, first = make(map[uint16]Key), make(map[uint16]Key)
 	for g, k := range v.Keys {
 		n, err := strconv.ParseUint(g, 10, 16)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[uint16(n)] = k
+		all[uint16(n)] = Key(k)
 	}
 	g := v.KeysOfSessions[0].Generation
 	first[g] = all[g]
@@ -117,7 +117,7 @@ func (v *vector) linkKeys(t *testing.T) (all map[uint16][]byte, first map[uint16
 
 func TestKeysAlone(t *testing.T) {
 	v := readVectors(t).KeysAlone
-	s, err := Accept(Options{Link: v.Link, Keys: map[uint16][]byte{v.Generation: v.LinkKey}})
+	s, err := Accept(Options{Link: v.Link, Keys: map[uint16]Key{v.Generation: Key(v.LinkKey)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestSessions(t *testing.T) {
 }
 
 // install gives both ends the later generations in order.
-func install(t *testing.T, all, first map[uint16][]byte, ends map[string]*Session) {
+func install(t *testing.T, all, first map[uint16]Key, ends map[string]*Session) {
 	t.Helper()
 	for g := latest(first) + 1; all[g] != nil; g++ {
 		for _, s := range ends {

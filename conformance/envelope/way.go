@@ -209,7 +209,7 @@ func (s *Session) claimed(h header) (way, error) {
 }
 
 // Install adds a generation to those that the other end may use from now on, and we after Switch.
-func (s *Session) Install(generation uint16, linkKey []byte) error {
+func (s *Session) Install(generation uint16, linkKey Key) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != standing {
@@ -217,6 +217,8 @@ func (s *Session) Install(generation uint16, linkKey []byte) error {
 	}
 	for _, w := range []*way{&s.out, &s.in} {
 		switch {
+		case generation == w.installed:
+			return ErrInstalled
 		case !later(generation, w.installed) || w.used[generation]:
 			return fmt.Errorf("generation %d isn't later than %d", generation, w.installed)
 		case len(w.pending) >= mostPending:

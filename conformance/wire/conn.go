@@ -26,8 +26,11 @@ type Options struct {
 	Format       *format.Format
 	Framing      Framing
 	WriteTimeout time.Duration // default 5 s
+	Envelope     *Envelope     // nil: messages travel in clear
+	Dialed       bool          // this end dialled; an envelope begins with that one
 	Received     func(c *Conn, m *format.Message)
 	Unreadable   func(c *Conn, message []byte, err error)
+	Refused      func(c *Conn, err error) // an envelope was, by us or by the peer
 	Closed       func(c *Conn)
 }
 
@@ -36,6 +39,7 @@ type Conn struct {
 	options Options
 	framer  framer
 	socket  *socket
+	cover   *cover // nil: messages travel in clear
 	moov    *connection.Connection
 	ready   chan struct{}
 	tpdu    atomic.Pointer[[]byte]
@@ -57,6 +61,13 @@ func Open(nc net.Conn, o Options) (*Conn, error) {
 		socket:  &socket{Conn: nc, timeout: o.WriteTimeout},
 		ready:   make(chan struct{}),
 	}
+	if o.Envelope != nil {
+		if c.cover, err = o.Envelope.begin(o.Dialed); err != nil {
+			nc.Close()
+			return nil, err
+		}
+		_ = nc.SetReadDeadline(time.Now().Add(handshakeTime)) // a dead one shows at the first read
+	}
 	c.moov, err = connection.NewFrom(c.socket, o.Format.Spec(), nil, nil,
 		connection.SetMessageReader(c),
 		connection.ConnectionClosedHandler(func(*connection.Connection) { c.closed() }))
@@ -71,7 +82,7 @@ func Open(nc net.Conn, o Options) (*Conn, error) {
 // ReadMessage is moov's hook: it reads one frame, dispatches it, and leaves moov nothing to do.
 func (c *Conn) ReadMessage(r io.Reader) (*iso8583.Message, error) {
 	<-c.ready
-	message, tpdu, err := c.framer.next(r)
+	message, tpdu, err := c.next(r)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +97,17 @@ func (c *Conn) ReadMessage(r io.Reader) (*iso8583.Message, error) {
 		c.options.Unreadable(c, message, err)
 	}
 	return nil, nil
+}
+
+func (c *Conn) next(r io.Reader) (message, tpdu []byte, err error) {
+	if c.cover == nil {
+		return c.framer.next(r)
+	}
+	body, err := c.uncover(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.framer.split(body)
 }
 
 // Send writes one message.
@@ -103,10 +125,14 @@ func (c *Conn) SendBytes(message []byte) error {
 	if p := c.tpdu.Load(); p != nil {
 		tpdu = *p
 	}
+	if c.cover != nil {
+		return c.sendCovered(c.framer.headed(message, tpdu))
+	}
 	return c.SendFrame(c.framer.frame(message, tpdu))
 }
 
-// SendFrame writes bytes with no length of ours in front, to break the framing itself.
+// SendFrame writes bytes with no length of ours in front, and no envelope around them, to break
+// the framing itself.
 func (c *Conn) SendFrame(b []byte) error {
 	n, err := c.moov.Write(b)
 	if err == nil && n != len(b) {
@@ -116,7 +142,10 @@ func (c *Conn) SendFrame(b []byte) error {
 }
 
 // Close ends the connection in order.
-func (c *Conn) Close() { c.moov.Close() }
+func (c *Conn) Close() {
+	c.sayClosed()
+	c.moov.Close()
+}
 
 // Cut ends the connection with a reset, the way a dying machine or a firewall does.
 func (c *Conn) Cut() {

@@ -51,13 +51,21 @@ func (f Framing) compile() (framer, error) {
 }
 
 // frame puts length and headers in front of a message. tpdu is that of the question, or nil.
-func (f framer) frame(message, tpdu []byte) []byte {
-	body := len(f.header) + len(message)
+func (f framer) frame(message, tpdu []byte) []byte { return f.long(f.headed(message, tpdu)) }
+
+// headed puts TPDU and header in front of a message.
+func (f framer) headed(message, tpdu []byte) []byte {
+	var out []byte
 	if f.tpdu {
-		body += 5
+		out = append(out, answerTPDU(tpdu)...)
 	}
-	out := make([]byte, 0, f.width+body)
-	n := uint64(body + f.extra)
+	return append(append(out, f.header...), message...)
+}
+
+// long puts the length in front of what it counts.
+func (f framer) long(body []byte) []byte {
+	out := make([]byte, 0, f.width+len(body))
+	n := uint64(len(body) + f.extra)
 	switch {
 	case f.ascii:
 		out = fmt.Appendf(out, "%04d", n)
@@ -66,10 +74,7 @@ func (f framer) frame(message, tpdu []byte) []byte {
 	default:
 		out = binary.BigEndian.AppendUint16(out, uint16(n))
 	}
-	if f.tpdu {
-		out = append(out, answerTPDU(tpdu)...)
-	}
-	return append(append(out, f.header...), message...)
+	return append(out, body...)
 }
 
 // answerTPDU swaps destination and origin; a question of our own gets a neutral one.
@@ -82,35 +87,57 @@ func answerTPDU(tpdu []byte) []byte {
 
 // next reads one frame and returns the message and its TPDU.
 func (f framer) next(r io.Reader) (message, tpdu []byte, err error) {
+	body, err := f.body(r, f.fixed())
+	if err != nil {
+		return nil, nil, err
+	}
+	return f.split(body)
+}
+
+// fixed is how many bytes stand before a message.
+func (f framer) fixed() int {
+	if f.tpdu {
+		return 5 + len(f.header)
+	}
+	return len(f.header)
+}
+
+// split takes TPDU and header off a message.
+func (f framer) split(body []byte) (message, tpdu []byte, err error) {
+	if len(body) < f.fixed() {
+		return nil, nil, fmt.Errorf("%d bytes, and no room for the header", len(body))
+	}
+	if f.tpdu {
+		tpdu, body = body[:5], body[5:]
+	}
+	return body[len(f.header):], tpdu, nil
+}
+
+// body reads what a length counts, beside itself: least bytes at least.
+func (f framer) body(r io.Reader, least int) ([]byte, error) {
 	head := make([]byte, f.width)
 	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var n uint64
 	switch {
 	case f.ascii:
+		var err error
 		n, err = strconv.ParseUint(string(head), 10, 16)
 		if err != nil {
-			return nil, nil, errors.New("the length isn't four digits")
+			return nil, errors.New("the length isn't four digits")
 		}
 	case f.width == 4:
 		n = uint64(binary.BigEndian.Uint32(head))
 	default:
 		n = uint64(binary.BigEndian.Uint16(head))
 	}
-	fixed := uint64(f.extra + len(f.header))
-	if f.tpdu {
-		fixed += 5
-	}
-	if n < fixed || n > maxFrame {
-		return nil, nil, fmt.Errorf("a length of %d bytes", n)
+	if n < uint64(f.extra+least) || n > maxFrame {
+		return nil, fmt.Errorf("a length of %d bytes", n)
 	}
 	body := make([]byte, n-uint64(f.extra))
 	if _, err := io.ReadFull(r, body); err != nil {
-		return nil, nil, fmt.Errorf("inside a message: %w", err)
+		return nil, fmt.Errorf("inside a message: %w", err)
 	}
-	if f.tpdu {
-		tpdu, body = body[:5], body[5:]
-	}
-	return body[len(f.header):], tpdu, nil
+	return body, nil
 }

@@ -1,0 +1,286 @@
+package wire
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"cardswitch/conformance/envelope"
+)
+
+const (
+	// handshakeTime bounds an envelope's handshake.
+	handshakeTime = 10 * time.Second
+	// lingerTime is how long we go on when the peer has said that it sends nothing more.
+	lingerTime = time.Second
+)
+
+// Whether an end adds a share, so that a link key lost later opens nothing sent before.
+const (
+	ShareNever    = "never"
+	ShareOffered  = "offered"
+	ShareRequired = "required"
+)
+
+// Envelope says that messages travel wholly encrypted, with TPDU or header, under a key of the link.
+// Its words are those of the switch's own configuration. It serves many connections.
+type Envelope struct {
+	Link    string `yaml:"id"`       // agreed with the other end
+	KeyFile string `yaml:"key_file"` // of link keys, see envelope.ReadKeys
+	Padding bool   `yaml:"padding"`  // hide lengths
+	Share   string `yaml:"share"`    // never (default), offered or required
+	Legacy  bool   `yaml:"legacy"`   // TDES alone, as an old center would
+
+	Keys map[uint16]envelope.Key `yaml:"-"` // of the file, unless they are given
+
+	mu sync.Mutex // of Keys
+}
+
+// Complete reads the key file, if keys aren't there, and checks the rest.
+func (e *Envelope) Complete() error {
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch e.Share {
+	case "", ShareNever, ShareOffered, ShareRequired:
+	default:
+		return fmt.Errorf("envelope: no share %q; choose never, offered or required", e.Share)
+	}
+	if e.Keys == nil {
+		if e.KeyFile == "" {
+			return errors.New("envelope: name the file of the link's key")
+		}
+		keys, err := envelope.ReadKeys(e.KeyFile)
+		if err != nil {
+			return fmt.Errorf("envelope: %w", err)
+		}
+		e.Keys = keys
+	}
+	if _, err := envelope.Accept(e.options()); err != nil {
+		return fmt.Errorf("envelope: %w", err)
+	}
+	return nil
+}
+
+func (e *Envelope) options() envelope.Options {
+	o := envelope.Options{Link: e.Link, Keys: maps.Clone(e.Keys), Padding: e.Padding,
+		Share: e.Share == ShareOffered, NeedShare: e.Share == ShareRequired}
+	if e.Legacy {
+		o.Suites = []envelope.Suite{envelope.TDES}
+	}
+	return o
+}
+
+// Add is a new generation of the link key for connections to come. Open ones take it with
+// Conn.InstallKey; list them after this, and none is left out.
+func (e *Envelope) Add(generation uint16, key envelope.Key) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.Keys == nil {
+		e.Keys = make(map[uint16]envelope.Key)
+	}
+	e.Keys[generation] = bytes.Clone(key)
+}
+
+// after are the generations that come after one, in order.
+func (e *Envelope) after(generation uint16) []uint16 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := slices.DeleteFunc(slices.Collect(maps.Keys(e.Keys)),
+		func(g uint16) bool { return g == generation || g-generation > 32767 })
+	slices.SortFunc(list, func(a, b uint16) int { return int(a-generation) - int(b-generation) })
+	return list
+}
+
+func (e *Envelope) key(generation uint16) envelope.Key {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.Keys[generation]
+}
+
+// cover is the envelope of one connection.
+type cover struct {
+	session *envelope.Session
+	hello   []byte        // of the end that dialled, until it's sent
+	stands  chan struct{} // closed when messages may be sent
+	mu      sync.Mutex    // frames leave in the order in which they were sealed
+}
+
+func (e *Envelope) begin(dialed bool) (c *cover, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c = &cover{stands: make(chan struct{})}
+	if dialed {
+		c.session, c.hello, err = envelope.Initiate(e.options())
+	} else {
+		c.session, err = envelope.Accept(e.options())
+	}
+	return c, err
+}
+
+// uncover reads on until a message comes out of an envelope, and shakes hands on the way.
+func (c *Conn) uncover(r io.Reader) ([]byte, error) {
+	v := c.cover
+	if v.hello != nil {
+		err := c.SendFrame(c.framer.long(v.hello))
+		if v.hello = nil; err != nil {
+			c.unshaken(err)
+			return nil, err
+		}
+	}
+	for {
+		body, err := c.framer.body(r, 0)
+		if err != nil {
+			c.unshaken(err)
+			return nil, err
+		}
+		if len(body) == 0 {
+			continue // keeps the line alive
+		}
+		e, refused := v.session.Receive(body)
+		if err := c.sendAll(e.Send, refused != nil); err != nil && refused == nil {
+			c.unshaken(err)
+			return nil, err
+		}
+		if refused != nil {
+			c.refused(refused)
+			return nil, refused
+		}
+		if v.session.Standing() {
+			c.stand()
+		}
+		if e.Closed {
+			time.AfterFunc(lingerTime, c.Close)
+		}
+		if e.Message != nil {
+			return e.Message, nil
+		}
+	}
+}
+
+// sendAll writes frames of the session; the last ones only after what others have sealed.
+func (c *Conn) sendAll(frames [][]byte, last bool) error {
+	if last {
+		c.cover.mu.Lock()
+		defer c.cover.mu.Unlock()
+	}
+	for _, f := range frames {
+		if err := c.SendFrame(c.framer.long(f)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stand lets messages go. Keys that came during the handshake are installed.
+func (c *Conn) stand() {
+	select {
+	case <-c.cover.stands:
+		return
+	default:
+	}
+	_ = c.socket.SetReadDeadline(time.Time{}) // a dead one shows at the next read
+	e := c.options.Envelope
+	for _, g := range e.after(c.cover.session.State().Receiving) {
+		_ = c.cover.session.Install(g, e.key(g)) // one already there, or a ninth, is left out
+	}
+	close(c.cover.stands)
+}
+
+func (c *Conn) unshaken(err error) {
+	select {
+	case <-c.cover.stands:
+	default:
+		c.refused(fmt.Errorf("the handshake ended early: %w", err))
+	}
+}
+
+func (c *Conn) refused(err error) {
+	if c.options.Refused != nil {
+		c.options.Refused(c, err)
+	}
+}
+
+// Ready waits until messages may be sent: with an envelope, until its handshake is over.
+func (c *Conn) Ready(ctx context.Context) error {
+	if c.cover == nil {
+		return nil
+	}
+	select {
+	case <-c.cover.stands:
+		return nil
+	case <-c.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Conn) sendCovered(body []byte) error {
+	if err := c.Ready(context.Background()); err != nil {
+		return err
+	}
+	c.cover.mu.Lock()
+	defer c.cover.mu.Unlock()
+	frame, err := c.cover.session.Seal(body)
+	if errors.Is(err, envelope.ErrNotStanding) {
+		return ErrClosed
+	}
+	if err != nil {
+		return err
+	}
+	return c.SendFrame(c.framer.long(frame))
+}
+
+// sayClosed tells the peer that we send nothing more.
+func (c *Conn) sayClosed() {
+	if c.cover == nil {
+		return
+	}
+	c.cover.mu.Lock()
+	defer c.cover.mu.Unlock()
+	if frame := c.cover.session.Close(); frame != nil {
+		_ = c.SendFrame(c.framer.long(frame)) // we leave anyway
+	}
+}
+
+// InstallKey takes a new generation of the link key: the peer may send under it from now on, and
+// we do after SwitchKey. It is kept for connections to come, too. In the middle of a handshake it is
+// installed at its end. Without an envelope nothing happens.
+func (c *Conn) InstallKey(generation uint16, key envelope.Key) error {
+	if c.cover == nil {
+		return nil
+	}
+	c.options.Envelope.Add(generation, key)
+	err := c.cover.session.Install(generation, key)
+	if errors.Is(err, envelope.ErrNotStanding) || errors.Is(err, envelope.ErrInstalled) {
+		return nil
+	}
+	return err
+}
+
+// SwitchKey sends what follows under an installed generation. Do it when the peer has said that
+// it has the key.
+func (c *Conn) SwitchKey(generation uint16) error {
+	if c.cover == nil {
+		return nil
+	}
+	return c.cover.session.Switch(generation)
+}
+
+// Cover is what the envelope of the connection is, and where its keys are; zero without one or
+// before it stands.
+func (c *Conn) Cover() envelope.State {
+	if c.cover == nil {
+		return envelope.State{}
+	}
+	return c.cover.session.State()
+}
