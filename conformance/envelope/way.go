@@ -237,12 +237,15 @@ func (s *Session) Install(generation uint16, linkKey Key) error {
 	return nil
 }
 
-// Switch lets what we send from now on go under an installed generation.
+// Switch lets what we send from now on go under an installed generation, if it doesn't already.
 func (s *Session) Switch(generation uint16) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != standing {
 		return ErrNotStanding
+	}
+	if generation == s.out.generation {
+		return nil
 	}
 	next, err := s.turn(&s.out, generation)
 	if err != nil {

@@ -54,7 +54,7 @@ type line struct {
 // Stats is what an issuer did so far.
 type Stats struct {
 	Answered, Undelivered, Silent, Ignored, Cuts, Network, Notifications, Unasked,
-	Unreadable, Connections int
+	Unreadable, Connections, Refused int
 }
 
 // Start opens the center's links. It returns when those that listen do so.
@@ -121,7 +121,9 @@ func (i *Issuer) dial(ctx context.Context, l *line) {
 			case <-c.Done():
 			case <-ctx.Done():
 			}
-			continue
+			if c.Ready(ctx) == nil {
+				continue
+			}
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
@@ -134,10 +136,17 @@ func (i *Issuer) attach(ctx context.Context, l *line, nc net.Conn) *wire.Conn {
 	c, err := wire.Open(nc, wire.Options{
 		Format:   i.format,
 		Framing:  i.options.Framing,
+		Envelope: l.Envelope,
+		Dialed:   l.Dial != "",
 		Received: func(c *wire.Conn, m *format.Message) { i.received(l, c, m) },
 		Unreadable: func(_ *wire.Conn, _ []byte, err error) {
 			i.count(func(s *Stats) { s.Unreadable++ })
 			i.options.Logger.Warn("unreadable message", "issuer", i.options.Name,
+				"link", l.Name, "error", err)
+		},
+		Refused: func(_ *wire.Conn, err error) {
+			i.count(func(s *Stats) { s.Refused++ })
+			i.options.Logger.Warn("an envelope is refused", "issuer", i.options.Name,
 				"link", l.Name, "error", err)
 		},
 		Closed: func(c *wire.Conn) { l.drop(c) },

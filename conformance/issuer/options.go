@@ -19,6 +19,8 @@ type Link struct {
 	Name   string `yaml:"name"`   // primary, standby, dr
 	Listen string `yaml:"listen"` // address to listen on, or
 	Dial   string `yaml:"dial"`   // address to dial
+
+	Envelope *wire.Envelope `yaml:"envelope"` // nil: messages travel in clear
 }
 
 // Options describe an issuer center.
@@ -105,6 +107,9 @@ func (o *Options) checkLinks() error {
 		names[l.Name] = true
 		if (l.Listen == "") == (l.Dial == "") {
 			return fmt.Errorf("link %s: give either listen or dial", l.Name)
+		}
+		if err := l.Envelope.Complete(); err != nil {
+			return fmt.Errorf("link %s: %w", l.Name, err)
 		}
 	}
 	return nil

@@ -45,6 +45,9 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 	c, err := wire.Open(nc, wire.Options{
 		Format:     p.format,
 		Framing:    p.options.Framing,
+		Envelope:   p.options.Envelope,
+		Dialed:     true,
+		Refused:    func(*wire.Conn, error) { p.count(func(s *Stats) { s.Refused++ }) },
 		Received:   func(c *wire.Conn, m *format.Message) { p.received(l, c, m) },
 		Unreadable: func(*wire.Conn, []byte, error) { p.count(func(s *Stats) { s.Unreadable++ }) },
 	})
@@ -52,6 +55,9 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 		return false
 	}
 	defer c.Close()
+	if c.Ready(ctx) != nil {
+		return false
+	}
 	if !p.options.NoSignOn {
 		wait, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := p.manage(wait, c, "801")

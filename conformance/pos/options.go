@@ -15,15 +15,16 @@ import (
 
 // Options describe a merchant center.
 type Options struct {
-	Name        string       `yaml:"name"`
-	Acquirer    string       `yaml:"acquirer"`    // element 32
-	Institution string       `yaml:"institution"` // element 94 of what it starts
-	Peer        string       `yaml:"peer"`        // element 93, the switch
-	Dialect     string       `yaml:"dialect"`     // default ascii-binary
-	Framing     wire.Framing `yaml:"framing"`
-	Addresses   []string     `yaml:"addresses"`   // the host's, used in turn
-	Connections int          `yaml:"connections"` // persistent ones, default 2
-	NoSignOn    bool         `yaml:"no_sign_on"`
+	Name        string         `yaml:"name"`
+	Acquirer    string         `yaml:"acquirer"`    // element 32
+	Institution string         `yaml:"institution"` // element 94 of what it starts
+	Peer        string         `yaml:"peer"`        // element 93, the switch
+	Dialect     string         `yaml:"dialect"`     // default ascii-binary
+	Framing     wire.Framing   `yaml:"framing"`
+	Addresses   []string       `yaml:"addresses"`   // the host's, used in turn
+	Envelope    *wire.Envelope `yaml:"envelope"`    // nil: messages travel in clear
+	Connections int            `yaml:"connections"` // persistent ones, default 2
+	NoSignOn    bool           `yaml:"no_sign_on"`
 
 	AnswerTime time.Duration `yaml:"answer_time"` // patience before a repeat, default 30 s
 	Repeats    int           `yaml:"repeats"`     // 1201s before giving up; default 1, -1 none
@@ -102,6 +103,9 @@ func (o *Options) complete() error {
 		o.DialFunc = func(ctx context.Context, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "tcp", address)
 		}
+	}
+	if err := o.Envelope.Complete(); err != nil {
+		return err
 	}
 	return o.check()
 }

@@ -8,6 +8,7 @@ package pos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -44,6 +45,7 @@ type POS struct {
 type Stats struct {
 	Approved, Declined, Cancelled, Reversed, Unknown                        int
 	Repeats, Reversals, Late, Unasked, Unreadable, Undelivered, Connections int
+	Refused                                                                 int // envelopes
 }
 
 func (s *Stats) tally(r ledger.Receipt) {
@@ -97,6 +99,9 @@ func Start(ctx context.Context, o Options) (*POS, error) {
 // Ready waits until a connection is signed on.
 func (p *POS) Ready(ctx context.Context) error {
 	if p.connection(ctx) == nil {
+		if n := p.Stats().Refused; n > 0 {
+			return fmt.Errorf("no connection was signed on in time; %d envelopes were refused", n)
+		}
 		return errors.New("no connection was signed on in time")
 	}
 	return nil

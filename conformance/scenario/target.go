@@ -19,7 +19,7 @@ import (
 //
 //	dialect: ascii-binary
 //	merchants: {shop: {dial: "127.0.0.1:7101"}}
-//	issuers:   {bank: {listen: "127.0.0.1:7201"}}
+//	issuers:   {bank: {listen: "127.0.0.1:7201", envelope: {id: bank/a, key_file: bank.key}}}
 //	values:    {pan: "...", acquirer: "12345678901"}
 type Target struct {
 	Name      string            `yaml:"name"`
@@ -40,6 +40,8 @@ type Door struct {
 	Listen  string        `yaml:"listen"`
 	Dialect string        `yaml:"dialect"`
 	Framing *wire.Framing `yaml:"framing"`
+
+	Envelope *wire.Envelope `yaml:"envelope"` // nil: messages travel in clear
 }
 
 // ReadTarget reads a target file.
@@ -75,11 +77,17 @@ func (t *Target) complete() error {
 		if d.Dial == "" || d.Listen != "" {
 			return fmt.Errorf("merchant %s: give the address to dial", name)
 		}
+		if err := d.Envelope.Complete(); err != nil {
+			return fmt.Errorf("merchant %s: %w", name, err)
+		}
 		t.Merchants[name] = t.filled(d)
 	}
 	for name, d := range t.Issuers {
 		if (d.Dial == "") == (d.Listen == "") {
 			return fmt.Errorf("issuer %s: give either dial or listen", name)
+		}
+		if err := d.Envelope.Complete(); err != nil {
+			return fmt.Errorf("issuer %s: %w", name, err)
 		}
 		t.Issuers[name] = t.filled(d)
 	}
@@ -122,8 +130,10 @@ func (d Door) open(
 		return nil, err
 	}
 	return wire.Open(nc, wire.Options{
-		Format:  f,
-		Framing: *d.Framing,
+		Format:   f,
+		Framing:  *d.Framing,
+		Envelope: d.Envelope,
+		Dialed:   d.Dial != "",
 		Received: func(c *wire.Conn, m *format.Message) {
 			received(c, arrival{message: m, conn: c})
 		},

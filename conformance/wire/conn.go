@@ -75,6 +75,9 @@ func Open(nc net.Conn, o Options) (*Conn, error) {
 		nc.Close()
 		return nil, err
 	}
+	if c.cover != nil {
+		o.Envelope.opened(c)
+	}
 	close(c.ready)
 	return c, nil
 }
@@ -162,6 +165,10 @@ func (c *Conn) Done() <-chan struct{} { return c.moov.Done() }
 func (c *Conn) Peer() string { return c.socket.RemoteAddr().String() }
 
 func (c *Conn) closed() {
+	if c.cover != nil {
+		<-c.ready // or it would be noted afterwards
+		c.options.Envelope.closed(c)
+	}
 	if c.options.Closed != nil {
 		c.options.Closed(c)
 	}

@@ -39,7 +39,9 @@ type Envelope struct {
 
 	Keys map[uint16]envelope.Key `yaml:"-"` // of the file, unless they are given
 
-	mu sync.Mutex // of Keys
+	mu       sync.Mutex // of Keys and what follows
+	switched *uint16    // the generation under which we send, once Switch said one
+	conns    map[*Conn]bool
 }
 
 // Complete reads the key file, if keys aren't there, and checks the rest.
@@ -79,31 +81,76 @@ func (e *Envelope) options() envelope.Options {
 	return o
 }
 
-// Add is a new generation of the link key for connections to come. Open ones take it with
-// Conn.InstallKey; list them after this, and none is left out.
-func (e *Envelope) Add(generation uint16, key envelope.Key) {
+// Install takes a new generation of the link key, for all connections there are and will be. The
+// peer may send under it from now on, and we do after Switch. A connection in the middle of its
+// handshake gets it at its end.
+func (e *Envelope) Install(generation uint16, key envelope.Key) error {
+	var failed error
+	for _, c := range e.add(generation, key) {
+		if err := c.InstallKey(generation, key); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", c.Peer(), err))
+		}
+	}
+	return failed
+}
+
+// Switch sends what follows on all connections under an installed generation. Do it when the peer
+// has said that it has the key.
+func (e *Envelope) Switch(generation uint16) error {
+	e.mu.Lock()
+	e.switched = &generation
+	conns := slices.Collect(maps.Keys(e.conns))
+	e.mu.Unlock()
+	var failed error
+	for _, c := range conns {
+		err := c.SwitchKey(generation)
+		if err != nil && !errors.Is(err, envelope.ErrNotStanding) {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", c.Peer(), err))
+		}
+	}
+	return failed
+}
+
+// add keeps a key for connections to come, and lists those that there are.
+func (e *Envelope) add(generation uint16, key envelope.Key) []*Conn {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.Keys == nil {
 		e.Keys = make(map[uint16]envelope.Key)
 	}
 	e.Keys[generation] = bytes.Clone(key)
+	return slices.Collect(maps.Keys(e.conns))
 }
 
-// after are the generations that come after one, in order.
-func (e *Envelope) after(generation uint16) []uint16 {
+func (e *Envelope) opened(c *Conn) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.conns == nil {
+		e.conns = make(map[*Conn]bool)
+	}
+	e.conns[c] = true
+}
+
+func (e *Envelope) closed(c *Conn) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.conns, c)
+}
+
+// late gives a session that stands the keys that came during its handshake.
+func (e *Envelope) late(s *envelope.Session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	first := s.State().Receiving
 	list := slices.DeleteFunc(slices.Collect(maps.Keys(e.Keys)),
-		func(g uint16) bool { return g == generation || g-generation > 32767 })
-	slices.SortFunc(list, func(a, b uint16) int { return int(a-generation) - int(b-generation) })
-	return list
-}
-
-func (e *Envelope) key(generation uint16) envelope.Key {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.Keys[generation]
+		func(g uint16) bool { return g == first || g-first > 32767 })
+	slices.SortFunc(list, func(a, b uint16) int { return int(a-first) - int(b-first) })
+	for _, g := range list {
+		_ = s.Install(g, e.Keys[g]) // one already there, or a ninth, is left out
+	}
+	if e.switched != nil && slices.Contains(list, *e.switched) {
+		_ = s.Switch(*e.switched) // the same
+	}
 }
 
 // cover is the envelope of one connection.
@@ -188,10 +235,7 @@ func (c *Conn) stand() {
 	default:
 	}
 	_ = c.socket.SetReadDeadline(time.Time{}) // a dead one shows at the next read
-	e := c.options.Envelope
-	for _, g := range e.after(c.cover.session.State().Receiving) {
-		_ = c.cover.session.Install(g, e.key(g)) // one already there, or a ninth, is left out
-	}
+	c.options.Envelope.late(c.cover.session)
 	close(c.cover.stands)
 }
 
@@ -209,10 +253,16 @@ func (c *Conn) refused(err error) {
 	}
 }
 
-// Ready waits until messages may be sent: with an envelope, until its handshake is over.
+// Ready waits until messages may be sent: with an envelope, until its handshake is over. It is
+// ErrClosed if that never came.
 func (c *Conn) Ready(ctx context.Context) error {
 	if c.cover == nil {
 		return nil
+	}
+	select { // also when it has ended meanwhile
+	case <-c.cover.stands:
+		return nil
+	default:
 	}
 	select {
 	case <-c.cover.stands:
@@ -259,7 +309,7 @@ func (c *Conn) InstallKey(generation uint16, key envelope.Key) error {
 	if c.cover == nil {
 		return nil
 	}
-	c.options.Envelope.Add(generation, key)
+	c.options.Envelope.add(generation, key)
 	err := c.cover.session.Install(generation, key)
 	if errors.Is(err, envelope.ErrNotStanding) || errors.Is(err, envelope.ErrInstalled) {
 		return nil
