@@ -23,7 +23,8 @@ func newSimIssuerCommand() *cobra.Command {
 			"    do: {action: 116, delay: 5ms..30ms}\n" +
 			"  - name: silence\n" +
 			"    chance: 0.01\n" +
-			"    do: {answer: never}",
+			"    do: {answer: never}\n\n" +
+			"--envelope-link and --envelope-key-file are for every link, or for one: LINK=VALUE.",
 		Example: "  cardswitch sim issuer --listen primary=127.0.0.1:7201 " +
 			"--listen standby=127.0.0.1:7202",
 		Args: cobra.NoArgs,
@@ -39,6 +40,7 @@ func newSimIssuerCommand() *cobra.Command {
 	flags.String("latency", "", `before each answer: "20ms", "5ms..30ms" or "exp 12ms"`)
 	flags.String("ledger", "", "write the ledger here at the end")
 	flags.Uint64("seed", 0, "of the random choices")
+	envelopeFlags(command)
 	return command
 }
 
@@ -75,6 +77,9 @@ func simIssuer(command *cobra.Command) error {
 	t.row("network management", stats.Network)
 	t.row("unreadable", stats.Unreadable)
 	t.row("connections", stats.Connections)
+	if stats.Refused > 0 {
+		t.row("envelopes refused", stats.Refused)
+	}
 	return t.flush()
 }
 
@@ -99,6 +104,19 @@ func issuerOptions(command *cobra.Command) (issuer.Options, error) {
 				link = issuer.Link{Name: name, Dial: address}
 			}
 			o.Links = append(o.Links, link)
+		}
+	}
+	for i := range o.Links {
+		if o.Links[i].Name == "" { // as the issuer itself will call it
+			o.Links[i].Name = []string{"primary", "standby", "dr"}[min(i, 2)]
+		}
+	}
+	for i := range o.Links {
+		var err error
+		link := &o.Links[i]
+		link.Envelope, err = envelopeOptions(command, link.Envelope, ofLink(link.Name, o.Links))
+		if err != nil {
+			return o, err
 		}
 	}
 	return o, issuerBehaviour(command, &o)

@@ -19,7 +19,9 @@ func newSimPOSCommand() *cobra.Command {
 			"completions, offline sales and cancellations; repeats what stays unanswered, reverses\n" +
 			"what it can't know, and keeps the receipts.",
 		Example: "  cardswitch sim pos --address 127.0.0.1:7101 --total 1000\n" +
-			"  cardswitch sim pos --address 127.0.0.1:7101 --rate 50 --duration 1m",
+			"  cardswitch sim pos --address 127.0.0.1:7101 --rate 50 --duration 1m\n" +
+			"  cardswitch sim pos --address 127.0.0.1:7101 --envelope-link hq/a " +
+			"--envelope-key-file hq.key",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return simPOS(command) },
 	}
@@ -37,6 +39,7 @@ func newSimPOSCommand() *cobra.Command {
 	flags.Duration("answer-time", 0, "patience before a repeat (default 30s)")
 	flags.String("receipts", "", "write the receipts here at the end")
 	flags.Uint64("seed", 0, "of the random choices (default another each time)")
+	envelopeFlags(command)
 	return command
 }
 
@@ -56,7 +59,9 @@ func posOptions(command *cobra.Command) (pos.Options, error) {
 	override(command, "rate", &o.Rate, flags.GetFloat64)
 	override(command, "answer-time", &o.AnswerTime, flags.GetDuration)
 	override(command, "seed", &o.Seed, flags.GetUint64)
-	return o, nil
+	var err error
+	o.Envelope, err = envelopeOptions(command, o.Envelope, only)
+	return o, err
 }
 
 // simPOS sends until it has enough or is told to stop. Its connections outlive the sending: what is
@@ -75,7 +80,7 @@ func simPOS(command *cobra.Command) error {
 	defer cancel()
 	if err := shop.Ready(ready); err != nil {
 		return &failure{Code: exitUnreachable, What: err,
-			Hint: "does the switch listen there, and may this address connect?"}
+			Hint: "does the switch listen there, may this address connect, and do the envelopes agree?"}
 	}
 	running := command.Context()
 	if duration, _ := command.Flags().GetDuration("duration"); duration > 0 {
@@ -106,6 +111,9 @@ func printShop(command *cobra.Command, stats pos.Stats) error {
 	t.row("unknown", stats.Unknown)
 	t.row("repeats", stats.Repeats)
 	t.row("late answers", stats.Late)
+	if stats.Refused > 0 {
+		t.row("envelopes refused", stats.Refused)
+	}
 	if err := t.flush(); err != nil {
 		return err
 	}

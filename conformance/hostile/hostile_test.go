@@ -18,7 +18,8 @@ func TestHostilePeers(t *testing.T) {
 			})
 		})
 	}
-	for _, cases := range []map[string]func(*testing.T){strange, issuers} {
+	sealed := []map[string]func(*testing.T){sealedMerchants(y), sealedBanks(y)}
+	for _, cases := range append(sealed, strange, issuers) {
 		for _, name := range slices.Sorted(maps.Keys(cases)) {
 			t.Run(name, func(t *testing.T) { y.play(t, cases[name]) })
 		}

@@ -91,6 +91,12 @@ func newYard(t *testing.T) *yard {
 		{Name: "sakura", Role: cardswitch.RoleIssuer,
 			Links: []cardswitch.LinkConfig{{Name: "a", Dial: "sakura.test:1"}}},
 	}
+	ring := y.ground.Enroll(t, y.config, secret())
+	for _, link := range []string{badLink, evilLink} { // the bad ones come and go, their keys stay
+		if err := secret().Enroll(t.Context(), ring, link); err != nil {
+			t.Fatal(err)
+		}
+	}
 	y.Node = y.ground.StartNode(t, y.config, slog.New(slog.NewJSONHandler(y.log,
 		&slog.HandlerOptions{Level: slog.LevelDebug})))
 	eventually(t, "the good issuer is signed on", func() bool {
@@ -230,6 +236,7 @@ func (y *yard) play(t *testing.T, act func(t *testing.T)) {
 			t.Errorf("the log shows the card %s", format.Mask(c))
 		}
 	}
+	keyless(t, said)
 	for _, bad := range []string{"panic", "goroutine "} {
 		if strings.Contains(said, bad) {
 			t.Errorf("the log says %q:\n%s", bad, said)
