@@ -19,7 +19,8 @@ func TestKeyFile(t *testing.T) {
 		return name
 	}
 	keys, err := ReadKeys(write("# of the test\n7 "+k+"\n\n8 "+k[:32]+" # short\n", 0o600))
-	if err != nil || len(keys) != 2 || len(keys[7]) != 32 || keys[7][31] != 0x1f || len(keys[8]) != 16 {
+	if err != nil || len(keys) != 2 || len(keys[7]) != 32 || len(keys[8]) != 16 ||
+		keys[7][31] != 0x1f {
 		t.Errorf("%d keys, %v", len(keys), err)
 	}
 	if keys, err = ReadKeys(write(k, 0o400)); err != nil || len(keys[1]) != 32 {

@@ -182,8 +182,10 @@ func bankGreetings() map[string]func(t *testing.T, f *far, hello []byte) {
 			return f
 		}),
 		"finished before the hello-ack": say(noOption, func(f [][]byte) [][]byte { return f[1:] }),
-		"a hello-ack twice":             say(noOption, func(f [][]byte) [][]byte { return append(f[:1], f[0]) }),
-		"its own hello":                 func(_ *testing.T, f *far, hello []byte) { f.put(hello) },
+		"a hello-ack twice": say(noOption, func(f [][]byte) [][]byte {
+			return append(f[:1], f[0])
+		}),
+		"its own hello": func(_ *testing.T, f *far, hello []byte) { f.put(hello) },
 		"its own hello turned round": func(_ *testing.T, f *far, hello []byte) {
 			hello[1], hello[2], hello[3] = 0x12, 1, 1
 			f.put(hello)
@@ -192,7 +194,9 @@ func bankGreetings() map[string]func(t *testing.T, f *far, hello []byte) {
 			f.put(append([]byte{0xe8, 0x14, 0, 1}, make([]byte, 20)...))
 		},
 		"a clear message": func(_ *testing.T, f *far, _ []byte) { f.put([]byte("1210 " + cards()[1])) },
-		"garbage":         func(_ *testing.T, f *far, _ []byte) { f.put(bytes.Repeat([]byte{0xe8}, 100)) },
+		"garbage": func(_ *testing.T, f *far, _ []byte) {
+			f.put(bytes.Repeat([]byte{0xe8}, 100))
+		},
 	}
 }
 

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bytes"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -26,7 +27,10 @@ func sealedMerchants(y *yard) map[string]func(*testing.T) {
 		"something between, at the hellos": y.betweenMerchant,
 		"clear messages":                   y.clearMerchant,
 	}
-	for what, attack := range merchantFrames(y) {
+	frames := strayFrames(y)
+	maps.Copy(frames, brokenFrames(y))
+	maps.Copy(frames, earlyFrames(y))
+	for what, attack := range frames {
 		cases[what] = func(t *testing.T) {
 			y.configure(t, badMerchant(cardswitch.EnvelopeConfig{}))
 			f := attack(t)
@@ -40,22 +44,23 @@ func sealedMerchants(y *yard) map[string]func(*testing.T) {
 	return cases
 }
 
-// merchantFrames are frames that a session of the switch must refuse.
-func merchantFrames(y *yard) map[string]func(*testing.T) *far {
-	seal := func(t *testing.T, f *far, stan int) []byte {
-		t.Helper()
-		b := frame(t, f.Peer, sale(stan, cards()[0], badID))
-		sealed, err := f.session.Seal(b[2:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return sealed
+// seal makes the frame of a sale, and doesn't send it.
+func (f *far) seal(t *testing.T, stan int) []byte {
+	t.Helper()
+	b, err := f.session.Seal(frame(t, f.Peer, sale(stan, cards()[0], badID))[2:])
+	if err != nil {
+		t.Fatal(err)
 	}
+	return b
+}
+
+// strayFrames are good frames that aren't the next one of their connection.
+func strayFrames(y *yard) map[string]func(*testing.T) *far {
 	return map[string]func(*testing.T) *far{
 		"a gap": func(t *testing.T) *far {
 			f := y.covered(t)
-			seal(t, f, 1)
-			f.put(seal(t, f, 2))
+			f.seal(t, 1)
+			f.put(f.seal(t, 2))
 			return f
 		},
 		"a replay": func(t *testing.T) *far {
@@ -65,7 +70,7 @@ func merchantFrames(y *yard) map[string]func(*testing.T) *far {
 		},
 		"a replay over another connection": func(t *testing.T) *far {
 			f, g := y.covered(t), y.covered(t)
-			g.put(seal(t, f, 1))
+			g.put(f.seal(t, 1))
 			return g
 		},
 		"our own frames": func(t *testing.T) *far {
@@ -80,41 +85,9 @@ func merchantFrames(y *yard) map[string]func(*testing.T) *far {
 			f.put(b)
 			return f
 		},
-		"our own hello-ack": func(t *testing.T) *far {
-			f := y.greeted(t, linkOptions(badLink))
-			b, err := f.hear()
-			if err != nil {
-				t.Fatal(err)
-			}
-			f.put(b)
-			return f
-		},
-		"a frame cut short": func(t *testing.T) *far {
-			f := y.covered(t)
-			b := seal(t, f, 1)
-			f.put(b[:len(b)-1])
-			return f
-		},
-		"a frame without a body": func(t *testing.T) *far {
-			f := y.covered(t)
-			f.put(seal(t, f, 1)[:24])
-			return f
-		},
-		"a header cut short": func(t *testing.T) *far {
-			f := y.covered(t)
-			f.put(seal(t, f, 1)[:23])
-			return f
-		},
-		"a bit changed": func(t *testing.T) *far {
-			f := y.covered(t)
-			b := seal(t, f, 1)
-			b[40] ^= 1
-			f.put(b)
-			return f
-		},
 		"an epoch too far": func(t *testing.T) *far {
 			f := y.covered(t)
-			b := seal(t, f, 1)
+			b := f.seal(t, 1)
 			b[7] = 2
 			f.put(b)
 			return f
@@ -127,7 +100,36 @@ func merchantFrames(y *yard) map[string]func(*testing.T) *far {
 			if err := f.session.Switch(2); err != nil {
 				t.Fatal(err)
 			}
-			f.put(seal(t, f, 1))
+			f.put(f.seal(t, 1))
+			return f
+		},
+	}
+}
+
+// brokenFrames are what no session of the switch's takes for a frame.
+func brokenFrames(y *yard) map[string]func(*testing.T) *far {
+	return map[string]func(*testing.T) *far{
+		"a frame cut short": func(t *testing.T) *far {
+			f := y.covered(t)
+			b := f.seal(t, 1)
+			f.put(b[:len(b)-1])
+			return f
+		},
+		"a frame without a body": func(t *testing.T) *far {
+			f := y.covered(t)
+			f.put(f.seal(t, 1)[:24])
+			return f
+		},
+		"a header cut short": func(t *testing.T) *far {
+			f := y.covered(t)
+			f.put(f.seal(t, 1)[:23])
+			return f
+		},
+		"a bit changed": func(t *testing.T) *far {
+			f := y.covered(t)
+			b := f.seal(t, 1)
+			b[40] ^= 1
+			f.put(b)
 			return f
 		},
 		"garbage after the handshake": func(t *testing.T) *far {
@@ -150,6 +152,21 @@ func merchantFrames(y *yard) map[string]func(*testing.T) *far {
 			f.put(append([]byte{0xe8, 0x14, 0, 0}, make([]byte, 20)...))
 			return f
 		},
+	}
+}
+
+// earlyFrames come where the handshake wants others.
+func earlyFrames(y *yard) map[string]func(*testing.T) *far {
+	return map[string]func(*testing.T) *far{
+		"our own hello-ack": func(t *testing.T) *far {
+			f := y.greeted(t, linkOptions(badLink))
+			b, err := f.hear()
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.put(b)
+			return f
+		},
 		"data before finished": func(t *testing.T) *far {
 			f := y.greeted(t, linkOptions(badLink))
 			for range 2 {
@@ -161,7 +178,7 @@ func merchantFrames(y *yard) map[string]func(*testing.T) *far {
 					t.Fatal(err)
 				}
 			}
-			f.put(seal(t, f, 1))
+			f.put(f.seal(t, 1))
 			return f
 		},
 		"garbage for finished": func(t *testing.T) *far {

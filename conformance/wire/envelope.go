@@ -28,8 +28,8 @@ const (
 	ShareRequired = "required"
 )
 
-// Envelope says that messages travel wholly encrypted, with TPDU or header, under a key of the link.
-// Its words are those of the switch's own configuration. It serves many connections.
+// Envelope says that messages travel wholly encrypted, with TPDU or header, under a key of the
+// link. Its words are those of the switch's own configuration. It serves many connections.
 type Envelope struct {
 	Link    string `yaml:"id"`       // agreed with the other end
 	KeyFile string `yaml:"key_file"` // of link keys, see envelope.ReadKeys
@@ -303,8 +303,8 @@ func (c *Conn) sayClosed() {
 }
 
 // InstallKey takes a new generation of the link key: the peer may send under it from now on, and
-// we do after SwitchKey. It is kept for connections to come, too. In the middle of a handshake it is
-// installed at its end. Without an envelope nothing happens.
+// we do after SwitchKey. It is kept for connections to come, too. In the middle of a handshake it
+// is installed at its end. Without an envelope nothing happens.
 func (c *Conn) InstallKey(generation uint16, key envelope.Key) error {
 	if c.cover == nil {
 		return nil

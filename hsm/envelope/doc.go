@@ -7,8 +7,8 @@
 //
 // # A frame
 //
-// It stands behind the length of the link's framing. A fixed header or TPDU, if the link has one, is
-// inside, before the message:
+// It stands behind the length of the link's framing. A fixed header or TPDU, if the link has one,
+// is inside, before the message:
 //
 //	 0      magic E8
 //	 1      version 1 (high nibble), type: 0 data, 1 hello, 2 hello-ack, 3 finished, 4 close or alert
