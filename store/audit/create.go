@@ -35,7 +35,8 @@ func Create(o Options, hand func(Birth) error) error {
 		}
 		return &Error{op, fmt.Errorf("%s: %w", o.Dir, err), "there is one already; it is never replaced"}
 	}
-	if list, err := segments(o.FS, o.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) || len(list) > 0 {
+	list, err := segments(o.FS, o.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || len(list) > 0 {
 		return &Error{op, errors.Join(errors.New("there are records, but no state of a log"), err),
 			"find out what became of " + stateName + "; for a new log, choose another folder"}
 	}

@@ -78,14 +78,19 @@ func TestYears(t *testing.T) {
 		if err != nil || len(found) != 1 || found[0].First != r.First || found[0].Actor != "tanaka" {
 			t.Errorf("%+v, %v", found, err)
 		}
-		// What somebody removes without Trim is missed.
-		_ = disk.Remove("audit/" + segmentName(r.First))
-		var bad *BadRecord
-		if _, err := Verify("audit", check); !errors.As(err, &bad) || bad.Fault != Missing ||
-			bad.Seq > r.First || bad.Through < r.First {
-			t.Errorf("a segment too much was removed: %v", err)
-		}
+		missed(t, check, r.First)
 	})
+}
+
+// missed removes a segment without Trim.
+func missed(t *testing.T, check Check, first uint64) {
+	t.Helper()
+	_ = check.FS.Remove("audit/" + segmentName(first))
+	var bad *BadRecord
+	if _, err := Verify("audit", check); !errors.As(err, &bad) || bad.Fault != Missing ||
+		bad.Seq > first || bad.Through < first {
+		t.Errorf("a segment too much was removed: %v", err)
+	}
 }
 
 // TestAnchorAtRestart: what came before a restart without an anchor gets one in time.

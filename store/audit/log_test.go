@@ -43,7 +43,8 @@ func TestOnDisk(t *testing.T) {
 		t.Fatalf("%d records, %v", len(found), err)
 	}
 	for i, r := range found {
-		if r.Seq != uint64(i+1) || r.Time.Before(began.Add(-time.Second)) || r.Time.Location() != time.UTC {
+		if r.Seq != uint64(i+1) || r.Time.Before(began.Add(-time.Second)) ||
+			r.Time.Location() != time.UTC {
 			t.Errorf("record %d: %+v", i+1, r)
 		}
 	}

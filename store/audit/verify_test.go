@@ -54,8 +54,26 @@ func TestSoundLog(t *testing.T) {
 func TestTampering(t *testing.T) {
 	s, other := newSample(t, 16), newSample(t, 16)
 	total := uint64(len(s.lines(t)))
-	foreign := other.lines(t)
-	harms := map[string]func(files map[string][][]byte, seq uint64) bool{
+	for what, harm := range harms(s, other.lines(t)) {
+		for seq := uint64(1); seq <= total; seq++ {
+			done := true
+			s.with(t, func(files map[string][][]byte) { done = harm(files, seq) }, func() {
+				if done {
+					blames(t, s.byKey(), what, seq, true)
+					blames(t, s.byAnchor(), what, seq, false)
+				}
+			})
+		}
+	}
+	if _, err := Verify("audit", s.byKey()); err != nil {
+		t.Fatalf("the sample wasn't put back: %v", err)
+	}
+}
+
+// harms are the kinds of harm: each changes the lines of the files at a record, or says that it
+// can't.
+func harms(s *sample, foreign [][]byte) map[string]func(map[string][][]byte, uint64) bool {
+	return map[string]func(files map[string][][]byte, seq uint64) bool{
 		"changed": func(files map[string][][]byte, seq uint64) bool {
 			name, at := s.place(seq)
 			files[name][at] = bytes.Replace(files[name][at], []byte(`"result":"done"`),
@@ -110,20 +128,6 @@ func TestTampering(t *testing.T) {
 			files[name][at] = bytes.Replace(files[name][at], []byte(","), []byte(",\n"), 1)
 			return true
 		},
-	}
-	for what, harm := range harms {
-		for seq := uint64(1); seq <= total; seq++ {
-			done := true
-			s.with(t, func(files map[string][][]byte) { done = harm(files, seq) }, func() {
-				if done {
-					blames(t, s.byKey(), what, seq, true)
-					blames(t, s.byAnchor(), what, seq, false)
-				}
-			})
-		}
-	}
-	if _, err := Verify("audit", s.byKey()); err != nil {
-		t.Fatalf("the sample wasn't put back: %v", err)
 	}
 }
 

@@ -174,5 +174,8 @@ func (s *sample) place(seq uint64) (name string, line int) {
 	return "", 0
 }
 
-func (s *sample) byKey() Check    { return Check{FS: s.disk, Key: s.birth.Key, Public: s.birth.Public} }
 func (s *sample) byAnchor() Check { return Check{FS: s.disk, Public: s.birth.Public} }
+
+func (s *sample) byKey() Check {
+	return Check{FS: s.disk, Key: s.birth.Key, Public: s.birth.Public}
+}
