@@ -14,9 +14,9 @@ import (
 // better, smaller ones make reading a single record cheaper.
 const chunkSize = 64 << 10
 
-// Batch is one durable group: records, and the queue changes that belong to them. One goroutine
-// fills one batch at a time; another may be committing meanwhile. Batches commit in the order in
-// which they were filled.
+// Batch is one durable group: records, the queue changes that belong to them, and those of tables
+// beside the journal. One goroutine fills one batch at a time; another may be committing meanwhile.
+// Batches commit in the order in which they were filled.
 type Batch struct {
 	s       *Store
 	first   uint64
@@ -26,6 +26,8 @@ type Batch struct {
 	used    int
 	notes   []index.Note
 	changes []change
+	others  []other
+	then    []func()
 	scratch []byte
 }
 
@@ -101,15 +103,15 @@ func (b *Batch) change(key []byte, o *queue.Owed) {
 	b.changes = append(b.changes, c)
 }
 
-func (b *Batch) empty() bool { return b.count == 0 && len(b.changes) == 0 }
-
 func (b *Batch) reset() {
+	clear(b.then)
 	b.count, b.size, b.used = 0, 0, 0
 	b.notes, b.changes, b.scratch = b.notes[:0], b.changes[:0], b.scratch[:0]
+	b.others, b.then = b.others[:0], b.then[:0]
 }
 
 // seal writes the batch into one of Pebble's: its chunks, the segments that begin with one of them,
-// and the queue changes.
+// the queue changes and those beside the journal.
 func (b *Batch) seal(to *pebble.Batch) []segment {
 	s := b.s
 	var begun []segment
@@ -135,6 +137,13 @@ func (b *Batch) seal(to *pebble.Batch) []segment {
 			_ = to.Delete(c.key[:c.n], nil)
 		} else {
 			set(to, c.key[:c.n], c.value)
+		}
+	}
+	for _, o := range b.others {
+		if o.value == nil {
+			_ = to.Delete(o.key, nil)
+		} else {
+			set(to, o.key, o.value)
 		}
 	}
 	return begun

@@ -15,7 +15,11 @@ func (s *Store) Commit(b *Batch) error {
 	if err := s.err(); err != nil {
 		return err
 	}
-	if b.empty() {
+	if b.Empty() {
+		for _, fn := range b.then {
+			fn()
+		}
+		b.reset()
 		return nil
 	}
 	if b.count > 0 && b.first != s.last.Load()+1 {
@@ -38,6 +42,9 @@ func (s *Store) Commit(b *Batch) error {
 		s.last.Add(uint64(b.count))
 		s.index.Add(b.notes)
 		s.feed.wake()
+	}
+	for _, fn := range b.then {
+		fn()
 	}
 	b.reset()
 	return nil

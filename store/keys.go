@@ -13,6 +13,7 @@ import (
 //	n<id 2>           a name of the registry
 //	q<center 2><id 8> an advice owed to a center
 //	s<first seq 8>    a segment: from this record on it is the day of the value
+//	v<key>            a table beside the journal, see vault/keys.go
 //	w<id 8>           an entry of the work list
 const (
 	familyAbout    = 'a'
@@ -20,6 +21,7 @@ const (
 	familyName     = 'n'
 	familyQueue    = 'q'
 	familySegment  = 's'
+	familyBeside   = 'v'
 	familyWorkList = 'w'
 )
 

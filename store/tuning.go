@@ -23,6 +23,9 @@ func (s *Store) journalOptions(fs *fence.FS) *pebble.Options {
 	for i := range o.TargetFileSizes {
 		o.TargetFileSizes[i] = 64 << 20
 	}
+	for i := range o.Levels { // for what lies beside the journal and is mostly asked for in vain
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
 	return o
 }
 
