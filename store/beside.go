@@ -32,8 +32,18 @@ func (b *Batch) Delete(key []byte) {
 // called.
 func (b *Batch) Then(fn func()) { b.then = append(b.then, fn) }
 
-// Empty tells that there is nothing to commit. Len counts records alone.
-func (b *Batch) Empty() bool { return b.count == 0 && len(b.changes) == 0 && len(b.others) == 0 }
+// Empty tells that there is nothing to commit, and nobody to tell. Len counts records alone.
+func (b *Batch) Empty() bool { return b.blank() && len(b.then) == 0 }
+
+func (b *Batch) blank() bool { return b.count == 0 && len(b.changes) == 0 && len(b.others) == 0 }
+
+// tell says that the batch is durable, and empties it.
+func (b *Batch) tell() {
+	for _, fn := range b.then {
+		fn()
+	}
+	b.reset()
+}
 
 // keep copies bytes, behind a family byte if there is one, to where they stay until the commit.
 func (b *Batch) keep(family byte, p []byte) []byte {

@@ -53,6 +53,9 @@ func TestBeside(t *testing.T) {
 		t.Errorf("%d records", s.LastSeq())
 	}
 	b.Then(func() { then++ })
+	if b.Empty() {
+		t.Error("a batch of which somebody wants to hear counts as empty")
+	}
 	if err := s.Commit(b); err != nil || then != 2 {
 		t.Errorf("a batch without anything: %v, told %d times", err, then)
 	}

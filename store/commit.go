@@ -15,11 +15,8 @@ func (s *Store) Commit(b *Batch) error {
 	if err := s.err(); err != nil {
 		return err
 	}
-	if b.Empty() {
-		for _, fn := range b.then {
-			fn()
-		}
-		b.reset()
+	if b.blank() {
+		b.tell()
 		return nil
 	}
 	if b.count > 0 && b.first != s.last.Load()+1 {
@@ -43,10 +40,7 @@ func (s *Store) Commit(b *Batch) error {
 		s.index.Add(b.notes)
 		s.feed.wake()
 	}
-	for _, fn := range b.then {
-		fn()
-	}
-	b.reset()
+	b.tell()
 	return nil
 }
 

@@ -18,7 +18,9 @@ func (s *Store) journalOptions(fs *fence.FS) *pebble.Options {
 	o := s.pebbleOptions(fs)
 	o.MemTableSize = 32 << 20
 	o.MemTableStopWritesThreshold = 4
-	o.CacheSize = 16 << 20
+	// Pebble takes the memory of its memtables off the cache: of one that is filled and one that is
+	// being written out. The rest is for tokens, which are looked up one by one.
+	o.CacheSize = 2*int64(o.MemTableSize) + 32<<20
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	for i := range o.TargetFileSizes {
 		o.TargetFileSizes[i] = 64 << 20
