@@ -35,7 +35,10 @@ const (
 	againLater = time.Hour
 )
 
-var errLeft = errors.New("old data keys are still needed")
+var (
+	errLeft    = errors.New("old data keys are still needed")
+	errStopped = errors.New("the vault closes")
+)
 
 // Rekey makes a new data key for what comes, and begins to re-encrypt what is there.
 func (v *Vault) Rekey(ctx context.Context, who Access) error {
@@ -160,8 +163,8 @@ func (v *Vault) reencrypt() error {
 			return err
 		}
 	}
-	if v.closing() {
-		return nil
+	if cursor != nil {
+		return errStopped
 	}
 	_, under, err := v.census()
 	if err != nil {
@@ -182,17 +185,28 @@ func (v *Vault) reencrypt() error {
 	return v.forgetCursor()
 }
 
-// census counts the tokens, and how many lie under each data key.
+// census counts the tokens, and how many lie under each data key. A record that doesn't tell is
+// counted under all that aren't active: what could be needed isn't destroyed.
 func (v *Vault) census() (total uint64, under map[uint32]uint64, err error) {
 	under = make(map[uint32]uint64)
+	retired, stopped := v.keys.Load().retired(), false
 	from, to := allOf(familyToken)
 	err = v.o.Books.Scan(from, to, func(_, value []byte) bool {
 		total++
-		if e, err := parseEntry(value); err == nil {
+		e, err := parseEntry(value)
+		if err == nil {
 			under[e.dek]++
+		} else {
+			for _, id := range retired {
+				under[id]++
+			}
 		}
-		return total%1024 != 0 || !v.closing()
+		stopped = total%1024 == 0 && v.closing()
+		return !stopped
 	})
+	if stopped {
+		err = errors.Join(err, errStopped)
+	}
 	return total, under, err
 }
 

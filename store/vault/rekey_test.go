@@ -51,32 +51,17 @@ func (y *yard) ended(t testing.TB) Status {
 	}
 }
 
-// TestRekey re-encrypts under load: tokens are made, used, spent and deleted meanwhile. At the end
-// all is under the new key and the old one is gone, from the file and from memory.
-func TestRekey(t *testing.T) {
-	y := yardOn(t, vfs.NewMem())
+// load opens tokens (number n is of card n), makes others, and spends single-use ones, until it is
+// stopped.
+func (y *yard) load(t *testing.T, tokens []Token) (stop func()) {
 	f := opaque(t)
-	const cards = 2000
-	tokens := make([]Token, cards)
-	for n := range tokens {
-		tokens[n] = y.put(t, Ask{PAN: cardOf(n), Scope: "m", Format: f})
-	}
-	prepared, err := y.Prepare(Ask{PAN: cardOf(cards), Scope: "m", Format: f})
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := y.keys.Load().file.Data[0].Key
-	if err := y.Rekey(t.Context(), Access{Actor: "abe", Role: "clerk", Reason: "x"}); !errors.Is(err,
-		ErrRefused) {
-		t.Errorf("by a clerk: %v", err)
-	}
-	var load sync.WaitGroup
+	var group sync.WaitGroup
 	var done atomic.Bool
 	for worker := range 3 {
-		load.Go(func() {
+		group.Go(func() {
 			rng := rand.New(rand.NewPCG(3, uint64(worker)))
 			for n := 0; !done.Load(); n++ {
-				i := rng.IntN(cards - 200)
+				i := rng.IntN(len(tokens))
 				if got := y.redeem(t, tokens[i], "m"); got != cardOf(i) {
 					t.Errorf("%s is %v", tokens[i], got)
 				}
@@ -92,6 +77,32 @@ func TestRekey(t *testing.T) {
 			}
 		})
 	}
+	return func() {
+		done.Store(true)
+		group.Wait()
+	}
+}
+
+// TestRekey re-encrypts under load: tokens are made, used, spent and deleted meanwhile. At the end
+// all is under the new key and the old one is gone, from the file and from memory.
+func TestRekey(t *testing.T) {
+	y := yardOn(t, vfs.NewMem())
+	f := opaque(t)
+	const cards = 2000
+	tokens := make([]Token, cards)
+	for n := range tokens {
+		tokens[n] = y.put(t, Ask{PAN: cardOf(n), Scope: "m", Format: f})
+	}
+	prepared, err := y.Prepare(Ask{PAN: cardOf(cards), Scope: "m", Format: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := y.keys.Load().file.Data[0].Key
+	clerk := Access{Actor: "abe", Role: "clerk", Reason: "x"}
+	if err := y.Rekey(t.Context(), clerk); !errors.Is(err, ErrRefused) {
+		t.Errorf("by a clerk: %v", err)
+	}
+	stop := y.load(t, tokens[:cards-200])
 	if err := y.Rekey(t.Context(), officer()); err != nil {
 		t.Fatal(err)
 	}
@@ -106,8 +117,7 @@ func TestRekey(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := y.ended(t)
-	done.Store(true)
-	load.Wait()
+	stop()
 	y.settle(t)
 	if s.Rekey.Target != 2 || s.Rekey.Seen < cards-200 || s.Rekey.Rewritten < cards-200 ||
 		s.Rekey.Damaged != 0 || len(s.DataKeys) != 2 || s.DataKeys[0].Destroyed.IsZero() ||
@@ -133,19 +143,25 @@ func TestRekey(t *testing.T) {
 	}
 	y.consistent(t)
 	y.close(t)
-	y = yardOn(t, y.disk)
-	for n := range cards - 200 {
-		if y.redeem(t, tokens[n], "m") != cardOf(n) {
-			t.Fatalf("%s is another card", tokens[n])
+	onceMore(t, y.disk, tokens[:cards-200])
+}
+
+// onceMore opens the vault again, and re-keys it a second time.
+func onceMore(t *testing.T, disk *vfs.MemFS, tokens []Token) {
+	t.Helper()
+	y := yardOn(t, disk)
+	defer y.close(t)
+	for n, token := range tokens {
+		if y.redeem(t, token, "m") != cardOf(n) {
+			t.Fatalf("%s is another card", token)
 		}
 	}
-	if err := y.Rekey(t.Context(), officer()); err != nil { // and again
+	if err := y.Rekey(t.Context(), officer()); err != nil {
 		t.Fatal(err)
 	}
 	if s := y.ended(t); s.Rekey.Target != 3 || len(s.DataKeys) != 3 {
 		t.Errorf("%+v", s)
 	}
-	y.close(t)
 }
 
 // TestRekeyAtItsRate takes its time, shows how far it is, and goes on after a restart.
@@ -235,14 +251,46 @@ func TestRekeyKeepsWhatIsNeeded(t *testing.T) {
 	})
 }
 
+// TestNothingIsDestroyedByHalf: who counts the tokens under a key counts all of them, or none; and
+// a record that doesn't tell its key may need any.
+func TestNothingIsDestroyedByHalf(t *testing.T) {
+	y := newYard(t, func(o *Options) { o.RekeyPerSecond = 1 })
+	f := opaque(t)
+	for n := range 3000 {
+		y.put(t, Ask{PAN: cardOf(n), Scope: "m", Format: f})
+	}
+	y.settle(t)
+	if err := y.shelf.Change(func(b Batch) { b.Set(tokenKey("tk-zz"), []byte("odd")) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := y.Rekey(t.Context(), officer()); err != nil {
+		t.Fatal(err)
+	}
+	total, under, err := y.census()
+	if err != nil || total != 3001 || under[1]+under[2] != 3001 || under[1] < 2000 {
+		t.Errorf("%d tokens, %v, %v", total, under, err)
+	}
+	if err := y.Vault.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := y.census(); !errors.Is(err, errStopped) {
+		t.Errorf("counted while it closes: %v", err)
+	}
+	if err := y.reencrypt(); err == nil || len(y.keys.Load().retired()) != 1 ||
+		y.diary.count(audit.KeyDestroyed, audit.Done) != 0 {
+		t.Errorf("re-encrypted while it closes: %v", err)
+	}
+	y.shelf.shut(t)
+}
+
 func TestRewrap(t *testing.T) {
 	y := newYard(t)
 	f := opaque(t)
 	token := y.put(t, Ask{PAN: cardOf(1), Scope: "m", Format: f})
 	y.settle(t)
 	before := keyFileText(t, y.disk)
-	if err := y.Rewrap(t.Context(), newTwin(8), Access{Actor: "abe", Role: "clerk", Reason: "x"}); !errors.
-		Is(err, ErrRefused) {
+	clerk := Access{Actor: "abe", Role: "clerk", Reason: "x"}
+	if err := y.Rewrap(t.Context(), newTwin(8), clerk); !errors.Is(err, ErrRefused) {
 		t.Errorf("by a clerk: %v", err)
 	}
 	if err := y.Rewrap(t.Context(), newTwin(8), officer()); err != nil {

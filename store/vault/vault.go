@@ -3,8 +3,8 @@
 // A token is random, never made from the number; two formats are in format.go. A number is kept
 // under AES-256-GCM with a data key; data keys lie wrapped in the key file (keyfile.go), under a
 // key that a security module holds (Wrapper). A number is found by HMAC-SHA-256 under a key of its
-// own; no key of a table holds one. A token belongs to a scope, a merchant's or one that several
-// share, and is worth nothing in another.
+// own; no key of a table holds a number. A token belongs to a scope, a merchant's or one that
+// several share, and is worth nothing in another.
 //
 // The tables lie in the journal's Pebble, beside the journal, and not in one of their own. An
 // answer that carries a new token may leave only when the token is durable; so may it only when its
@@ -41,8 +41,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Wrapper protects data keys. A security module's key-encryption key is one; neither it nor what it
-// wrapped tells anything to who has only the other.
+// Wrapper protects data keys. A security module's key-encryption key is one. It is called at the
+// start and when keys change, never for a token. It keeps nothing of what it's given, and what it
+// returns is the caller's, who clears it.
 type Wrapper interface {
 	Wrap(dek []byte) ([]byte, error)
 	Unwrap(wrapped []byte) ([]byte, error)
@@ -66,8 +67,8 @@ type Books interface {
 	Scan(from, to []byte, fn func(key, value []byte) bool) error
 
 	// Change calls fn with the batch that is being filled, under its filler's lock, and returns once
-	// that batch is durable, with all before it, also if fn adds nothing; with an error if it may never
-	// be, or when the store closes. fn is quick, and isn't called once Change has returned.
+	// that batch is durable, with all before it, also if fn adds nothing; with an error if it may
+	// never be, or when the store closes. fn is quick, and isn't called once Change has returned.
 	Change(fn func(Batch)) error
 }
 

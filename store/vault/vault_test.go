@@ -86,9 +86,10 @@ func TestWhatGetsNoToken(t *testing.T) {
 		ask  Ask
 		want error
 	}{
-		"no number":       {Ask{Format: digits}, ErrNoFit},
-		"short":           {Ask{PAN: short, Format: digits}, ErrNoFit},
-		"long scope":      {Ask{PAN: cardOf(1), Format: digits, Scope: strings.Repeat("x", 65)}, ErrNoFit},
+		"no number": {Ask{Format: digits}, ErrNoFit},
+		"short":     {Ask{PAN: short, Format: digits}, ErrNoFit},
+		"long scope": {Ask{PAN: cardOf(1), Format: digits, Scope: strings.Repeat("x", 65)},
+			ErrNoFit},
 		"a token's range": {Ask{PAN: inRange, Format: preserving(t, "990", "990", false)}, ErrIsToken},
 	} {
 		if _, err := y.Prepare(tt.ask); !errors.Is(err, tt.want) {
