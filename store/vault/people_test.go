@@ -12,6 +12,8 @@ import (
 
 	"cardswitch/spec"
 	"cardswitch/store/audit"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // TestDetokenize goes through who may see what: whatever comes of it is recorded before.
@@ -74,9 +76,8 @@ func TestDetokenize(t *testing.T) {
 
 // TestAuditedOnDisk uses the log itself.
 func TestAuditedOnDisk(t *testing.T) {
-	y := newYard(t)
-	defer y.close(t)
-	o := audit.Options{Dir: "audit", FS: y.disk}
+	disk := vfs.NewCrashableMem()
+	o := audit.Options{Dir: "audit", FS: disk}
 	var birth audit.Birth
 	if err := audit.Create(o, func(b audit.Birth) error { birth = b; return nil }); err != nil {
 		t.Fatal(err)
@@ -85,7 +86,8 @@ func TestAuditedOnDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	y.Vault.o.Auditor = log
+	y := yardOn(t, disk, func(o *Options) { o.Auditor = log })
+	defer y.close(t)
 	digits := preserving(t, "990000", "990999", true)
 	token := y.put(t, Ask{PAN: cardOf(1), Scope: "ginza", Format: digits})
 	who := Access{Actor: "sato", Role: "officer", Reason: "card " + cardOf(1).Reveal()}
