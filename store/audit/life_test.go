@@ -60,6 +60,7 @@ func TestYears(t *testing.T) {
 			t.Errorf("%d removed again, %v", again, err)
 		}
 		closeLog(t, l)
+		synctest.Wait() // until the last anchor was told
 		r, err := Verify("audit", check)
 		if err != nil || r.First != list[removed] || r.Segments < months-removed || !r.EndKnown {
 			t.Errorf("%+v, %v", r, err)

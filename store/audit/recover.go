@@ -13,7 +13,7 @@ import (
 
 // recover brings the state up to what lies behind it: records whose seals are right are taken over,
 // the rest was never told as recorded and is dropped. A record of before can't be among them, as
-// its key is gone.
+// its key is gone. The state itself is written with the next record, which began is.
 func (l *Log) recover() (dropped int64, err error) {
 	before := l.at.next
 	if l.at.segment != 0 {
@@ -40,11 +40,6 @@ func (l *Log) recover() (dropped int64, err error) {
 			return 0, err
 		}
 		dropped += more
-	}
-	if l.at.next != before {
-		if err := l.at.save(l.o.FS, l.o.Dir); err != nil {
-			return 0, err
-		}
 	}
 	return dropped, l.openSegment()
 }
