@@ -32,7 +32,7 @@ func MaskText(text string) string {
 			if len(digits) > mostCard {
 				break
 			}
-			if len(digits) >= leastCard && checks(digits) {
+			if len(digits) >= leastCard && checks(digits, '0') {
 				hide(at[6 : len(at)-4])
 				hide(trackRest(text, runs, last))
 			}
