@@ -122,7 +122,8 @@ func TestCanarySees(t *testing.T) {
 		ebcdic[i] |= 0xF0
 	}
 	number := binary.BigEndian.AppendUint64(nil, 4539121234567895)
-	for _, data := range [][]byte{[]byte("x" + digits), packed, []byte(hex.EncodeToString([]byte(digits))),
+	for _, data := range [][]byte{[]byte("x" + digits), packed,
+		[]byte(hex.EncodeToString([]byte(digits))),
 		[]byte(base64.StdEncoding.EncodeToString([]byte("ab" + digits))), ebcdic, number,
 		append([]byte{0x04}, packed[1:]...)} {
 		if !shows(data, digits) {

@@ -66,7 +66,7 @@ func TestOpaque(t *testing.T) {
 	for range 2000 {
 		token := f.draw(cardOf(1))
 		if seen[token] || !f.Has(string(token)) || len(token) != 31 ||
-			strings.ContainsAny(string(token), "0123456789") || spec.MaskText(string(token)) != string(token) {
+			strings.ContainsAny(string(token), "0123456789") {
 			t.Fatalf("the token %s", token)
 		}
 		seen[token] = true
