@@ -7,9 +7,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Beside the journal, in its Pebble, lie tables of others, such as the vault's: what changes in them
-// becomes durable in one batch with the records that tell of it, by one sync. Their keys are their
-// own business; here each gets a byte before it.
+// Beside the journal, in its Pebble, lie tables of others, such as the vault's: what changes in
+// them becomes durable in one batch with the records that tell of it, by one sync. Their keys are
+// their own business; here each gets a byte before it.
 
 // other is a key of such a table set, or deleted if it has no value.
 type other struct {

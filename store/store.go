@@ -3,12 +3,12 @@
 //
 // The journal is one Pebble (dir/journal) with one key a chunk of records, in sequence, written and
 // synced by Commit; what belongs to a record (an advice queued or delivered, a token of the vault)
-// changes in the same batch. Where things are found is derived from it into a second Pebble (dir/index) that keeps no
-// log, so that a transaction's small keys cost no synced byte and never make the journal's tables
-// overlap: those are written once and then only moved. A chunk is compressed and sealed before it
-// is written, see journal. At 100,000 transactions a second for 20 s (TestLoad) the journal's
-// tables were each written once, none was compacted, and the index cost about a third of the
-// processor time.
+// changes in the same batch. Where things are found is derived from it into a second Pebble
+// (dir/index) that keeps no log, so that a transaction's small keys cost no synced byte and never
+// make the journal's tables overlap: those are written once and then only moved. A chunk is
+// compressed and sealed before it is written, see journal. At 100,000 transactions a second for
+// 20 s (TestLoad) the journal's tables were each written once, none was compacted, and the index
+// cost about a third of the processor time.
 //
 // After a failure nothing more is written (see fence), every Commit returns the error, and
 // OnFailure has been called; reading goes on as far as the disk allows. A disk that doesn't answer
