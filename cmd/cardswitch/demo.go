@@ -135,6 +135,9 @@ func (d *demonstration) run(o demo.Options) error {
 	if d.node, err = newNode(ctx, d.config, deps, same); err != nil {
 		return err
 	}
+	if err := d.town.Enroll(ctx, d.node.keys.Ring); err != nil {
+		return err
+	}
 	d.client = clientOf(d.config.Admin.Socket)
 	d.began = time.Now()
 	d.snapshot.Socket = d.config.Admin.Socket

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"cardswitch/conformance/envelope"
 	"cardswitch/conformance/issuer"
 	"cardswitch/conformance/ledger"
 	"cardswitch/conformance/pos"
@@ -34,6 +35,7 @@ type Town struct {
 	config    cardswitch.Config
 	issuers   []*issuer.Issuer // in the order of config.Issuers
 	merchants []*pos.POS
+	keys      map[string]envelope.Key // of the links, by "center/link"
 
 	mu     sync.Mutex
 	actual map[string]string // address by that of the configuration
@@ -50,6 +52,7 @@ func Build(ctx context.Context, config cardswitch.Config, o Options) (*Town, err
 		return nil, err
 	}
 	t := &Town{Options: o, config: config, actual: make(map[string]string)}
+	t.keys = keysOf(t)
 	latencies := []string{"6ms..30ms", "exp 14ms", "12ms..45ms"}
 	for n, center := range centers(config, cardswitch.RoleIssuer) {
 		latency, err := issuer.ParseDelay(latencies[n%len(latencies)])
@@ -86,7 +89,8 @@ func (t *Town) buildIssuer(ctx context.Context, center cardswitch.CenterConfig,
 		Logger:  t.Log,
 	}
 	for _, link := range center.Links {
-		options.Links = append(options.Links, issuer.Link{Name: link.Name, Listen: "127.0.0.1:0"})
+		options.Links = append(options.Links, issuer.Link{Name: link.Name, Listen: "127.0.0.1:0",
+			Envelope: t.cover(center.Name + "/" + link.Name)})
 	}
 	built, err := issuer.Start(ctx, options)
 	if err != nil {
@@ -148,6 +152,7 @@ func (t *Town) Open(ctx context.Context) error {
 				return err
 			}
 			options.Addresses = append(options.Addresses, address)
+			options.Envelope = t.cover(center.Name + "/" + link.Name)
 		}
 		shop, err := pos.Start(context.WithoutCancel(ctx), options)
 		if err != nil {
