@@ -39,7 +39,7 @@ func newLinkListCommand() *cobra.Command {
 
 func printLinks(command *cobra.Command, links []admin.LinkLine) error {
 	t := newTable(command, "CENTER", "ROLE", "LINK", "STATE", "CONN", "FLIGHT", "IN", "OUT",
-		"FAULTY", "FOR", "ADDRESS", "NOTE")
+		"FAULTY", "FOR", "ADDRESS", "PROTECTED BY", "NOTE")
 	now := time.Now()
 	for i := range links {
 		l := &links[i]
@@ -49,9 +49,18 @@ func printLinks(command *cobra.Command, links []admin.LinkLine) error {
 		}
 		t.row(l.Center, l.Role, name, l.State, l.Connections,
 			fmt.Sprintf("%d/%d", l.InFlight, l.Window), l.FramesIn, l.FramesOut, l.Faulty,
-			ago(now, l.Since), l.Address, linkNote(l))
+			ago(now, l.Since), l.Address, protection(l), linkNote(l))
 	}
 	return t.flush()
+}
+
+// protection says how messages travel, and of an envelope how far its keys are on the first
+// connection.
+func protection(l *admin.LinkLine) string {
+	if len(l.Envelope) == 0 {
+		return l.Protection
+	}
+	return l.Protection + ": " + l.Envelope[0]
 }
 
 func linkNote(l *admin.LinkLine) string {

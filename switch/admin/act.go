@@ -48,11 +48,15 @@ func linkLine(center *link.CenterStatus, line *link.LineStatus) LinkLine {
 		Faulty:      line.Counters.Faulty,
 		LastError:   line.LastError,
 		Since:       line.LastDown,
+		Protection:  line.Protection,
 	}
 	for _, connection := range line.Links {
 		l.InFlight += connection.InFlight
 		l.Remote = append(l.Remote, connection.Remote)
 		l.Since = connection.Since
+		if connection.Envelope != "" {
+			l.Envelope = append(l.Envelope, connection.Envelope)
+		}
 	}
 	return l
 }

@@ -90,6 +90,8 @@ type LinkLine struct {
 	Faulty      uint64    `json:"faulty"`
 	Since       time.Time `json:"since,omitzero"`
 	LastError   string    `json:"last_error,omitempty"`
+	Protection  string    `json:"protection"`         // envelope, TLS, both, or none
+	Envelope    []string  `json:"envelope,omitempty"` // of each connection: suite and keys
 }
 
 // WorkItem is an advice on the work list with what its transaction says of it.

@@ -63,3 +63,16 @@ func (l *Link) envelopeText() string {
 	return fmt.Sprintf("%s, key %d.%d out, %d.%d in", text, sending.Generation, sending.Epoch,
 		receiving.Generation, receiving.Epoch)
 }
+
+// protection is how messages of the line travel, as operators read it.
+func (n *Line) protection() string {
+	switch {
+	case n.sealed != nil && n.secrets != nil:
+		return "envelope in TLS"
+	case n.sealed != nil:
+		return "envelope"
+	case n.secrets != nil:
+		return "TLS"
+	}
+	return "none"
+}

@@ -33,6 +33,7 @@ type LineStatus struct {
 	Sick        bool         `json:"sick"`  // not preferred for now
 	Limit       int          `json:"limit"` // requests in flight; 0 is the window
 	Certificate time.Time    `json:"certificate_until,omitzero"`
+	Protection  string       `json:"protection"` // envelope, TLS, both, or none
 	Counters    Counters     `json:"counters"`
 	LastError   string       `json:"last_error,omitempty"`
 	LastDown    time.Time    `json:"last_down,omitzero"`
@@ -125,6 +126,7 @@ func (n *Line) status() LineStatus {
 	if n.secrets != nil {
 		out.Certificate = n.secrets.notAfter
 	}
+	out.Protection = n.protection()
 	var sum counters
 	sum.add(&n.totals)
 	best := Down

@@ -88,8 +88,8 @@ func viewTraffic(s *Snapshot, width int) []string {
 }
 
 func viewLinks(s *Snapshot) []string {
-	lines := []string{bold.Render(fmt.Sprintf("%-16s %-9s %-10s %5s %7s %8s", "center", "link",
-		"state", "conn", "flight", "msg/s"))}
+	lines := []string{bold.Render(fmt.Sprintf("%-16s %-9s %-10s %5s %7s %8s  %s", "center", "link",
+		"state", "conn", "flight", "msg/s", "protected by"))}
 	for i := range s.Links {
 		l := &s.Links[i]
 		name := l.Link
@@ -105,10 +105,18 @@ func viewLinks(s *Snapshot) []string {
 		case l.State == "signed-on":
 			state = green.Render(state)
 		}
-		lines = append(lines, fmt.Sprintf("%-16s %-9s %s %5d %7d %8.1f", l.Center, name, state,
-			l.Connections, l.InFlight, s.Flow[linkKey(l)]))
+		lines = append(lines, fmt.Sprintf("%-16s %-9s %s %5d %7d %8.1f  %s", l.Center, name, state,
+			l.Connections, l.InFlight, s.Flow[linkKey(l)], protectedBy(l)))
 	}
 	return lines
+}
+
+// protectedBy is the envelope of a link's first connection, or what else protects it.
+func protectedBy(l *admin.LinkLine) string {
+	if len(l.Envelope) > 0 {
+		return l.Envelope[0]
+	}
+	return l.Protection
 }
 
 func viewQueues(s *Snapshot) []string {
