@@ -187,6 +187,12 @@ func (s *Switch) makeKey(ctx context.Context, a *attempt) error {
 	if a.block, err = keys.Export(ctx, a.by, r.ID); err != nil {
 		return err
 	}
+	if slot.Direction == keyring.In {
+		if a.forget, err = keys.Expect(ctx, r.ID); err != nil {
+			a.forget = func() {}
+		}
+		return err
+	}
 	if slot.Purpose != keyring.ZEK {
 		return nil
 	}

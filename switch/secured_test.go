@@ -2,7 +2,9 @@ package cardswitch_test
 
 import (
 	"bytes"
+	"context"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -304,6 +306,45 @@ func TestProtectedMessagesMoveOn(t *testing.T) {
 		if moved == 0 || moved == sales || answered["000"] != moved ||
 			answered["911"] != sales-moved {
 			t.Errorf("%d moved, answers %v", moved, answered)
+		}
+	})
+}
+
+// Keys change under codes: the order stands in element 53 behind the keys of the message.
+func TestKeyChangesHaveCodes(t *testing.T) {
+	runSecured(t, nil, nil, nil, func(y *yard, shop, primary, standby *peer) {
+		kbpk := keyring.Slot{Purpose: keyring.KBPK, Center: "hq-1"}
+		by := keyring.By{Who: "test", Role: "test", Why: "test"}
+		r, err := y.deps.Keys.Generate(context.Background(), by, keyring.Plan{Slot: kbpk})
+		if err == nil {
+			_, err = y.deps.Keys.Serve(context.Background(), by, r.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		slot := keyring.Slot{Purpose: keyring.ZAK, Center: "hq-1", Direction: keyring.In}
+		changed := make(chan error, 1)
+		go func() { changed <- y.sw.ChangeKey(context.Background(), by, slot) }()
+		m := shop.read("1804")
+		control := m.Append(nil, 53)
+		if value(m, 24) != "811" || len(control) != 12 || control[0] != 2 || !m.Has(96) {
+			t.Fatalf("function %s, element 53 is %X", value(m, 24), control)
+		}
+		order := string(control[6:])
+		shop.answer(m, map[int]string{39: "921", 53: order, 96: ""})
+		if err := <-changed; err == nil || !strings.Contains(err.Error(), "921") {
+			t.Errorf("the change ended with %v", err)
+		}
+		// And the other way: the center asks for a key, which we don't make by ourselves here.
+		wanted := "\x01\x02\x01\x00\x00\x00"
+		shop.send("1804", map[int]string{11: "000077", 12: "261122120000", 24: "811", 53: wanted,
+			93: "99999000001", 94: acquirer})
+		a := shop.read("1814")
+		if got := a.Append(nil, 53); value(a, 11) != "000077" || string(got[6:]) != wanted {
+			t.Errorf("the answer's element 53 is %X", got)
+		}
+		if value(a, 39) != "800" && value(a, 39) != "921" {
+			t.Errorf("answered %s", value(a, 39))
 		}
 	})
 }

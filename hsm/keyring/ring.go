@@ -33,6 +33,8 @@ type Ring struct {
 	options Options
 	changes sync.Mutex // one change at a time
 	live    atomic.Pointer[live]
+	// Keys on their way to a partner, see Expect.
+	expected atomic.Pointer[map[ID]hsm.Key]
 }
 
 // live is a set with its keys ready.
@@ -208,6 +210,9 @@ func (r *Ring) Sender(slot Slot) (hsm.Key, uint16, error) {
 func (r *Ring) Opener(slot Slot, generation uint16) (hsm.Key, error) {
 	l := r.live.Load()
 	if key, ok := l.slots[slot].find(generation); ok {
+		return key, nil
+	}
+	if key, ok := r.expects(ID{slot, generation}); ok {
 		return key, nil
 	}
 	_, err := l.set.Opener(slot, generation, time.Now())

@@ -162,7 +162,12 @@ func (p *Partner) SealWith(frame []byte, zpk, zak uint16) []byte {
 	e.Remove(128)
 	if p.Generations {
 		control := binary.BigEndian.AppendUint16([]byte{1}, zpk)
-		e.Set(53, append(binary.BigEndian.AppendUint16(control, zak), format))
+		control = append(binary.BigEndian.AppendUint16(control, zak), format)
+		if m.MTI().Class() == 8 && m.Has(53) { // a change of keys
+			control[0] = 2
+			control = m.Append(control, 53)
+		}
+		e.Set(53, control)
 	}
 	n := 64
 	if m.Elements().Next(64) != 0 && m.Elements().Next(64) < 128 {
@@ -213,7 +218,7 @@ func (p *Partner) Check(m *spec.Message) error {
 	zak := p.newest(keyring.ZAK, keyring.Out)
 	if p.Generations {
 		value := m.Append(nil, 53)
-		if len(value) < 6 || value[0] != 1 {
+		if len(value) < 6 || value[0] != 1 && (value[0] != 2 || m.MTI().Class() != 8) {
 			return fmt.Errorf("%s: element 53 is %X", m.MTI(), value)
 		}
 		zak = binary.BigEndian.Uint16(value[3:])

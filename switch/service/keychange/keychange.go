@@ -18,6 +18,10 @@
 //	element 96 of 1814: CMAC of a block of zeros under the key, its first five bytes, as ten
 //	      hexadecimal digits in capitals
 //
+// Who makes a key that the other side protects with accepts it from the moment that it leaves: the
+// other side may use it with its answer. Where messages have codes, element 53 is that of package
+// keying with this order behind it, and the code is under the key that it names, old or new.
+//
 // A link key comes over the link that it is for. Its receiver installs it on every connection of
 // the link before it answers; each side then changes over when it likes, with any frame.
 package keychange
