@@ -54,6 +54,9 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 		in.Valid = a.refused == txn.None && a.fault.OK()
 	}
 	d := authorization.Answer(in)
+	if d.Act == txn.Relay && s.outOfKeys(c, a) {
+		d = authorization.NeverSent(txn.IssuerOutOfStep) // it was refused unread
+	}
 	switch d.Act {
 	case txn.Note:
 		s.late(now, l, c, r, a, d)

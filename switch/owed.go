@@ -162,7 +162,7 @@ func (s *Switch) delivered(now int64, l *link.Link, c *center, r *txn.Row, a *ar
 	}
 	action := a.msg.ActionCode()
 	d := advice.Answer(txn.Answer{Action: action, Attempts: item.Attempts,
-		Accepted: advice.Accepts(action), Retry: c.retry[action],
+		Accepted: advice.Accepts(action), Retry: c.retry[action] || s.outOfKeys(c, a),
 		MayBeUnknown: mayBeUnknown(item.Entry)})
 	s.landed(now, c, r, true)
 	switch d.Act {

@@ -348,3 +348,27 @@ func TestKeyChangesHaveCodes(t *testing.T) {
 		}
 	})
 }
+
+// An issuer that can't read what we protect says so to us, not to the merchant; its key is changed.
+func TestIssuerOutOfStep(t *testing.T) {
+	w := &watch{}
+	runSecured(t, nil, nil, func(y *yard) { y.deps.Security = w },
+		func(y *yard, shop, primary, standby *peer) {
+			for i, code := range []string{"917", "916", "919"} {
+				shop.send("1200", sale(i+1, 700))
+				primary.answer(primary.read("1200"), map[int]string{39: code})
+				want(t, shop.read("1210"), map[int]string{39: "920"})
+			}
+			if len(w.keys) != 2 || w.keys[0] != "zak:issuer-a:out" || w.keys[1] != "zpk:issuer-a:out" {
+				t.Errorf("asked for %v", w.keys)
+			}
+			shop.send("1220", offline(9, 300))
+			want(t, shop.read("1230"), map[int]string{39: "900"})
+			primary.answer(primary.read("1220"), map[int]string{39: "917"})
+			primary.answer(primary.read("1221"), map[int]string{39: "900"})
+			primary.quiet(time.Minute)
+			if st := y.sw.Status(); st.Open != 0 || st.Owed != 0 || st.Shelved != 0 {
+				t.Errorf("%d open, %d owed, %d on the work list", st.Open, st.Owed, st.Shelved)
+			}
+		})
+}

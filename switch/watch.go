@@ -120,6 +120,25 @@ func (s *Switch) wantKey(c *center, purpose keyring.Purpose, d keyring.Direction
 	}
 }
 
+// outOfKeys tells whether a center answers that it can't read what we protect for it, and asks for
+// a new key then. Such an answer is about keys of ours and the center's: no merchant gets it.
+func (s *Switch) outOfKeys(c *center, a *arrival) bool {
+	if c.security == nil {
+		return false
+	}
+	purpose := keyring.ZAK
+	switch a.msg.ActionCode() {
+	case 916, 917, 918:
+	case 128, 919:
+		purpose = keyring.ZPK
+	default:
+		return false
+	}
+	s.said(SecurityEvent{Center: c.name, MTI: a.mti, Reason: txn.IssuerOutOfStep}, c, nil)
+	s.wantKey(c, purpose, keyring.Out, txn.IssuerOutOfStep)
+	return true
+}
+
 // distrusted records an answer that isn't taken for its center's. It ends nothing: the true answer
 // may still come, else the deadline ends what it names. A few a second are journaled.
 func (s *Switch) distrusted(now int64, l *link.Link, c *center, a *arrival) {

@@ -43,6 +43,7 @@ const (
 	ModuleForbidden Reason = 129
 	ModuleFailed    Reason = 130
 	ModuleBusy      Reason = 131
+	IssuerOutOfStep Reason = 132
 
 	IssuerTimedOut Reason = 201
 	LinkLost       Reason = 202
@@ -156,6 +157,8 @@ func aboutSecurity(r Reason) reasonText {
 		return reasonText{921, "the security module refuses", "see the log"}
 	case ModuleBusy:
 		return reasonText{907, "too many wait for the security module", "look at its speed"}
+	case IssuerOutOfStep:
+		return reasonText{920, "the issuer can't read what our keys protect", "exchange the key"}
 	}
 	return aboutLater(r)
 }
