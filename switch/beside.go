@@ -46,16 +46,24 @@ type inspected struct {
 
 // guardWith makes ready what stands beside the doors.
 func (s *Switch) guardWith(ring *keyring.Ring) {
+	b := &s.beside
+	s.metrics.countLanes(b.waiting)
 	if ring == nil {
 		return
 	}
-	b := &s.beside
 	b.guard = security.NewGuard(ring.Module(), ring, s.metrics.moduleTook)
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	if b.guard.Elsewhere() {
 		b.lanes, b.wake = security.NewLanes(lanesWaiting), make(chan struct{}, 1)
-		s.metrics.countLanes(b.lanes.Waiting)
 	}
+}
+
+// waiting is how many messages wait for the module.
+func (b *beside) waiting() int {
+	if b.lanes == nil {
+		return 0
+	}
+	return b.lanes.Waiting()
 }
 
 // start starts its goroutines.

@@ -164,6 +164,9 @@ func (m *metrics) center(name string) *centerMetrics {
 		deliveryRetries: event("delivery_retry"), deliveryAlarms: event("delivery_alarm"),
 		inFlight: m.inFlight.WithLabelValues(name), owed: m.owed.WithLabelValues(name),
 		shelved: m.shelved.WithLabelValues(name)}
+	for _, cause := range [...]string{causeCode, causePIN} {
+		m.security.WithLabelValues(name, cause)
+	}
 	for _, s := range services() {
 		c.requests[s.mti] = m.requests.WithLabelValues(name, s.mti.String())
 	}

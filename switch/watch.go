@@ -81,7 +81,7 @@ func (s *Switch) failing(c *center, why txn.Reason, err error) {
 
 // said counts an event and tells of it, not too often.
 func (s *Switch) said(e SecurityEvent, c *center, err error) {
-	s.metrics.security.WithLabelValues(c.name, e.Reason.String()).Inc()
+	s.metrics.security.WithLabelValues(c.name, causeOf(e.Reason)).Inc()
 	now := s.now()
 	first, may := c.told.may(now)
 	if first {
@@ -92,6 +92,43 @@ func (s *Switch) said(e SecurityEvent, c *center, err error) {
 		e.At = time.Unix(0, now)
 		s.deps.Security.Security(e)
 	}
+}
+
+// The causes that an alert watches, so that they are there before the first event.
+const (
+	causeCode = "code_wrong"
+	causePIN  = "pin"
+)
+
+// causeOf is a reason as a metric's label.
+func causeOf(r txn.Reason) string {
+	switch r {
+	case txn.MACMissing:
+		return "code_missing"
+	case txn.MACWrong:
+		return causeCode
+	case txn.MACKeyUnknown:
+		return "code_key"
+	case txn.PINKeyUnknown:
+		return "pin_key"
+	case txn.NoKey:
+		return "no_key"
+	case txn.PINUnreadable:
+		return causePIN
+	case txn.PINNotTaken:
+		return "pin_agreement"
+	case txn.ModuleSilent:
+		return "module_silent"
+	case txn.ModuleForbidden:
+		return "module_forbidden"
+	case txn.ModuleFailed:
+		return "module_failed"
+	case txn.ModuleBusy:
+		return "module_busy"
+	case txn.IssuerOutOfStep:
+		return "center_out_of_step"
+	}
+	return "format"
 }
 
 // wantKey asks for a new key of a center, once in a while: where we make its keys, the exchange
