@@ -185,7 +185,9 @@ func newKeyGenerateCommand() *cobra.Command {
 		Use:   "generate [SLOT]",
 		Short: "Make a key in the security module",
 		Long: "Makes the next generation of a key: zek:center/link, zpk:center:in, kek. It is\n" +
-			"received and does nothing until it is served: a partner must have it first.",
+			"received and does nothing until it is served: a partner must have it first. In\n" +
+			"production a KBPK comes of a ceremony only, and a BDK or KEK is served by an approver\n" +
+			"who didn't make it.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			o, err := order(command)
@@ -210,7 +212,7 @@ func newKeyRotateCommand() *cobra.Command {
 		Short: "Make the next generation of a key",
 		Long: "Makes the next generation of a key that is in use, with its algorithm and size. The\n" +
 			"old one goes on until the new one is served; a partner's must be exported first. A key\n" +
-			"of the installation itself is served at once.",
+			"of a test installation itself is served at once.",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeKeys,
 		RunE: func(command *cobra.Command, args []string) error {
@@ -230,7 +232,7 @@ func newKeyRotateCommand() *cobra.Command {
 			for i := range lines {
 				if lines[i].Slot == o.Slot {
 					o.Bits, o.Algorithm = lines[i].Bits, strings.ToLower(lines[i].Algorithm)
-					o.Serve = lines[i].Purpose == string(keyring.KEK)
+					o.Serve = lines[i].Purpose == string(keyring.KEK) && lines[i].Test
 				}
 			}
 			if o.Bits == 0 {

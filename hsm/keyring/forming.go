@@ -44,8 +44,9 @@ func (f *Forming) Activate(ctx context.Context, asked, approver, id string) (str
 		return "", errors.New("there is no key to activate (hint: start the ceremony again)")
 	}
 	by := By{approver, "approver", fmt.Sprintf("ceremony %s, asked for by %s", id, asked)}
-	w := f.wrapped
-	record, err := f.ring.create(ctx, Event{By: by, What: "form"}, f.plan,
+	w, plan := f.wrapped, f.plan
+	plan.maker = asked
+	record, err := f.ring.create(ctx, Event{By: by, What: "form"}, plan,
 		func(hsm.KeySpec) (hsm.Wrapped, error) { return w, nil })
 	if err == nil {
 		record, err = f.ring.Serve(ctx, by, record.ID)

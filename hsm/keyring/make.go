@@ -18,12 +18,19 @@ type Plan struct {
 	Label     string
 	// Generation is the one that the partner gave the key; 0: the next one.
 	Generation uint16
+
+	maker string // who counts as the maker; "" is who acts
 }
 
 // Generate makes a key in the module, as the next generation of its slot. It is received: Step
 // brings it further.
 func (r *Ring) Generate(ctx context.Context, by By, p Plan) (Record, error) {
-	return r.create(ctx, Event{By: by, What: "generate"}, p,
+	e := Event{By: by, What: "generate"}
+	if err := r.alone(p.Slot); err != nil {
+		e.Key = p.Slot.String()
+		return Record{}, r.refused(ctx, e, err)
+	}
+	return r.create(ctx, e, p,
 		func(spec hsm.KeySpec) (hsm.Wrapped, error) { return r.options.Module.Generate(ctx, spec) })
 }
 
@@ -32,7 +39,12 @@ func (r *Ring) Generate(ctx context.Context, by By, p Plan) (Record, error) {
 // it, and if the plan names them they must be those.
 func (r *Ring) Import(ctx context.Context, by By, p Plan, under uint16,
 	block string) (Record, error) {
-	return r.create(ctx, Event{By: by, What: "import"}, p,
+	e := Event{By: by, What: "import"}
+	if err := r.alone(p.Slot); err != nil {
+		e.Key = p.Slot.String()
+		return Record{}, r.refused(ctx, e, err)
+	}
+	return r.create(ctx, e, p,
 		func(hsm.KeySpec) (hsm.Wrapped, error) { return r.open(ctx, p, under, block) })
 }
 
@@ -85,7 +97,8 @@ func (r *Ring) create(ctx context.Context, e Event, p Plan,
 	}
 	now := time.Now()
 	record := Record{
-		ID: ID{Slot: p.Slot}, Label: p.Label, State: Received, Test: !r.options.Production,
+		ID: ID{Slot: p.Slot}, Label: p.Label, Maker: cmp.Or(p.maker, e.Who), State: Received,
+		Test:    !r.options.Production,
 		Wrapped: w, Created: now, Expires: now.Add(r.Policy(p.Slot.Purpose).Period),
 	}
 	err = r.change(ctx, e, func(s Set) (Set, error) {
@@ -106,6 +119,9 @@ func (r *Ring) create(ctx context.Context, e Event, p Plan,
 func (r *Ring) Step(ctx context.Context, by By, id ID, what Step) (Record, error) {
 	e := Event{By: by, What: string(what), Key: id.String()}
 	err := r.change(ctx, e, func(s Set) (Set, error) {
+		if err := r.approvable(s, by, id, what); err != nil {
+			return s, err
+		}
 		return s.Step(id, what, time.Now(), r.Policy(id.Slot.Purpose).Window)
 	})
 	record, _ := r.Set().Get(id)
@@ -120,6 +136,9 @@ func (r *Ring) Serve(ctx context.Context, by By, id ID) (Record, error) {
 		window, now := r.Policy(id.Slot.Purpose).Window, time.Now()
 		if _, ok := s.Get(id); !ok {
 			return s, &StepError{id, Send, "there is no such key", "key list shows all"}
+		}
+		if err := r.approvable(s, by, id, Send); err != nil {
+			return s, err
 		}
 		for _, what := range []Step{Confirm, Activate, Send} {
 			record, _ := s.Get(id)

@@ -41,6 +41,7 @@ func (s State) rank() int {
 type Record struct {
 	ID      ID
 	Label   string // for people: who gave it, which ceremony; printable, at most 64 characters
+	Maker   string // who made it, brought it in or asked for its ceremony; see approvable
 	State   State
 	Test    bool // of a test installation: production refuses it (PCI PIN requirement 19)
 	Wrapped hsm.Wrapped
@@ -65,6 +66,8 @@ func (r *Record) Validate() error {
 		return fmt.Errorf("%q is no state of a key", shown(string(r.State)))
 	case len(r.Label) > 64 || !printable(r.Label):
 		return fmt.Errorf("a label has at most 64 printable characters")
+	case len(r.Maker) > 64 || !printable(r.Maker):
+		return fmt.Errorf("who made it is of at most 64 printable characters")
 	case r.Created.IsZero() || !r.Expires.After(r.Created):
 		return fmt.Errorf("a key must expire after it was made")
 	case r.State == Retiring && r.RetireUntil.IsZero():

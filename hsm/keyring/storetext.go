@@ -36,6 +36,7 @@ type storeHead struct {
 type storeLine struct {
 	Key         string     `json:"key"`
 	Label       string     `json:"label,omitempty"`
+	Maker       string     `json:"maker,omitempty"`
 	State       State      `json:"state"`
 	Test        bool       `json:"test,omitempty"`
 	Usage       string     `json:"usage"`
@@ -63,7 +64,7 @@ func lineOf(r *Record) storeLine {
 	}
 	s := r.Wrapped.Spec
 	return storeLine{
-		Key: r.ID.String(), Label: r.Label, State: r.State, Test: r.Test,
+		Key: r.ID.String(), Label: r.Label, Maker: r.Maker, State: r.State, Test: r.Test,
 		Usage: string(s.Usage), Algorithm: string(s.Algorithm), Size: s.Size, Mode: string(s.Mode),
 		Export: string(s.Export), Block: r.Wrapped.Block, Method: string(r.Wrapped.Check.Method),
 		Check: r.Wrapped.Check.Hex, Created: r.Created.UTC(), ActiveFrom: date(r.ActiveFrom),
@@ -83,7 +84,7 @@ func (l *storeLine) record() (Record, error) {
 		return *t
 	}
 	return Record{
-		ID: id, Label: l.Label, State: l.State, Test: l.Test,
+		ID: id, Label: l.Label, Maker: l.Maker, State: l.State, Test: l.Test,
 		Wrapped: hsm.Wrapped{
 			Spec: hsm.KeySpec{Usage: keyblock.Usage(l.Usage), Size: l.Size,
 				Algorithm: keyblock.Algorithm(l.Algorithm), Mode: keyblock.Mode(l.Mode),

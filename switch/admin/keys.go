@@ -9,6 +9,7 @@ import (
 
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/keyring"
+	cardswitch "cardswitch/switch"
 	"cardswitch/switch/keys"
 )
 
@@ -173,6 +174,10 @@ func (s *Server) generateKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	plan, err := order.plan()
+	if err == nil && order.Serve && k.Production && plan.Slot.Purpose.Dual() {
+		err = &hintedError{"in production nobody alone puts a " + plan.Slot.Purpose.Text() +
+			" in service", "make it without --serve; an approver serves it"}
+	}
 	if err == nil {
 		var record keyring.Record
 		record, err = k.Generate(r.Context(), who, plan)
@@ -269,11 +274,16 @@ func (s *Server) stepKey(w http.ResponseWriter, r *http.Request) {
 	}
 	// Nobody who may only move keys destroys them.
 	step := keyring.Step(r.PathValue("step"))
-	var record keyring.Record
-	switch step {
-	case keyring.Destroy:
+	if step == keyring.Destroy {
 		refuse(w, &wrongError{"destroy has a way of its own"})
 		return
+	}
+	if p := s.who(r); !p.maySteer(k, id, step) {
+		refuse(w, &deniedError{p, steerers(k, id, step)})
+		return
+	}
+	var record keyring.Record
+	switch step {
 	case "serve":
 		record, err = k.Serve(r.Context(), who, id)
 	default:
@@ -284,6 +294,19 @@ func (s *Server) stepKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, keyLine(k, &record))
+}
+
+// steerers are who may do a step: in production an approver brings into service what it takes two
+// people for, all else is the administrators'.
+func steerers(k *keys.Keys, id keyring.ID, step keyring.Step) []string {
+	if k.Production && id.Slot.Purpose.Dual() && step.Advances() {
+		return []string{cardswitch.Approver}
+	}
+	return []string{cardswitch.Administrator}
+}
+
+func (p *Person) maySteer(k *keys.Keys, id keyring.ID, step keyring.Step) bool {
+	return p.Owner || p.has(steerers(k, id, step)...)
 }
 
 func (s *Server) destroyKey(w http.ResponseWriter, r *http.Request) {
@@ -353,6 +376,8 @@ func keyError(err error) error {
 		hint := refused.Hint
 		refused.Hint = ""
 		return &hintedError{strings.TrimSuffix(refused.Error(), " (hint: )"), hint}
+	case errors.Is(err, keyring.ErrCeremony):
+		return &hintedError{err.Error(), ""}
 	case errors.As(err, &twice), errors.Is(err, keyblock.ErrMalformed),
 		errors.Is(err, keyblock.ErrUnwanted), errors.Is(err, keyblock.ErrForged):
 		return &hintedError{err.Error(), ""}

@@ -45,7 +45,11 @@ func newOffice(t *testing.T) *office {
 		Module: cardswitch.ModuleSoft, Store: filepath.Join(dir, "keys"),
 		Master: filepath.Join(dir, "master.key")}}
 	o := &office{t: t, audit: &notes{}}
-	k, err := keys.Open(t.Context(), &config, keys.Options{Audit: o.audit})
+	return openOffice(t, o, config, keys.Options{Audit: o.audit})
+}
+
+func openOffice(t *testing.T, o *office, config cardswitch.Config, options keys.Options) *office {
+	k, err := keys.Open(t.Context(), &config, options)
 	if err != nil {
 		t.Fatal(err)
 	}

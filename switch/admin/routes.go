@@ -65,13 +65,14 @@ func (s *Server) keyRoutes() []route {
 		cardswitch.Approver, cardswitch.Auditor}
 	move := []string{cardswitch.Administrator}
 	end := []string{cardswitch.Approver}
+	step := []string{cardswitch.Administrator, cardswitch.Approver} // which, see steerers
 	return []route{
 		{"GET /v1/keys", s.listKeys, see, false},
 		{"POST /v1/keys/generate", s.generateKey, move, false},
 		{"POST /v1/keys/exchange", s.exchangeKey, move, false},
 		{"POST /v1/keys/import", s.importKey, move, false},
 		{"POST /v1/keys/export", s.exportKey, move, false},
-		{"POST /v1/keys/step/{step}", s.stepKey, move, false},
+		{"POST /v1/keys/step/{step}", s.stepKey, step, false},
 		{"POST /v1/keys/destroy", s.destroyKey, end, false},
 		// Nobody has a role for it: only the owner of a test installation.
 		{"POST /v1/keys/clear", s.clearKey, nil, false},
