@@ -8,7 +8,7 @@ import (
 
 // The keys of the journal's Pebble. The derived index has its own Pebble and its own keys.go.
 //
-//	a<name>           about the store: version, key, anchor
+//	a<name>           about the store: version, key, anchor, key store
 //	j<first seq 8>    a chunk of records
 //	n<id 2>           a name of the registry
 //	q<center 2><id 8> an advice owed to a center
@@ -29,6 +29,8 @@ const (
 	aboutVersion = "aversion"
 	aboutKey     = "akey"
 	aboutAnchor  = "aanchor"
+	// aboutKeyStore is the version of the key store, which is elsewhere; see KeyWitness.
+	aboutKeyStore = "akeystore"
 )
 
 func seqKey(family byte, seq uint64) []byte {

@@ -43,6 +43,9 @@ type Deps struct {
 	Keys *keyring.Ring
 	// Security is told what concerns the security of messages; nil: only the log is.
 	Security SecurityWatch
+	// OpenKeys gives them where they can be opened only once the journal is locked for this process:
+	// it is the witness of the key store. Whoever gave it closes them.
+	OpenKeys func(journal *store.Store) (*keyring.Ring, error)
 }
 
 // Switch is one running node.
@@ -141,6 +144,11 @@ func (s *Switch) open(config Config) error {
 		return err
 	}
 	s.store = opened
+	if s.deps.OpenKeys != nil {
+		if s.deps.Keys, err = s.deps.OpenKeys(opened); err != nil {
+			return errors.Join(err, opened.Close())
+		}
+	}
 	s.pending = &pending{batch: opened.NewBatch()}
 	s.archive = NewArchive(opened.Registry())
 	s.metrics.countSynced(func() float64 { return float64(opened.Health().BytesSynced) })

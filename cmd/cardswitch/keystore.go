@@ -50,10 +50,11 @@ func passphrase(c *cardswitch.Config) ([]byte, error) {
 	return bytes.TrimRight(text, "\r\n"), err
 }
 
-// openKeys opens the keys. In production the first start waits until people have made the master
-// key over the operators' socket, which is given back open.
+// openKeys opens the keys, with the journal as witness of the key store. In production the first
+// start waits until people have made the master key over the operators' socket, which is given back
+// open.
 func openKeys(ctx context.Context, c *cardswitch.Config, log *slog.Logger,
-	operators net.Listener) (*keys.Keys, net.Listener, error) {
+	operators net.Listener, witness keyring.Witness) (*keys.Keys, net.Listener, error) {
 	for _, name := range []string{c.Keys.Store, c.Keys.Master, filepath.Join(c.Data.Dir, "x")} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			return nil, operators, fmt.Errorf("make the folder of the keys: %w", err)
@@ -64,7 +65,7 @@ func openKeys(ctx context.Context, c *cardswitch.Config, log *slog.Logger,
 		return nil, operators, err
 	}
 	defer clear(words)
-	options := keys.Options{Passphrase: words, Audit: logAudit{log}}
+	options := keys.Options{Passphrase: words, Audit: logAudit{log}, Witness: witness}
 	k, err := keys.Open(ctx, c, options)
 	if !errors.Is(err, keys.ErrNoMaster) {
 		return k, operators, err

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"cardswitch/hsm/keyring"
+	"cardswitch/store"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
 	"cardswitch/switch/keys"
@@ -47,16 +49,20 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 			return nil, errors.Join(fmt.Errorf("admin.http: %w", err), n.closeDoors())
 		}
 	}
-	if n.keys, n.operators, err = openKeys(ctx, &config, n.log, n.operators); err != nil {
-		return nil, errors.Join(err, n.closeDoors())
+	// The journal's lock first: two processes must not write one key store.
+	deps.OpenKeys = func(journal *store.Store) (ring *keyring.Ring, err error) {
+		n.keys, n.operators, err = openKeys(ctx, &config, n.log, n.operators, journal.KeyWitness())
+		if err != nil {
+			return nil, err
+		}
+		return n.keys.Ring, nil
 	}
-	deps.Keys = n.keys.Ring
 	n.metrics = prometheus.NewRegistry()
 	n.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	deps.Metrics = n.metrics
 	if n.Switch, err = cardswitch.New(config, deps); err != nil {
-		return nil, errors.Join(err, n.keys.Close(), n.closeDoors())
+		return nil, errors.Join(err, n.closeKeys(), n.closeDoors())
 	}
 	n.admin = admin.New(admin.Options{
 		Switch:     n.Switch,
@@ -87,6 +93,13 @@ func (n *node) reconfigure(reload func() (cardswitch.Config, error)) error {
 	}
 	n.config.Store(&config)
 	return nil
+}
+
+func (n *node) closeKeys() error {
+	if n.keys == nil {
+		return nil
+	}
+	return n.keys.Close()
 }
 
 func (n *node) closeDoors() error {

@@ -6,9 +6,10 @@ import (
 )
 
 // In production nobody alone brings a key into service on which others depend (PCI PIN 13 and 18,
-// PCI DSS 3.7.6). A KBPK comes of a ceremony only: one that a single person makes or brings in would
-// let that person choose what the other keys travel under. A BDK may come in a partner's block and a
-// KEK be made in the module, where nobody sees them; a second person puts them in service.
+// PCI DSS 3.7.6). A KBPK comes of a ceremony only: one that a single person makes or brings in
+// would let that person choose what the other keys travel under. A BDK may come in a partner's
+// block and a KEK be made in the module, where nobody sees them; a second person puts them in
+// service.
 
 // ErrCeremony is a key that production takes from a ceremony only.
 var ErrCeremony = errors.New("in production such a key is made by several people (hint: hold its " +

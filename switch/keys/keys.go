@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"cardswitch/hsm"
 	"cardswitch/hsm/keyblock"
@@ -26,7 +25,7 @@ type Options struct {
 	Audit      keyring.Auditor
 	// Driver makes modules other than soft. The error says if there is none of the name.
 	Driver func(name string) (hsm.Module, error)
-	// Witness keeps the version of the key store; nil is a file in the data folder.
+	// Witness keeps the version of the key store: the journal's. Nil: an old copy isn't found out.
 	Witness keyring.Witness
 }
 
@@ -47,12 +46,8 @@ func Open(ctx context.Context, c *cardswitch.Config, o Options) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	witness := o.Witness
-	if witness == nil {
-		witness = fileWitness(filepath.Join(c.Data.Dir, "keys.version"))
-	}
 	file, set, err := keyring.OpenFile(ctx, keyring.FileOptions{Path: c.Keys.Store, Module: m,
-		Witness: witness})
+		Witness: o.Witness})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

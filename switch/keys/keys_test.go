@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -136,27 +135,6 @@ func TestModulesNeedADriver(t *testing.T) {
 	_, err := Open(t.Context(), c, Options{Driver: driver})
 	if !errors.Is(err, away) {
 		t.Error(err)
-	}
-}
-
-func TestWitness(t *testing.T) {
-	w := fileWitness(filepath.Join(t.TempDir(), "version"))
-	if n, err := w.Version(); n != 0 || err != nil {
-		t.Error(n, err)
-	}
-	for _, n := range []uint64{1, 2, 1 << 60} {
-		if err := w.Advance(n); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := w.Version(); got != n || err != nil {
-			t.Error(got, err)
-		}
-	}
-	if err := os.WriteFile(string(w), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := w.Version(); err == nil {
-		t.Errorf("an empty witness says %d", n)
 	}
 }
 
