@@ -121,7 +121,6 @@ func New(config Config, deps Deps) (*Switch, error) {
 	s.arrivals.New = func() any { return new(arrivals) }
 	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())
 	s.metrics = newMetrics(deps.Metrics)
-	s.guardWith(deps.Keys)
 	if err := s.open(config); err != nil {
 		return nil, err
 	}
@@ -149,6 +148,7 @@ func (s *Switch) open(config Config) error {
 			return errors.Join(err, opened.Close())
 		}
 	}
+	s.guardWith(s.deps.Keys)
 	s.pending = &pending{batch: opened.NewBatch()}
 	s.archive = NewArchive(opened.Registry())
 	s.metrics.countSynced(func() float64 { return float64(opened.Health().BytesSynced) })
