@@ -39,6 +39,10 @@ type Envelope struct {
 
 	Keys map[uint16]envelope.Key `yaml:"-"` // of the file, unless they are given
 
+	// Observe sees all that goes into an envelope and comes out of one, with TPDU and header. It is
+	// called by many goroutines.
+	Observe func(clear []byte) `yaml:"-"`
+
 	mu       sync.Mutex // of Keys and what follows
 	switched *uint16    // the generation under which we send, once Switch said one
 	conns    map[*Conn]bool
@@ -208,6 +212,7 @@ func (c *Conn) uncover(r io.Reader) ([]byte, error) {
 			time.AfterFunc(lingerTime, c.Close)
 		}
 		if e.Message != nil {
+			c.options.Envelope.observe(e.Message)
 			return e.Message, nil
 		}
 	}
@@ -287,7 +292,14 @@ func (c *Conn) sendCovered(body []byte) error {
 	if err != nil {
 		return err
 	}
+	c.options.Envelope.observe(body)
 	return c.SendFrame(c.framer.long(frame))
+}
+
+func (e *Envelope) observe(clear []byte) {
+	if e.Observe != nil {
+		e.Observe(clear)
+	}
 }
 
 // sayClosed tells the peer that we send nothing more.
