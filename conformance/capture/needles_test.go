@@ -29,7 +29,9 @@ func newNeedles() *needles {
 
 // message adds all of a message: its bytes, its type with the bitmap behind, and its elements in
 // every shape in which they may be written.
-func (n *needles) message(t *testing.T, f *format.Format, framing wire.Framing, clear []byte) string {
+func (n *needles) message(
+	t *testing.T, f *format.Format, framing wire.Framing, clear []byte,
+) string {
 	t.Helper()
 	n.add(clear)
 	before := len(framing.Header) / 2
