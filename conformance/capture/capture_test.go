@@ -25,7 +25,7 @@ import (
 type link struct {
 	name, dialect, door, behind string
 	framing                     wire.Framing
-	padding                     bool
+	padding, legacy             bool
 	share                       string
 
 	mu    sync.Mutex
@@ -43,7 +43,8 @@ func links() []*link {
 		{name: "sakura/standby", dialect: "ascii-binary", door: "s2.relay:1", behind: "s2.test:1",
 			framing: wire.Framing{Header: "49534f30313233"}, padding: true},
 		{name: "fuji/primary", dialect: "bcd-right", door: "f1.relay:1", behind: "f1.test:1",
-			framing: wire.Framing{Length: "binary4", Inclusive: true}, share: wire.ShareOffered},
+			framing: wire.Framing{Length: "binary4", Inclusive: true}, share: wire.ShareOffered,
+			legacy: true},
 	}
 }
 
@@ -51,7 +52,7 @@ func secret() sealed.Secret { return sealed.Secret("of the captured links") }
 
 // envelope is the simulator's end.
 func (l *link) envelope() *wire.Envelope {
-	return &wire.Envelope{Link: l.name, Padding: l.padding, Share: l.share,
+	return &wire.Envelope{Link: l.name, Padding: l.padding, Share: l.share, Legacy: l.legacy,
 		Keys:    map[uint16]envelope.Key{1: secret().Key(l.name, 1)},
 		Observe: l.observe}
 }
@@ -72,7 +73,8 @@ func (l *link) config() cardswitch.LinkConfig {
 	return cardswitch.LinkConfig{Name: name,
 		Framing: cardswitch.FramingConfig{Length: l.framing.Length, Inclusive: l.framing.Inclusive,
 			TPDU: l.framing.TPDU, Header: l.framing.Header},
-		Envelope: &cardswitch.EnvelopeConfig{Padding: l.padding, Share: share}}
+		Envelope: &cardswitch.EnvelopeConfig{Padding: l.padding, Share: share,
+			Legacy: l.legacy}}
 }
 
 func config(t *testing.T, all []*link) cardswitch.Config {
