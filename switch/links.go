@@ -108,7 +108,11 @@ func rowOf(c *center, tag uint64) *txn.Row {
 
 // giveUp closes a request of which not one byte left.
 func (s *Switch) giveUp(now int64, c *center, r *txn.Row, why txn.Reason) {
-	if from := s.centers[r.Source]; s.readAsked(from, r) {
+	from := s.centers[r.Source]
+	if why == txn.PINUnreadable {
+		s.triedPIN(now, from, r)
+	}
+	if s.readAsked(from, r) {
 		s.conclude(now, from, c, r, authorization.NeverSent(why), nil)
 	}
 }

@@ -275,6 +275,17 @@ func TestPINsThatCantCross(t *testing.T) {
 		if st := y.sw.Status(); st.Open != 0 || st.Owed != 0 {
 			t.Errorf("%d open, %d owed", st.Open, st.Owed)
 		}
+		for i := 3; i < 13; i++ { // somebody tries
+			shop.send("1200", pinSale(y, i, "1234", "3530111222211119"))
+			want(t, shop.read("1210"), map[int]string{39: "126"})
+		}
+		for cause, want := range map[string]float64{"pin": 11, "pins_tried": 1} {
+			m := y.metric("cardswitch_security_events_total", map[string]string{"center": "hq-1",
+				"cause": cause})
+			if m.GetCounter().GetValue() != want {
+				t.Errorf("%s: %v are counted", cause, m.GetCounter().GetValue())
+			}
+		}
 	})
 }
 

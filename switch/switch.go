@@ -87,6 +87,7 @@ type Switch struct {
 	scratch  []byte
 	value    [64]byte
 	due      []*txn.Row
+	tries    tries
 	items    []*saf.Item
 
 	draining atomic.Bool

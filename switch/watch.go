@@ -125,6 +125,8 @@ func causeOf(r txn.Reason) string {
 		return "module_failed"
 	case txn.ModuleBusy:
 		return "module_busy"
+	case txn.PINsTried:
+		return "pins_tried"
 	case txn.IssuerOutOfStep:
 		return "center_out_of_step"
 	}

@@ -44,6 +44,7 @@ const (
 	ModuleFailed    Reason = 130
 	ModuleBusy      Reason = 131
 	IssuerOutOfStep Reason = 132
+	PINsTried       Reason = 133
 
 	IssuerTimedOut Reason = 201
 	LinkLost       Reason = 202
@@ -157,6 +158,8 @@ func aboutSecurity(r Reason) reasonText {
 		return reasonText{921, "the security module refuses", "see the log"}
 	case ModuleBusy:
 		return reasonText{907, "too many wait for the security module", "look at its speed"}
+	case PINsTried:
+		return reasonText{126, "many PIN blocks of one card", "somebody may be trying"}
 	case IssuerOutOfStep:
 		return reasonText{920, "the issuer can't read what our keys protect", "exchange the key"}
 	}
