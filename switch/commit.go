@@ -113,7 +113,10 @@ func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
 			continue
 		}
 		if !e.sealed {
-			if shield := e.to.shield.Load(); shield != nil && s.protect(p, e, shield) {
+			switch shield := e.to.shield.Load(); {
+			case shield == nil && e.pin != nil: // a reload has taken it away
+				s.unprotected(e, txn.PINNotTaken, nil)
+			case shield != nil && s.protect(p, e, shield):
 				continue // beside the doors; it leaves from there
 			}
 		}

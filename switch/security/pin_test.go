@@ -212,3 +212,24 @@ func TestFormatsFitTheDialect(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Where two centers agreed on codes alone, a PIN is theirs: it is passed on as it is.
+func TestPINsOfOthers(t *testing.T) {
+	g, p, x := zones(t, 0, 0)
+	m := withPIN(t, x[0], "1234", pan)
+	b, why := g.Accept(p[0], p[1], m, g.Inspect(t.Context(), p[0], m).Keys)
+	if why != txn.None {
+		t.Fatal(why)
+	}
+	p[1].PIN = nil
+	out, why, err := g.Protect(t.Context(), nil, p[1], m.Raw(), nil)
+	if why != txn.None {
+		t.Fatal(err)
+	}
+	if got := x[1].Index(out); !bytes.Equal(got.Append(nil, 52), m.Append(nil, 52)) {
+		t.Error("a PIN block of others is changed")
+	}
+	if out, why, _ := g.Protect(t.Context(), nil, p[1], m.Raw(), b); why != txn.PINNotTaken {
+		t.Errorf("a block for a center that takes none any more: %v, %d bytes", why, len(out))
+	}
+}

@@ -13,9 +13,10 @@ import (
 
 // Protect appends a message as it goes to a center: its PIN block translated, element 53 naming
 // the keys, its code last. The frame is a message of the center's dialect, without a PIN block if
-// b is nil; whatever element 53, 64 or 128 it has are of another zone and left out, save for the
-// order in element 53 of a message that changes keys. If it can't be protected, the reason says
-// what that means for it, the error tells operators more, and dst is as it was.
+// b is nil and PINs are agreed on; whatever element 53, 64 or 128 it has are of another zone and
+// left out, save for the order in element 53 of a message that changes keys. If it can't be
+// protected, the reason says what that means for it, the error tells operators more, and dst is
+// as it was.
 func (g *Guard) Protect(ctx context.Context, dst []byte, p *Profile, frame []byte, b *Block) (
 	[]byte, txn.Reason, error) {
 	w := g.take()
@@ -28,9 +29,12 @@ func (g *Guard) Protect(ctx context.Context, dst []byte, p *Profile, frame []byt
 	w.edit.Remove(firstMAC)
 	w.edit.Remove(secondMAC)
 	names := keying.Control{Format: keying.NoPIN}
-	if b == nil {
+	switch {
+	case b == nil && p.PIN != nil:
 		w.edit.Remove(52)
-	} else {
+	case b != nil && p.PIN == nil: // agreed no longer
+		return dst, txn.PINNotTaken, nil
+	case b != nil:
 		block, generation, why, err := g.translate(ctx, p, m.PAN(), b)
 		if why != txn.None {
 			return dst, why, err
