@@ -39,8 +39,10 @@ func TestValidateSecurity(t *testing.T) {
 			[]string{mac + ".required", mac + ".required[0]"}},
 		"elements": {with(func(s *SecurityConfig) { s.MAC.Elements = []int{64, 3, 3, 128} }),
 			[]string{mac + ".elements[0]", mac + ".elements", mac + ".elements[3]"}},
-		"PIN format":           {with(func(s *SecurityConfig) { s.PIN.Format = 2 }), []string{pin + ".format"}},
-		"PINs out in format 1": {with(func(s *SecurityConfig) { s.PIN.Format = 1 }), []string{pin + ".format"}},
+		"PIN format": {with(func(s *SecurityConfig) { s.PIN.Format = 2 }),
+			[]string{pin + ".format"}},
+		"PINs out in format 1": {with(func(s *SecurityConfig) { s.PIN.Format = 1 }),
+			[]string{pin + ".format"}},
 		"PINs in in format 1": {func(c *Config) {
 			c.Centers[0].Security = &SecurityConfig{PIN: &PINConfig{Format: 1}}
 		}, nil},

@@ -56,25 +56,7 @@ func TestNoSecurityNoAllocation(t *testing.T) {
 	if l == nil {
 		t.Fatal("no connection")
 	}
-	d, err := dialect.Builtin("ascii-binary")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var e spec.Edit
-	e.Reset()
-	e.SetMTI(0x1200)
-	for n, v := range map[int]string{2: "3530111333300000", 3: "000000", 4: "000000001000",
-		11: "000042", 12: "261122120000", 32: "12345678901", 41: "TERM0001",
-		52: "\x01\x02\x03\x04\x05\x06\x07\x08"} {
-		e.Set(n, []byte(v))
-	}
-	frame, fault := d.Append(nil, nil, &e)
-	if !fault.OK() {
-		t.Fatal(fault.Err())
-	}
-	in := make([]link.Inbound, 1)
-	in[0].Frame = frame
-	in[0].Fault = d.Index(&in[0].Message, frame)
+	in := []link.Inbound{inbound(t)}
 	to := new(arrivals)
 	var at *center
 	for _, seat := range s.tables.Load().seats {
@@ -96,4 +78,28 @@ func TestNoSecurityNoAllocation(t *testing.T) {
 	if allocations != 0 {
 		t.Errorf("%v allocations a message", allocations)
 	}
+}
+
+// inbound is a sale with a PIN as it comes.
+func inbound(t *testing.T) (in link.Inbound) {
+	t.Helper()
+	d, err := dialect.Builtin("ascii-binary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e spec.Edit
+	e.Reset()
+	e.SetMTI(0x1200)
+	for n, v := range map[int]string{2: "3530111333300000", 3: "000000", 4: "000000001000",
+		11: "000042", 12: "261122120000", 32: "12345678901", 41: "TERM0001",
+		52: "\x01\x02\x03\x04\x05\x06\x07\x08"} {
+		e.Set(n, []byte(v))
+	}
+	frame, fault := d.Append(nil, nil, &e)
+	if !fault.OK() {
+		t.Fatal(fault.Err())
+	}
+	in.Frame = frame
+	in.Fault = d.Index(&in.Message, frame)
+	return in
 }
