@@ -25,6 +25,13 @@ func (e *Edit) Reset() {
 	e.narrow, e.used, e.large = false, 0, e.large[:0]
 }
 
+// Wipe is Reset, and forgets the values too.
+func (e *Edit) Wipe() {
+	clear(e.arena[:])
+	clear(e.large[:cap(e.large)])
+	e.Reset()
+}
+
 // SetMTI changes the message type.
 func (e *Edit) SetMTI(m MTI) { e.mti = m }
 

@@ -18,6 +18,7 @@ const (
 	FaultMissing              // an element that this message must have
 	FaultNotAllowed           // an element that this message may not have
 	FaultValue                // a value that the element's table does not have
+	FaultInClear              // card data in clear, of who may send none
 )
 
 // Fault names the element that is wrong and what is wrong with it. The zero Fault means that
@@ -69,4 +70,5 @@ var faultTexts = [...]string{
 	FaultMissing:    "is missing",
 	FaultNotAllowed: "is not allowed in this message",
 	FaultValue:      "has a value that its code table does not have",
+	FaultInClear:    "holds card data in clear, which is not allowed here",
 }

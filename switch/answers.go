@@ -109,7 +109,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	}
 	s.leaveZone(c, from, nil)
 	var fault spec.Fault
-	s.pending.out, fault = from.dialect.Append(s.pending.out, a.msg, &s.edit)
+	s.pending.out, fault = from.dialect.Append(s.pending.out, s.shown(from, a.msg), &s.edit)
 	if from.unfit(len(s.pending.out)-at, fault) != txn.None {
 		s.pending.out = s.pending.out[:at]
 		a.fault = fault
@@ -119,7 +119,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	}
 	rec := s.closing(now, r, d)
 	s.addMessage(rec, journal.Answer, l.ID(), c, a.msg, &s.askedAs, journal.Request)
-	s.addEdited(rec, journal.Reply, askedOn(r), from, s.pending.out[at:], a.msg, journal.Answer)
+	s.addReply(rec, askedOn(r), from, s.pending.out[at:], a.msg, journal.Answer)
 	s.pending.batch.Append(rec)
 	s.answerTo(from, r, at)
 	s.end(now, from, c, r, d, true)
@@ -139,8 +139,7 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 	}
 	at, ok := s.writeReply(from, &s.askedAs, r.Asked, d.Action, spec.Fault{})
 	if ok {
-		s.addEdited(rec, journal.Reply, askedOn(r), from, s.pending.out[at:], &s.askedAs,
-			journal.Request)
+		s.addReply(rec, askedOn(r), from, s.pending.out[at:], &s.askedAs, journal.Request)
 		s.answerTo(from, r, at)
 	}
 	var item *saf.Item

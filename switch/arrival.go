@@ -38,6 +38,8 @@ type arrival struct {
 	original    spec.Original
 	named       bool // DE 56 names an original
 	recalled    bool // the index has been asked
+	terminal    *terminal
+	bought      bool // a token in it was replaced by its card number
 
 	safe [2]int // where its image as it may be kept stands in arrivals.safe
 	cut  [2]int // and what was cut out of that, in arrivals.cuts
@@ -87,6 +89,7 @@ func (s *Switch) read(l *link.Link, in []link.Inbound, given []security.Finding,
 			a.found = s.inspect(context.Background(), l, seat.center, p, &in[i])
 		}
 		s.prepare(t, seat.profile, l, a, at)
+		s.holdTerminal(seat.profile, a)
 	}
 	return seat.center
 }

@@ -123,6 +123,9 @@ func (s *Switch) inspect(ctx context.Context, l *link.Link, c *center, p *securi
 	case p.MAC != nil && in.Message.MTI().IsResponse():
 		f.Reason = txn.MACMissing // a request that can't be read is answered 904
 	}
+	if p.P2PE != nil && in.Fault.OK() && f.Reason == txn.None && f.Order == nil {
+		s.openCard(ctx, c, p, in, &f)
+	}
 	s.judged(l, c, p, &in.Message, &f)
 	if f.Order != nil && f.Reason == txn.None {
 		var fault spec.Fault

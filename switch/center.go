@@ -22,6 +22,7 @@ type center struct {
 	shield    atomic.Pointer[security.Profile] // profile.security, for the release
 	wrongMACs atomic.Int32                     // in a row
 	told      teller                           // bounds what is said of its security
+	suspects  teller                           // and of its terminals
 
 	// The rest is guarded by Switch.mu.
 	*profile

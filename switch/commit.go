@@ -49,7 +49,7 @@ type pending struct {
 	effects []effect
 }
 
-func (p *pending) empty() bool { return len(p.effects) == 0 && p.batch.Len() == 0 }
+func (p *pending) empty() bool { return len(p.effects) == 0 && p.batch.Empty() }
 
 func (p *pending) full() bool { return p.batch.Size()+len(p.out) > pendingBytes }
 
@@ -83,7 +83,7 @@ func (s *Switch) commits() {
 		s.mu.Unlock()
 
 		var took time.Duration
-		if records := taken.batch.Len(); records > 0 {
+		if records := taken.batch.Len(); !taken.batch.Empty() {
 			began := s.now()
 			if err := s.store.Commit(taken.batch); err != nil {
 				s.fail(err)

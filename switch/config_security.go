@@ -15,6 +15,8 @@ import (
 type SecurityConfig struct {
 	MAC *MACConfig `yaml:"mac,omitempty"`
 	PIN *PINConfig `yaml:"pin,omitempty"`
+	// P2PE is how terminals encrypt card data, in what comes from a merchant.
+	P2PE *P2PEConfig `yaml:"p2pe,omitempty"`
 	// Generations says that element 53 names the keys (package keying). Without it the newest key
 	// counts, and keys can't change without a gap.
 	Generations bool `yaml:"generations"`
@@ -48,6 +50,9 @@ const (
 )
 
 func (s *SecurityConfig) complete() {
+	if s.P2PE != nil {
+		s.P2PE.complete()
+	}
 	m := s.MAC
 	if m == nil {
 		return
@@ -64,8 +69,11 @@ func (s *SecurityConfig) complete() {
 }
 
 func (s *SecurityConfig) validate(f *faults, path, role string) {
-	if s.MAC == nil && s.PIN == nil {
-		f.add(path, "give it mac, pin or both, or leave it out", "protects nothing")
+	if s.MAC == nil && s.PIN == nil && s.P2PE == nil {
+		f.add(path, "give it mac, pin or p2pe, or leave it out", "protects nothing")
+	}
+	if s.P2PE != nil {
+		s.P2PE.validate(f, path+".p2pe", role)
 	}
 	if s.MAC != nil {
 		s.MAC.validate(f, path+".mac")
@@ -132,6 +140,9 @@ func (s *SecurityConfig) profile(center string, d *spec.Dialect) (*security.Prof
 			return nil, err
 		}
 		p.PIN = &security.PIN{Format: format}
+	}
+	if s.P2PE != nil {
+		p.P2PE = s.P2PE.profile()
 	}
 	return p, p.Compile(center)
 }

@@ -29,6 +29,7 @@ func (s *Switch) enter(l *link.Link, in []link.Inbound, given []security.Finding
 		return
 	}
 	s.decide(l, c, arrived.list)
+	s.passed(arrived.list)
 	s.kick()
 	s.arrivals.Put(arrived)
 }
@@ -78,6 +79,11 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 			q.Original = original.standing()
 		}
 		dest, q.Path = s.destination(now, a, original)
+	}
+	if asked == txn.New && s.replays(c, a, original) {
+		a.key = journal.Key{} // it is no question of its own
+		s.refuse(now, l, c, a, txn.CardReplayed)
+		return
 	}
 	d := a.service.Request(q)
 	switch d.Act {

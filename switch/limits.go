@@ -38,6 +38,9 @@ const (
 	lanesWaiting = 8192
 	// moduleWait is how long a message waits for a security module, in its lane and at the module.
 	moduleWait = 2 * time.Second
+	// terminalsKept is how many terminals' replay windows are in memory: some 20 MB. Of more, those
+	// that were silent longest are read again from the disk when they come back.
+	terminalsKept = 100_000
 	// outOfStepEvery is how long lies at least between two requests for a key of one center.
 	outOfStepEvery = 10 * time.Second
 

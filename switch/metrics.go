@@ -131,7 +131,11 @@ func (m *metrics) moduleTook(o hsm.Operation, took time.Duration) {
 		m.carrying.Observe(took.Seconds())
 		return
 	}
-	m.coding.Observe(took.Seconds())
+	if o == hsm.MakeMAC {
+		m.coding.Observe(took.Seconds())
+		return
+	}
+	m.modules.WithLabelValues(o.String()).Observe(took.Seconds())
 }
 
 // countLanes publishes how many messages wait for the security module.

@@ -130,6 +130,7 @@ func (s *Switch) askAgain(r *recall) error {
 	defer s.mu.Unlock()
 	arrived.list[0].recalled = true
 	s.request(s.now(), r.link, r.center, &arrived.list[0])
+	s.passed(arrived.list)
 	s.kick()
 	return nil
 }

@@ -92,11 +92,10 @@ func (s *Switch) reply(l *link.Link, c *center, m *spec.Message, a *arrival, act
 	if !ok {
 		return false
 	}
-	if len(a.image()) > 0 {
-		s.addEdited(rec, journal.Reply, l.ID(), c, s.pending.out[from:], m, journal.Request)
-	} else {
-		s.addImage(rec, journal.Reply, l.ID(), c, s.pending.out[from:], nil, 0)
+	if len(a.image()) == 0 {
+		m = nil
 	}
+	s.addReply(rec, l.ID(), c, s.pending.out[from:], m, journal.Request)
 	kind := sendAnswer
 	if a.mti.Class() == 8 { // network management is about its connection
 		kind = sendHere
@@ -129,7 +128,7 @@ func (s *Switch) writeReply(c *center, m *spec.Message, mti spec.MTI, action uin
 		s.edit.Set(e.number, e.value)
 	}
 	var fault spec.Fault
-	s.pending.out, fault = c.dialect.Append(s.pending.out, m, &s.edit)
+	s.pending.out, fault = c.dialect.Append(s.pending.out, s.shown(c, m), &s.edit)
 	if !fault.OK() {
 		s.pending.out = s.pending.out[:from]
 		return from, false

@@ -164,7 +164,7 @@ func (s *Switch) abandon(r *journal.Record) error {
 
 // commitNow writes what is pending. Only for the start, when no committer runs.
 func (s *Switch) commitNow() error {
-	if s.pending.batch.Len() == 0 {
+	if s.pending.batch.Empty() {
 		return nil
 	}
 	err := s.store.Commit(s.pending.batch)

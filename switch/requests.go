@@ -74,6 +74,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
 	s.addEdited(rec, journal.Forward, out.ID(), dest, sent, a.msg, journal.Request)
 	r.Txn = s.pending.batch.Append(rec)
+	s.useCounter(c, a)
 	dest.rows.Put(r)
 	s.wheel.Set(r, r.Deadline)
 	c.inFlight++
@@ -150,6 +151,7 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	s.addOwed(rec, dest, a.msg, named)
 	s.reply(l, c, a.msg, a, d.Action, rec)
 	id := s.pending.batch.Append(rec)
+	s.useCounter(c, a)
 	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, STAN: stan,
 		Dest: dest.id, Action: d.Action, MTI: a.mti.Original(), Flags: txn.Ended})
 	item := &saf.Item{Entry: queue.Entry{ID: id, Txn: id, Card: a.card, STAN: stan,
@@ -208,6 +210,7 @@ func (s *Switch) settle(now int64, l *link.Link, c *center, a *arrival, d txn.De
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
 	s.reply(l, c, a.msg, a, d.Action, rec, more...)
 	id := s.pending.batch.Append(rec)
+	s.useCounter(c, a)
 	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, Action: d.Action,
 		MTI: a.mti.Original(), Flags: txn.Ended})
 	if d.Next != txn.Stay {

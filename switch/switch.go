@@ -65,6 +65,7 @@ type Switch struct {
 	arrivals    sync.Pool
 	recalls     chan recall
 	beside      beside
+	terminals   *terminals
 	found       Recovered
 	reloading   sync.Mutex // held by a reload, which builds without mu
 
@@ -85,6 +86,9 @@ type Switch struct {
 	images   []byte
 	cuts     []byte // of images
 	scratch  []byte
+	veil     spec.Message // of veiled or unveiled; see shown
+	veiled   []byte
+	unveiled []byte
 	value    [64]byte
 	due      []*txn.Row
 	tries    tries
@@ -151,6 +155,7 @@ func (s *Switch) open(config Config) error {
 	}
 	s.guardWith(s.deps.Keys)
 	s.pending = &pending{batch: opened.NewBatch()}
+	s.terminals = newTerminals(opened, terminalsKept)
 	s.archive = NewArchive(opened.Registry())
 	s.metrics.countSynced(func() float64 { return float64(opened.Health().BytesSynced) })
 	t, links, err := s.build(config)

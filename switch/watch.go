@@ -28,6 +28,9 @@ type SecurityEvent struct {
 	MTI    spec.MTI
 	Reason txn.Reason
 	Key    keyring.Slot // that is out of step; else zero
+	// Terminal is the name of a terminal's initial key (a KSN without its counter), where it is about
+	// one; else empty.
+	Terminal string
 }
 
 // teller bounds what is said of a center: so often a second, and of each key once in a while.

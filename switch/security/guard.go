@@ -25,7 +25,7 @@ type Guard struct {
 	keys   Keys
 	took   func(hsm.Operation, time.Duration)
 	works  sync.Pool
-	remote [2]bool // whether codes, and PINs, are made somewhere else
+	remote [3]bool // whether codes and PINs are made, and card data opened, somewhere else
 }
 
 // NewGuard makes one. Took is told how long each operation of the module took; it may be nil.
@@ -36,7 +36,7 @@ func NewGuard(m hsm.Module, k Keys, took func(hsm.Operation, time.Duration)) *Gu
 	caps := m.Caps()
 	away := func(o hsm.Operation) bool { return caps[o] == hsm.Inside || caps[o] == hsm.KeyInside }
 	g := &Guard{module: m, keys: k, took: took,
-		remote: [2]bool{away(hsm.MakeMAC), away(hsm.TranslateZonePIN)}}
+		remote: [3]bool{away(hsm.MakeMAC), away(hsm.TranslateZonePIN), away(hsm.OpenCard)}}
 	g.works.New = func() any { return new(work) }
 	return g
 }
@@ -48,6 +48,11 @@ func (g *Guard) Permit(p *Profile, allowed hsm.Profile) error {
 			return err
 		}
 	}
+	if p.P2PE != nil {
+		if err := allowed.Check(hsm.OpenCard, g.module.Caps()); err != nil {
+			return err
+		}
+	}
 	if p.PIN != nil {
 		return allowed.Check(hsm.TranslateZonePIN, g.module.Caps())
 	}
@@ -55,10 +60,12 @@ func (g *Guard) Permit(p *Profile, allowed hsm.Profile) error {
 }
 
 // Elsewhere tells whether any of its work is.
-func (g *Guard) Elsewhere() bool { return g.remote[0] || g.remote[1] }
+func (g *Guard) Elsewhere() bool { return g.remote[0] || g.remote[1] || g.remote[2] }
 
 // InspectsElsewhere tells whether Inspect asks a machine that may take its time.
-func (g *Guard) InspectsElsewhere(p *Profile) bool { return p.MAC != nil && g.remote[0] }
+func (g *Guard) InspectsElsewhere(p *Profile) bool {
+	return p.MAC != nil && g.remote[0] || p.P2PE != nil && g.remote[2]
+}
 
 // ProtectsElsewhere tells the same of Protect, for a message with a PIN or without.
 func (g *Guard) ProtectsElsewhere(p *Profile, pin bool) bool {
@@ -72,6 +79,10 @@ type work struct {
 	control [64]byte
 	code    [16]byte
 	parts   [][]byte
+	sealed  [256]byte // card data that are encrypted
+	card    []byte    // and opened
+	kept    []byte
+	cuts    []byte
 }
 
 func (g *Guard) take() *work { return g.works.Get().(*work) }

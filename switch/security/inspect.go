@@ -21,6 +21,11 @@ type Finding struct {
 	// Order is what element 53 of a message that changes keys says behind that. The message is
 	// then to be read as if it said only this (see Bare).
 	Order []byte
+
+	// Of a message with card data that a terminal encrypted, also of one whose can't be opened.
+	Terminal Terminal
+	Counter  uint32 // of its KSN
+	Opened   bool   // the message now has its card data in clear
 }
 
 // Inspect looks at element 53 and the code of a message that could be read. A key is chosen by the

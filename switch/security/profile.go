@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"cardswitch/hsm"
+	"cardswitch/hsm/dukpt"
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/keyring"
 	"cardswitch/hsm/mac"
@@ -16,9 +17,10 @@ import (
 // Profile is what is agreed with one center. It never changes.
 type Profile struct {
 	Dialect     *spec.Dialect
-	MAC         *MAC // nil: messages have no code
-	PIN         *PIN // nil: no PINs come from it or go to it
-	Generations bool // element 53 names the keys
+	MAC         *MAC  // nil: messages have no code
+	PIN         *PIN  // nil: no PINs come from it or go to it
+	P2PE        *P2PE // nil: no card data are encrypted by terminals
+	Generations bool  // element 53 names the keys
 
 	zakIn, zakOut, zpkIn, zpkOut keyring.Slot
 }
@@ -38,6 +40,21 @@ type MAC struct {
 // PIN is the form of the PIN blocks of a center, in both directions.
 type PIN struct{ Format pinblock.Format }
 
+// P2PE is how terminals encrypt card data, in what comes from a center (package p2pe).
+type P2PE struct {
+	AES     bool          // AES DUKPT, else TDES DUKPT
+	Key     dukpt.KeyType // of the data keys
+	Element int
+	// Required says that card data come in no other way: a message with a card number, a track or
+	// a security code in clear is refused, wherever in it they are.
+	Required bool
+	// Sets are the key sets that a KSN may begin with, in capital hexadecimal digits, each with a
+	// base key of its own. None: the center has one base key.
+	Sets []string
+
+	center string
+}
+
 // places are the elements with the code.
 const (
 	firstMAC  = 64
@@ -54,6 +71,13 @@ func (p *Profile) Compile(center string) error {
 	p.zakIn, p.zakOut = slot(keyring.ZAK, keyring.In), slot(keyring.ZAK, keyring.Out)
 	p.zpkIn, p.zpkOut = slot(keyring.ZPK, keyring.In), slot(keyring.ZPK, keyring.Out)
 	known := p.Dialect.Known()
+	if p.P2PE != nil {
+		p.P2PE.center = center
+		if !known.Has(p.P2PE.Element) {
+			return fmt.Errorf("dialect %s has no element %d for encrypted card data", p.Dialect.Name(),
+				p.P2PE.Element)
+		}
+	}
 	if p.MAC != nil {
 		for _, n := range []int{firstMAC, secondMAC} {
 			if length, _ := p.Dialect.Fixed(n); length != codeSize {

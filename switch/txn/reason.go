@@ -46,6 +46,14 @@ const (
 	IssuerOutOfStep Reason = 132
 	PINsTried       Reason = 133
 
+	CardInClear    Reason = 141
+	CardUnreadable Reason = 142
+	CardKeyUnknown Reason = 143
+	CardReplayed   Reason = 144
+	CardSuspect    Reason = 145
+	TokenUnknown   Reason = 151
+	VaultFailed    Reason = 152
+
 	IssuerTimedOut Reason = 201
 	LinkLost       Reason = 202
 	Restarted      Reason = 203
@@ -162,6 +170,29 @@ func aboutSecurity(r Reason) reasonText {
 		return reasonText{126, "many PIN blocks of one card", "somebody may be trying"}
 	case IssuerOutOfStep:
 		return reasonText{920, "the issuer can't read what our keys protect", "exchange the key"}
+	}
+	return aboutCards(r)
+}
+
+// aboutCards is about card data that terminals encrypt, and about tokens. Data that can't be opened
+// are out of step with their key, whatever is wrong with them; a counter that was used before is
+// out of sequence.
+func aboutCards(r Reason) reasonText {
+	switch r {
+	case CardInClear:
+		return reasonText{904, "card data in clear", "this center may send them encrypted only"}
+	case CardUnreadable:
+		return reasonText{919, "encrypted card data can't be opened", "wrong key, or altered"}
+	case CardKeyUnknown:
+		return reasonText{919, "no key for encrypted card data", "give the center a BDK: `key ceremony`"}
+	case CardReplayed:
+		return reasonText{922, "the KSN's counter was used before", "sent again, or played back"}
+	case CardSuspect:
+		return reasonText{0, "a terminal fails again and again", "look at the terminal"}
+	case TokenUnknown:
+		return reasonText{111, "the token stands for no card here", "`cardswitch token lookup`"}
+	case VaultFailed:
+		return reasonText{909, "the token vault fails", "`cardswitch token status`, and the log"}
 	}
 	return aboutLater(r)
 }

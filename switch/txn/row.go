@@ -130,6 +130,7 @@ func (t *Table) Find(stan uint32) *Row { return t.rows[stan] }
 
 // Drop takes a row out and keeps it for reuse. It must not be in a wheel any more.
 func (t *Table) Drop(r *Row) {
+	clear(r.Raw) // there are card data in it
 	if t.rows[r.STAN] == r {
 		delete(t.rows, r.STAN)
 	}

@@ -68,6 +68,11 @@ func (p *Partner) NewKey(purpose keyring.Purpose, d keyring.Direction) uint16 {
 	if purpose == keyring.ZAK && p.CMAC && !p.TDES || purpose == keyring.ZPK && p.PIN == 4 {
 		plan.Algorithm = keyblock.AES
 	}
+	return p.newKey(plan)
+}
+
+func (p *Partner) newKey(plan keyring.Plan) uint16 {
+	p.T.Helper()
 	key, other, joined := make([]byte, 16), make([]byte, 16), make([]byte, 16)
 	_, _ = rand.Read(key)
 	_, _ = rand.Read(other)
