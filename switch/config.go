@@ -11,6 +11,7 @@ type Config struct {
 	Admin       AdminConfig    `yaml:"admin"`
 	Access      AccessConfig   `yaml:"access,omitempty"`
 	Keys        KeysConfig     `yaml:"keys"`
+	Audit       AuditConfig    `yaml:"audit"`
 	Log         LogConfig      `yaml:"log"`
 	Routing     RoutingConfig  `yaml:"routing"`
 	Dialects    []string       `yaml:"dialects"`   // extra dialect files

@@ -27,6 +27,7 @@ func (c *Config) Complete() {
 	setDefault(&c.Data.KeyFile, filepath.Join(c.Data.Dir, "data.key"))
 	setDefault(&c.Admin.Socket, filepath.Join(c.Data.Dir, "admin.sock"))
 	c.Keys.complete(c.Data.Dir)
+	c.Audit.complete(c.Data.Dir)
 	for i := range c.Centers {
 		c.Centers[i].complete()
 	}

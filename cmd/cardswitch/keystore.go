@@ -15,6 +15,7 @@ import (
 	"cardswitch/hsm/keyring/ceremony"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
+	"cardswitch/switch/evidence"
 	"cardswitch/switch/keys"
 )
 
@@ -54,7 +55,8 @@ func passphrase(c *cardswitch.Config) ([]byte, error) {
 // start waits until people have made the master key over the operators' socket, which is given back
 // open.
 func openKeys(ctx context.Context, c *cardswitch.Config, log *slog.Logger,
-	operators net.Listener, witness keyring.Witness) (*keys.Keys, net.Listener, error) {
+	operators net.Listener, record *evidence.Log, witness keyring.Witness) (*keys.Keys,
+	net.Listener, error) {
 	for _, name := range []string{c.Keys.Store, c.Keys.Master, filepath.Join(c.Data.Dir, "x")} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			return nil, operators, fmt.Errorf("make the folder of the keys: %w", err)
@@ -65,12 +67,12 @@ func openKeys(ctx context.Context, c *cardswitch.Config, log *slog.Logger,
 		return nil, operators, err
 	}
 	defer clear(words)
-	options := keys.Options{Passphrase: words, Audit: logAudit{log}, Witness: witness}
+	options := keys.Options{Passphrase: words, Audit: record, Witness: witness}
 	k, err := keys.Open(ctx, c, options)
 	if !errors.Is(err, keys.ErrNoMaster) {
 		return k, operators, err
 	}
-	if operators, err = makeMaster(ctx, c, log, operators, words); err != nil {
+	if operators, err = makeMaster(ctx, c, log, operators, words, record); err != nil {
 		return nil, operators, err
 	}
 	k, err = keys.Open(ctx, c, options)
@@ -79,7 +81,7 @@ func openKeys(ctx context.Context, c *cardswitch.Config, log *slog.Logger,
 
 // makeMaster holds the ceremony of the master key: the socket serves nothing else meanwhile.
 func makeMaster(ctx context.Context, c *cardswitch.Config, log *slog.Logger, operators net.Listener,
-	words []byte) (net.Listener, error) {
+	words []byte, record *evidence.Log) (net.Listener, error) {
 	log.Warn("there is no master key: the switch waits for its ceremony", "socket", c.Admin.Socket,
 		"hint", "`cardswitch key ceremony start master`, then custodians and an approver")
 	ctx, made := context.WithCancelCause(ctx)
@@ -89,7 +91,7 @@ func makeMaster(ctx context.Context, c *cardswitch.Config, log *slog.Logger, ope
 	tell(log, systemd.say("READY=1\nSTATUS=waiting for the master key"))
 	errMade := errors.New("the master key is made")
 	room := new(ceremony.Room)
-	server := admin.New(admin.Options{Logger: log, Audit: logAudit{log},
+	server := admin.New(admin.Options{Logger: log, Audit: record, Evidence: record,
 		Access: func() admin.Access { return admin.NewAccess(c) },
 		Ceremonies: admin.Ceremonies{Room: room, Master: func() ceremony.Work {
 			return keys.MasterWork(c, words, func() { made(errMade) })
@@ -102,18 +104,4 @@ func makeMaster(ctx context.Context, c *cardswitch.Config, log *slog.Logger, ope
 		return operators, err
 	}
 	return admin.ListenSocket(c.Admin.Socket)
-}
-
-// logAudit writes what people did to the log.
-type logAudit struct{ log *slog.Logger }
-
-// Audit is keyring's.
-func (a logAudit) Audit(_ context.Context, e keyring.Event) error {
-	fields := []any{"who", e.Who, "role", e.Role, "what", e.What, "key", e.Key, "why", e.Why}
-	if e.Err != nil {
-		a.log.Warn("refused or failed", append(fields, "error", e.Err)...)
-		return nil
-	}
-	a.log.Info("audit", fields...)
-	return nil
 }

@@ -15,8 +15,10 @@ import (
 
 	"cardswitch/hsm/keyring"
 	"cardswitch/store"
+	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
+	"cardswitch/switch/evidence"
 	"cardswitch/switch/keys"
 )
 
@@ -24,6 +26,7 @@ import (
 type node struct {
 	*cardswitch.Switch
 	keys              *keys.Keys
+	evidence          *evidence.Log
 	log               *slog.Logger
 	config            atomic.Pointer[cardswitch.Config]
 	admin             *admin.Server
@@ -49,9 +52,14 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 			return nil, errors.Join(fmt.Errorf("admin.http: %w", err), n.closeDoors())
 		}
 	}
+	deps.Security = watcher{n}
 	// The journal's lock first: two processes must not write one key store.
 	deps.OpenKeys = func(journal *store.Store) (ring *keyring.Ring, err error) {
-		n.keys, n.operators, err = openKeys(ctx, &config, n.log, n.operators, journal.KeyWitness())
+		if n.evidence, err = evidence.Open(&config.Audit, n.log); err != nil {
+			return nil, err
+		}
+		n.keys, n.operators, err = openKeys(ctx, &config, n.log, n.operators, n.evidence,
+			journal.KeyWitness())
 		if err != nil {
 			return nil, err
 		}
@@ -71,12 +79,23 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 		Metrics:    n.metrics,
 		Logger:     deps.Log,
 		Keys:       n.keys,
-		Audit:      logAudit{n.log},
+		Audit:      n.evidence,
+		Evidence:   n.evidence,
 		Access:     func() admin.Access { return admin.NewAccess(n.config.Load()) },
 		Ceremonies: admin.Ceremonies{Room: n.keys.Room},
 		Reload:     func() error { return n.reconfigure(reload) },
 	})
+	if err := n.tell(ctx, audit.SystemStarted, audit.Done, "node "+config.Node, ""); err != nil {
+		return nil, errors.Join(err, n.closeKeys(), n.closeDoors())
+	}
 	return n, nil
+}
+
+// tell records what the program itself does, in the name of who runs it.
+func (n *node) tell(ctx context.Context, e audit.Event, r audit.Result, what, why string) error {
+	_, err := n.evidence.Append(ctx, audit.Entry{Actor: "cardswitch", Role: currentUser(), Event: e,
+		Object: what, Reason: why, Result: r})
+	return err
 }
 
 // reconfigure puts another configuration in force, or leaves all as it is.
@@ -85,8 +104,9 @@ func (n *node) reconfigure(reload func() (cardswitch.Config, error)) error {
 	if err != nil {
 		return err
 	}
-	if config.Production != n.config.Load().Production || config.Keys != n.config.Load().Keys {
-		return errors.New("production and keys change at a restart only")
+	old := n.config.Load()
+	if config.Production != old.Production || config.Keys != old.Keys || config.Audit != old.Audit {
+		return errors.New("production, keys and audit change at a restart only")
 	}
 	if err := n.Switch.Reload(config); err != nil {
 		return err
@@ -95,12 +115,21 @@ func (n *node) reconfigure(reload func() (cardswitch.Config, error)) error {
 	return nil
 }
 
-func (n *node) closeKeys() error {
-	if n.keys == nil {
-		return nil
+func (n *node) closeKeys() (err error) {
+	if n.keys != nil {
+		err = n.keys.Close()
 	}
-	return n.keys.Close()
+	if n.evidence != nil {
+		err = errors.Join(err, n.evidence.Close())
+	}
+	return err
 }
+
+// watcher tells the audit log what concerns the security of messages; they come after it is open.
+type watcher struct{ n *node }
+
+// Security is cardswitch's.
+func (w watcher) Security(e cardswitch.SecurityEvent) { w.n.evidence.Security(e) }
 
 func (n *node) closeDoors() error {
 	err := n.operators.Close()
@@ -123,5 +152,11 @@ func (n *node) run(ctx context.Context) error {
 	err := n.Switch.Run(ctx)
 	closeDoors()
 	<-tended
-	return errors.Join(err, <-served, n.keys.Close())
+	err = errors.Join(err, <-served, n.keys.Close())
+	stopped := audit.Done
+	if err != nil {
+		stopped = audit.Failed
+	}
+	return errors.Join(err, n.tell(context.WithoutCancel(ctx), audit.SystemStopped, stopped, "", ""),
+		n.evidence.Close())
 }

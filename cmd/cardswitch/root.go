@@ -11,6 +11,7 @@ import (
 func newRootCommand() *cobra.Command {
 	root := group("cardswitch", "ISO 8583:1993 switch between merchants and card issuers",
 		newStartCommand(),
+		newAuditCommand(),
 		newConfigCommand(),
 		newJournalCommand(),
 		newKeyCommand(),

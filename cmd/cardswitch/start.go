@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
 )
 
@@ -125,7 +126,13 @@ func reload(n *node, log *slog.Logger, systemd notifier) {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
 	tell(log, systemd.reloading(time.Duration(now.Nano())))
-	if err := n.admin.Reload(); err != nil {
+	err := n.tell(context.Background(), audit.ConfigChanged, audit.Done, "reload", "SIGHUP")
+	if err == nil {
+		if err = n.admin.Reload(); err != nil {
+			tell(log, n.tell(context.Background(), audit.ConfigChanged, audit.Failed, "reload", "SIGHUP"))
+		}
+	}
+	if err != nil {
 		log.Error("the new configuration was refused, the old one stays", "error", err)
 	} else {
 		log.Info("configuration reloaded")

@@ -57,6 +57,9 @@ const (
 	TokenDeleted
 	VaultRekeyed
 
+	MessageRefused    // a message isn't taken for its center's, or couldn't be protected
+	TerminalSuspected // what a terminal encrypts can't be opened, again and again
+
 	afterEvents
 )
 
@@ -80,7 +83,8 @@ func (e Event) String() string {
 		KeyExported: "key.exported", KeyExchanged: "key.exchanged", KeyRetired: "key.retired",
 		KeyDestroyed: "key.destroyed",
 		CardRevealed: "card.revealed", TokenFound: "token.found", TokenDeleted: "token.deleted",
-		VaultRekeyed: "vault.rekeyed",
+		VaultRekeyed:   "vault.rekeyed",
+		MessageRefused: "message.refused", TerminalSuspected: "terminal.suspected",
 	}
 	if e < afterEvents {
 		return names[e]

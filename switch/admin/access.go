@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
 )
 
@@ -101,6 +102,8 @@ type route struct {
 	// dual is what the owner of a test installation may not do either without the role: it would
 	// break the control of several people.
 	dual bool
+	// event is what the audit log calls it; 0: it isn't recorded, or records itself.
+	event audit.Event
 }
 
 // guard lets a route be used by whom it is for. Whoever isn't is told so, and it is noted.
@@ -112,7 +115,7 @@ func (s *Server) guard(r *route) http.HandlerFunc {
 			refuse(w, &deniedError{p, r.roles})
 			return
 		}
-		r.handler(w, request)
+		s.recorded(r, p, w, request)
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
 	cardswitch "cardswitch/switch"
+	"cardswitch/switch/evidence"
 	"cardswitch/switch/keys"
 	"cardswitch/switch/link"
 )
@@ -83,6 +84,8 @@ type Options struct {
 	Ceremonies Ceremonies
 	// Audit takes what people did; nil: only the log has it.
 	Audit keyring.Auditor
+	// Evidence is the audit log; nil: there is none.
+	Evidence *evidence.Log
 }
 
 // Server answers the operators.

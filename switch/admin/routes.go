@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 
+	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
 )
 
@@ -15,6 +16,7 @@ func (s *Server) Operators() http.Handler {
 		mux = s.readOnly()
 		routes = append(routes, s.switchRoutes()...)
 		routes = append(routes, s.keyRoutes()...)
+		routes = append(routes, s.auditRoutes()...)
 	} else {
 		mux.HandleFunc("/", s.waiting)
 	}
@@ -43,19 +45,19 @@ func (s *Server) switchRoutes() []route {
 	// Cards of customers are in the journal, if masked: who only watches the switch needs none.
 	look := []string{cardswitch.Operator, cardswitch.Administrator, cardswitch.Auditor}
 	return []route{
-		{"GET /v1/status", s.status, see, false},
-		{"GET /v1/links", s.links, see, false},
-		{"GET /v1/saf", s.queues, see, false},
-		{"POST /v1/route/explain", s.explain, see, false},
-		{"GET /v1/journal", s.journal, look, false},
-		{"GET /v1/transactions", s.findTransactions, look, false},
-		{"GET /v1/transactions/{seq}", s.transaction, look, false},
-		{"GET /v1/worklist", s.worklist, look, false},
-		{"POST /v1/links/{center}/{act}", s.tell, steer, false},
-		{"POST /v1/links/{center}/{link}/{act}", s.tell, steer, false},
-		{"POST /v1/worklist/{id}/{act}", s.resolve, steer, false},
-		{"GET /v1/journal/verify", s.verify, check, false},
-		{"POST /v1/reload", s.reloadNow, change, false},
+		{"GET /v1/status", s.status, see, false, 0},
+		{"GET /v1/links", s.links, see, false, 0},
+		{"GET /v1/saf", s.queues, see, false, 0},
+		{"POST /v1/route/explain", s.explain, see, false, 0},
+		{"GET /v1/journal", s.journal, look, false, audit.JournalRead},
+		{"GET /v1/transactions", s.findTransactions, look, false, audit.JournalRead},
+		{"GET /v1/transactions/{seq}", s.transaction, look, false, audit.JournalRead},
+		{"GET /v1/worklist", s.worklist, look, false, audit.JournalRead},
+		{"POST /v1/links/{center}/{act}", s.tell, steer, false, audit.LinkTold},
+		{"POST /v1/links/{center}/{link}/{act}", s.tell, steer, false, audit.LinkTold},
+		{"POST /v1/worklist/{id}/{act}", s.resolve, steer, false, audit.WorkListDecided},
+		{"GET /v1/journal/verify", s.verify, check, false, audit.JournalVerified},
+		{"POST /v1/reload", s.reloadNow, change, false, audit.ConfigChanged},
 	}
 }
 
@@ -67,15 +69,15 @@ func (s *Server) keyRoutes() []route {
 	end := []string{cardswitch.Approver}
 	step := []string{cardswitch.Administrator, cardswitch.Approver} // which, see steerers
 	return []route{
-		{"GET /v1/keys", s.listKeys, see, false},
-		{"POST /v1/keys/generate", s.generateKey, move, false},
-		{"POST /v1/keys/exchange", s.exchangeKey, move, false},
-		{"POST /v1/keys/import", s.importKey, move, false},
-		{"POST /v1/keys/export", s.exportKey, move, false},
-		{"POST /v1/keys/step/{step}", s.stepKey, step, false},
-		{"POST /v1/keys/destroy", s.destroyKey, end, false},
+		{"GET /v1/keys", s.listKeys, see, false, 0},
+		{"POST /v1/keys/generate", s.generateKey, move, false, 0},
+		{"POST /v1/keys/exchange", s.exchangeKey, move, false, 0},
+		{"POST /v1/keys/import", s.importKey, move, false, 0},
+		{"POST /v1/keys/export", s.exportKey, move, false, 0},
+		{"POST /v1/keys/step/{step}", s.stepKey, step, false, 0},
+		{"POST /v1/keys/destroy", s.destroyKey, end, false, 0},
 		// Nobody has a role for it: only the owner of a test installation.
-		{"POST /v1/keys/clear", s.clearKey, nil, false},
+		{"POST /v1/keys/clear", s.clearKey, nil, false, 0},
 	}
 }
 
@@ -89,10 +91,10 @@ func (s *Server) ceremonyRoutes() []route {
 	see := []string{cardswitch.Administrator, cardswitch.Custodian, cardswitch.Approver,
 		cardswitch.Auditor}
 	return []route{
-		{"GET /v1/ceremonies", s.ceremonies, see, false},
-		{"POST /v1/ceremonies", s.startCeremony, ask, false},
-		{"POST /v1/ceremonies/{id}/component", s.component, enter, true},
-		{"POST /v1/ceremonies/{id}/approve", s.approve, approve, true},
-		{"POST /v1/ceremonies/{id}/cancel", s.cancel, end, false},
+		{"GET /v1/ceremonies", s.ceremonies, see, false, 0},
+		{"POST /v1/ceremonies", s.startCeremony, ask, false, 0},
+		{"POST /v1/ceremonies/{id}/component", s.component, enter, true, 0},
+		{"POST /v1/ceremonies/{id}/approve", s.approve, approve, true, 0},
+		{"POST /v1/ceremonies/{id}/cancel", s.cancel, end, false, 0},
 	}
 }
