@@ -231,8 +231,19 @@ func (s *Switch) teach(l *link.Link, k envelope.Key) {
 // is read from it.
 func (s *Switch) teachAll(l *link.Link) {
 	x := &s.exchange
+	name := l.Center().Name() + "/" + l.Name()
+	at, _, ok := l.KeyPositions()
+	if !ok || s.deps.Keys == nil {
+		return
+	}
+	// A change may have come to its end while the connection agreed on the key before. Whether the
+	// center has the new one too shows when it uses it (followCenters).
+	newest, ok := linkKeys{s.deps.Keys}.Newest(name)
+	if k, usable := (linkKeys{s.deps.Keys}).Key(name, newest); ok && usable && newest > at.Generation {
+		s.teach(l, k)
+	}
 	x.mu.Lock()
-	keys := x.coming[l.Center().Name()+"/"+l.Name()]
+	keys := x.coming[name]
 	x.mu.Unlock()
 	for _, k := range keys {
 		s.teach(l, k)

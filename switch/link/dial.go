@@ -58,8 +58,12 @@ func (n *Line) keep(ctx context.Context) {
 		if err != nil {
 			n.dialFailures.Add(1)
 			n.note(err)
+			hint := "see that the center listens there and the network lets us through"
+			if errors.Is(err, Refused) {
+				hint = hintOf(err)
+			}
 			n.logger().Warn("dial failed", "address", n.config.Dial, "error", err.Error(),
-				"hint", "see that the center listens there and the network lets us through")
+				"hint", hint)
 			stood = 0
 		}
 		select {

@@ -116,9 +116,17 @@ func (n *Line) initiate(trying context.Context, socket *socket, s *stream) (*sea
 	}
 	socket.SetDeadline(time.Time{})
 	if err != nil {
-		return nil, because(Refused, err)
+		return nil, unshaken(err)
 	}
 	return seal(h.Session()), nil
+}
+
+// unshaken is why there is no agreement: one side refused, or the connection ended.
+func unshaken(err error) error {
+	if _, ok := errors.AsType[Cause](err); ok {
+		return fmt.Errorf("the envelope's handshake: %w", err)
+	}
+	return because(Refused, err)
 }
 
 // admit agrees on the keys of a connection that came, and finds its line by what the peer has
@@ -135,10 +143,11 @@ func admit(s *stream, lines []*Line) (*Line, *sealed, error) {
 		return envelope.Key{}, envelope.Policy{}, false
 	})
 	if err := shake(h, s); err != nil {
+		err = unshaken(err)
 		if line != nil {
-			line.ends[Refused].Add(1)
+			line.ends[causeOf(err)].Add(1)
 		}
-		return nil, nil, because(Refused, err)
+		return nil, nil, err
 	}
 	return line, seal(h.Session()), nil
 }

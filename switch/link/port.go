@@ -17,6 +17,9 @@ const (
 	maxGreeting = 128
 	// greetTime bounds the TLS handshake and the first message together.
 	greetTime = 30 * time.Second
+	// shakeTime bounds the handshake of an envelope: an honest one takes milliseconds, and what
+	// hangs in one takes a place from those that share the address.
+	shakeTime = 10 * time.Second
 	// acceptPause is how long an acceptor rests after an error, as when files run out.
 	acceptPause = 100 * time.Millisecond
 )
@@ -110,6 +113,7 @@ func (p *port) greet(s *socket, lines []*Line) (*Line, *Link, error) {
 	line := lines[0]
 	var sealed *sealed
 	if line.sealed != nil {
+		s.SetDeadline(time.Now().Add(shakeTime))
 		var err error
 		if line, sealed, err = admit(stream, lines); err != nil {
 			return nil, nil, err
