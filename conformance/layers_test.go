@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -145,6 +146,42 @@ func TestNobodyReflects(t *testing.T) {
 	for _, s := range house(t) {
 		if slices.Contains(s.imports, "reflect") && !s.isTest() && s.dir() != "cmd/cardswitch" {
 			t.Errorf("%s imports reflect", s.path)
+		}
+	}
+}
+
+// What is secret or must not be guessed comes from the system's generator (PCI PIN requirement 5).
+// A pool's jitter is no secret.
+func TestSecretsAreRandom(t *testing.T) {
+	folders := []string{"hsm", "store/vault", "store/audit", "store/journal", "switch/security"}
+	for _, s := range house(t) {
+		if s.isTest() || !under(s.dir(), folders...) || s.dir() == "hsm/payshield" {
+			continue
+		}
+		for _, i := range s.imports {
+			if strings.HasPrefix(i, "math/rand") {
+				t.Errorf("%s imports %s; use crypto/rand", s.path, i)
+			}
+		}
+	}
+}
+
+// Codes, tags, proofs and check values are compared in constant time: a comparison that ends at the
+// first difference tells who guesses how far he is.
+func TestCodesAreComparedInConstantTime(t *testing.T) {
+	folders := []string{"hsm", "store/vault", "store/audit", "switch"}
+	compared := `(?i)\bbytes\.(Equal|Compare)\([^)]*\b\w*(mac|tag|code|proof|check|kcv|digest)\b`
+	secret := regexp.MustCompile(compared)
+	for _, s := range house(t) {
+		// moduletest is only there for tests; a record of the audit log is compared with its own text.
+		if s.isTest() || !under(s.dir(), folders...) || s.dir() == "hsm/moduletest" ||
+			s.path == "store/audit/record.go" {
+			continue
+		}
+		for n, line := range strings.Split(string(s.text), "\n") {
+			if secret.MatchString(line) {
+				t.Errorf("%s:%d: use crypto/subtle: %s", s.path, n+1, strings.TrimSpace(line))
+			}
 		}
 	}
 }
