@@ -15,14 +15,16 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // window is how many digits in a row of a card number are found. Fewer would be found by chance;
 // more would let most of a number pass. The first six and last four never make up a window.
 const window = 10
 
-// Canary is a set of secrets.
+// Canary is a set of secrets. It may be filled and asked by many goroutines.
 type Canary struct {
+	mu      sync.RWMutex
 	needles []needle
 	known   map[string]bool
 	starts  map[uint32][]int // needles by their first four bytes
@@ -54,6 +56,8 @@ func New() *Canary {
 // Digits adds a card number, or the digits of a track behind it. Any ten of them in a row are
 // found, so that what is masked passes and what is only cut short doesn't.
 func (c *Canary) Digits(name, digits string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.known[digits] {
 		return
 	}
@@ -77,7 +81,11 @@ func (c *Canary) Digits(name, digits string) {
 }
 
 // Text adds a secret of characters, found as a whole.
-func (c *Canary) Text(name, text string) { c.text(name, text) }
+func (c *Canary) Text(name, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.text(name, text)
+}
 
 func (c *Canary) text(name, text string) {
 	c.add(name, "text", []byte(text))
@@ -95,6 +103,8 @@ func (c *Canary) text(name, text string) {
 
 // Bytes adds a secret of bytes, such as a PIN block.
 func (c *Canary) Bytes(name string, b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.add(name, "bytes", b)
 	c.hex(name, "bytes", b)
 }
@@ -125,6 +135,8 @@ func hash(start uint32) uint32 { return start * 0x9E3779B1 >> 16 }
 
 // Search looks through data for every secret; each shape is reported once.
 func (c *Canary) Search(where string, data []byte) []Finding {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
 	var found []Finding
 	seen := make(map[string]bool)
 	for at := 0; at+4 <= len(data); at++ {
