@@ -145,3 +145,28 @@ func TestTopLevel(t *testing.T) {
 		}
 	}
 }
+
+// The README says which test holds which requirement; a test of another name holds none.
+func TestReadmeNamesTestsThatExist(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]bool{}
+	for _, s := range house(t) {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && s.isTest() {
+				tests[f.Name.Name] = true
+			}
+		}
+	}
+	named := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(readme), -1)
+	if len(named) < 40 {
+		t.Errorf("only %d tests are named: the test looks in the wrong place", len(named))
+	}
+	for _, name := range named {
+		if !tests[name] {
+			t.Errorf("README.md names %s, which isn't there", name)
+		}
+	}
+}
