@@ -12,8 +12,10 @@ type KeysConfig struct {
 	Module string `yaml:"module"` // soft, pkcs11, payshield
 	Store  string `yaml:"store"`  // file of the key blocks
 	// Of the soft module: its master key, and the file with the passphrase that opens it.
-	Master         string `yaml:"master"`
-	PassphraseFile string `yaml:"passphrase_file"`
+	Master         string          `yaml:"master"`
+	PassphraseFile string          `yaml:"passphrase_file"`
+	PKCS11         PKCS11Config    `yaml:"pkcs11"`
+	PayShield      PayShieldConfig `yaml:"payshield"`
 }
 
 // The security modules.
@@ -26,15 +28,25 @@ const (
 func (k *KeysConfig) complete(data string) {
 	setDefault(&k.Module, ModuleSoft)
 	setDefault(&k.Store, filepath.Join(data, "keys"))
-	if k.Module == ModuleSoft {
+	if k.Module == ModulePayShield {
+		k.PayShield.complete()
+	}
+	if k.Has(ModuleSoft) {
 		setDefault(&k.Master, filepath.Join(data, "master.key"))
 	}
 }
 
-func (k *KeysConfig) validate(f *faults, path string) {
+// Has tells whether a module is used: alone, or beside a payment HSM.
+func (k *KeysConfig) Has(module string) bool {
+	return k.Module == module || k.Module == ModulePayShield && k.PayShield.Beside == module
+}
+
+func (k *KeysConfig) validate(f *faults, path string, production bool) {
 	f.oneOf(path+".module", k.Module, ModuleSoft, ModulePKCS11, ModulePayShield)
 	f.required(path+".store", k.Store, "name the file of the key blocks")
-	if k.Module == ModuleSoft {
+	k.PKCS11.validate(f, path+".pkcs11", k.Has(ModulePKCS11))
+	k.PayShield.validate(f, path+".payshield", k.Has(ModulePayShield), production)
+	if k.Has(ModuleSoft) {
 		f.required(path+".master", k.Master, "name the file of the master key")
 	} else if k.Master != "" || k.PassphraseFile != "" {
 		f.add(path+".master", "leave master and passphrase_file out here",

@@ -211,10 +211,9 @@ func TestValidateAccess(t *testing.T) {
 func TestValidateKeys(t *testing.T) {
 	testSpoiled(t, map[string]spoiled{
 		"defaults": {func(*Config) {}, nil},
-		"a module": {func(c *Config) { c.Keys.Module, c.Keys.Master = ModulePayShield, "" }, nil},
 		"no such module": {func(c *Config) { c.Keys.Module, c.Keys.Master = "abacus", "" },
 			[]string{"keys.module"}},
-		"a master key too many": {func(c *Config) { c.Keys.Module = ModulePKCS11 },
+		"a master key too many": {func(c *Config) { withToken(c); c.Keys.Master = "x" },
 			[]string{"keys.master"}},
 		"one file": {func(c *Config) { c.Keys.Store = c.Keys.Master }, []string{"keys"}},
 		"no store": {func(c *Config) { c.Keys.Store = "" }, []string{"keys.store"}},

@@ -72,7 +72,7 @@ func (c *Config) validateTop(f *faults) {
 		f.address("admin.http", c.Admin.HTTP)
 	}
 	c.Access.validate(f, "access")
-	c.Keys.validate(f, "keys")
+	c.Keys.validate(f, "keys", c.Production)
 	c.Audit.validate(f, "audit")
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "json", "text")

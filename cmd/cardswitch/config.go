@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"cardswitch/switch/keys"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -57,7 +59,7 @@ type checked struct {
 // checkFiles reads what the configuration names.
 func checkFiles(l *loaded) error {
 	_, err := l.Routes()
-	return errors.Join(l.CheckFiles(), err)
+	return errors.Join(l.CheckFiles(), keys.Check(&l.Config), err)
 }
 
 // loadNamed takes a file named as argument as if by --config.

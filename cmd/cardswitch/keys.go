@@ -40,6 +40,12 @@ func knownKeys() nameTree {
 	center["links"]["envelope"] = nameTree{"id": nil, "padding": nil, "share": nil, "legacy": nil,
 		"epoch": nil}
 	center["links"]["tls"] = nameTree{"cert": nil, "key": nil, "ca": nil, "names": nil}
+	known["keys"]["pkcs11"] = nameTree{"library": nil, "token": nil, "pin_file": nil, "label": nil,
+		"sessions": nil, "mac_in_process": nil}
+	known["keys"]["payshield"] = nameTree{"units": nil, "beside": nil, "header": nil, "lmk": nil,
+		"lmk_check": nil, "ksn_descriptor": nil, "connections": nil, "timeout": nil,
+		"key_timeout": nil, "connect": nil,
+		"tls": {"cert": nil, "key": nil, "ca": nil, "names": nil}}
 	return known
 }
 

@@ -67,7 +67,7 @@ func openKeys(ctx context.Context, c *cardswitch.Config, log *slog.Logger,
 		return nil, operators, err
 	}
 	defer clear(words)
-	options := keys.Options{Passphrase: words, Audit: record, Witness: witness}
+	options := keys.Options{Passphrase: words, Audit: record, Logger: log, Witness: witness}
 	k, err := keys.Open(ctx, c, options)
 	if !errors.Is(err, keys.ErrNoMaster) {
 		return k, operators, err

@@ -63,6 +63,7 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 		if err != nil {
 			return nil, err
 		}
+		tellCaps(n.log, n.keys.Module(), config.Production)
 		return n.keys.Ring, nil
 	}
 	n.metrics = prometheus.NewRegistry()
@@ -105,7 +106,8 @@ func (n *node) reconfigure(reload func() (cardswitch.Config, error)) error {
 		return err
 	}
 	old := n.config.Load()
-	if config.Production != old.Production || config.Keys != old.Keys || config.Audit != old.Audit {
+	if config.Production != old.Production || !config.Keys.Same(&old.Keys) ||
+		config.Audit != old.Audit {
 		return errors.New("production, keys and audit change at a restart only")
 	}
 	if err := n.Switch.Reload(config); err != nil {

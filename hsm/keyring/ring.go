@@ -99,7 +99,8 @@ func (r *Ring) ready(ctx context.Context, s Set, old *live) (*live, error) {
 
 func (r *Ring) load(ctx context.Context, record *Record, old *live) (hsm.Key, error) {
 	if old != nil {
-		if key, ok := old.keys[record.ID]; ok {
+		was, _ := old.set.Get(record.ID)
+		if key, ok := old.keys[record.ID]; ok && was.Wrapped == record.Wrapped {
 			return key, nil
 		}
 	}
@@ -145,7 +146,7 @@ func (l *live) put(record *Record, key hsm.Key) {
 func (l *live) unload(other *live) {
 	for id, key := range l.keys {
 		if other != nil {
-			if _, kept := other.keys[id]; kept {
+			if kept, ok := other.keys[id]; ok && kept == key {
 				continue
 			}
 		}

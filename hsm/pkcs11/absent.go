@@ -16,3 +16,6 @@ func Open(Config) (hsm.Module, error) { return nil, errBuild }
 
 // Create says that the driver isn't in this build.
 func Create(Config) error { return errBuild }
+
+// Available says that the driver isn't in this build.
+func Available() error { return errBuild }

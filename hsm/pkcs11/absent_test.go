@@ -18,5 +18,8 @@ func TestTheBuildSaysThatItIsAbsent(t *testing.T) {
 	if err := pkcs11.Create(pkcs11.Config{}); !errors.Is(err, hsm.ErrAbsent) {
 		t.Errorf("create: %v", err)
 	}
+	if err := pkcs11.Available(); !errors.Is(err, hsm.ErrAbsent) {
+		t.Errorf("available: %v", err)
+	}
 	t.Log("the driver's own tests need cgo and -tags pkcs11")
 }

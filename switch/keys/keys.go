@@ -8,14 +8,12 @@ package keys
 import (
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 
-	"cardswitch/hsm"
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/keyring"
 	"cardswitch/hsm/keyring/ceremony"
 	"cardswitch/hsm/keyring/master"
-	"cardswitch/hsm/soft"
 	cardswitch "cardswitch/switch"
 )
 
@@ -23,8 +21,7 @@ import (
 type Options struct {
 	Passphrase []byte // of the master key of the soft module; nil: none
 	Audit      keyring.Auditor
-	// Driver makes modules other than soft. The error says if there is none of the name.
-	Driver func(name string) (hsm.Module, error)
+	Logger     *slog.Logger // of modules that have one; nil: slog.Default
 	// Witness keeps the version of the key store: the journal's. Nil: an old copy isn't found out.
 	Witness keyring.Witness
 }
@@ -42,7 +39,7 @@ var ErrNoMaster = errors.New("the master key isn't made yet")
 
 // Open opens all keys, or none.
 func Open(ctx context.Context, c *cardswitch.Config, o Options) (*Keys, error) {
-	m, err := module(c, &o)
+	m, err := module(ctx, c, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -62,32 +59,6 @@ func Open(ctx context.Context, c *cardswitch.Config, o Options) (*Keys, error) {
 // Close ends the ceremonies and forgets all keys.
 func (k *Keys) Close() error {
 	return errors.Join(k.Room.Close(), k.Ring.Close(), k.file.Close(), k.Module().Close())
-}
-
-func module(c *cardswitch.Config, o *Options) (hsm.Module, error) {
-	if c.Keys.Module != cardswitch.ModuleSoft {
-		if o.Driver == nil {
-			return nil, fmt.Errorf("keys.module: this program has no driver for %s", c.Keys.Module)
-		}
-		return o.Driver(c.Keys.Module)
-	}
-	where := masterOptions(c, o.Passphrase)
-	key, err := master.Read(where)
-	switch {
-	case errors.Is(err, master.ErrAbsent) && c.Production:
-		return nil, ErrNoMaster
-	case errors.Is(err, master.ErrAbsent):
-		key, err = master.Create(where)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer key.Wipe()
-	profile := hsm.Test
-	if c.Production {
-		profile = hsm.Production
-	}
-	return soft.New(key, profile)
 }
 
 func masterOptions(c *cardswitch.Config, passphrase []byte) master.Options {

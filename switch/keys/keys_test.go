@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cardswitch/hsm"
 	"cardswitch/hsm/keyring"
 	"cardswitch/hsm/keyring/master"
 	cardswitch "cardswitch/switch"
@@ -121,20 +120,6 @@ func TestProductionWaitsForItsMasterKey(t *testing.T) {
 		[]string{strings.Repeat("01", 32), strings.Repeat("02", 32)}); !errors.Is(err,
 		keyring.ErrProduction) {
 		t.Errorf("production takes a clear key: %v", err)
-	}
-}
-
-func TestModulesNeedADriver(t *testing.T) {
-	c := configuration(t.TempDir())
-	c.Keys.Module = cardswitch.ModulePayShield
-	if _, err := Open(t.Context(), c, Options{}); err == nil {
-		t.Error("a module without a driver")
-	}
-	away := errors.New("no route to the unit")
-	driver := func(string) (hsm.Module, error) { return nil, away }
-	_, err := Open(t.Context(), c, Options{Driver: driver})
-	if !errors.Is(err, away) {
-		t.Error(err)
 	}
 }
 
