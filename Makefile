@@ -28,8 +28,8 @@ race: ## run all tests with the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 pkcs11: ## test the driver for PKCS#11 tokens on SoftHSM (needs a C compiler)
-	@CGO_ENABLED=1 go vet -tags pkcs11 ./hsm/...
-	@CGO_ENABLED=1 go test -tags pkcs11 -timeout 10m ./hsm/...
+	@CGO_ENABLED=1 go vet -tags pkcs11 ./hsm/... ./switch/keys
+	@CGO_ENABLED=1 go test -tags pkcs11 -timeout 10m ./hsm/... ./switch/keys
 
 memory: ## hold that unloaded keys are gone from memory (Go's experiment runtimesecret)
 	@GOEXPERIMENT=runtimesecret go vet ./hsm/soft

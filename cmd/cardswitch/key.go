@@ -30,6 +30,8 @@ func newKeyCommand() *cobra.Command {
 		newKeyStepCommand("retire", "Let a key only open what is under way",
 			"From now on nothing is protected with it; it is accepted until its window ends."),
 		newKeyDestroyCommand(),
+		newKeyAdoptCommand(),
+		newKeyTokenCommand(),
 		newCeremonyCommand(),
 	)
 }

@@ -51,6 +51,7 @@ func allowed() map[string]string {
 		"POST /v1/keys/import":                 "   a   T",
 		"POST /v1/keys/export":                 "   a   T",
 		"POST /v1/keys/step/{step}":            "   a s T",
+		"POST /v1/keys/adopt":                  "     s T",
 		"POST /v1/keys/destroy":                "     s T",
 		"POST /v1/keys/clear":                  "       T",
 		"GET /v1/ceremonies":                   "   acsuT",

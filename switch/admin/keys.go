@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"cardswitch/hsm"
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/keyring"
 	cardswitch "cardswitch/switch"
@@ -237,6 +238,25 @@ func (s *Server) importKey(w http.ResponseWriter, r *http.Request) {
 	refuse(w, keyError(err))
 }
 
+// adoptKey brings the block of a console to a KBPK of a ceremony.
+func (s *Server) adoptKey(w http.ResponseWriter, r *http.Request) {
+	k, order, who, ok := s.ordered(w, r)
+	if !ok {
+		return
+	}
+	id, err := keyring.ParseID(order.Key)
+	if err != nil {
+		refuse(w, &wrongError{err.Error()})
+		return
+	}
+	record, err := k.Adopt(r.Context(), who, id, strings.TrimSpace(order.Block))
+	if err != nil {
+		refuse(w, keyError(err))
+		return
+	}
+	answer(w, keyLine(k, &record))
+}
+
 func (s *Server) exportKey(w http.ResponseWriter, r *http.Request) {
 	k, order, who, ok := s.ordered(w, r)
 	if !ok {
@@ -376,7 +396,8 @@ func keyError(err error) error {
 		hint := refused.Hint
 		refused.Hint = ""
 		return &hintedError{strings.TrimSuffix(refused.Error(), " (hint: )"), hint}
-	case errors.Is(err, keyring.ErrCeremony):
+	case errors.Is(err, keyring.ErrCeremony), errors.Is(err, hsm.ErrAbsent),
+		errors.Is(err, hsm.ErrKey), errors.Is(err, hsm.ErrForbidden):
 		return &hintedError{err.Error(), ""}
 	case errors.As(err, &twice), errors.Is(err, keyblock.ErrMalformed),
 		errors.Is(err, keyblock.ErrUnwanted), errors.Is(err, keyblock.ErrForged):

@@ -75,6 +75,7 @@ func (s *Server) keyRoutes() []route {
 		{"POST /v1/keys/import", s.importKey, move, false, 0},
 		{"POST /v1/keys/export", s.exportKey, move, false, 0},
 		{"POST /v1/keys/step/{step}", s.stepKey, step, false, 0},
+		{"POST /v1/keys/adopt", s.adoptKey, end, false, 0},
 		{"POST /v1/keys/destroy", s.destroyKey, end, false, 0},
 		// Nobody has a role for it: only the owner of a test installation.
 		{"POST /v1/keys/clear", s.clearKey, nil, false, 0},
