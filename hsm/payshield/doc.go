@@ -27,7 +27,8 @@
 //
 // # What it can't do
 //
-// What rests on nothing public is absent, and says so (hsm.ErrAbsent), instead of guessing:
+// What rests on nothing public is absent, and says so (hsm.ErrAbsent), instead of guessing. So no
+// key ring is on units alone: package split puts another module beside them. Absent are:
 //
 //   - Form. Clear components don't go over a network: they are entered at a unit's console, which
 //     gives a block. FormBlocks joins such blocks (A4), and Adopt takes a key that was formed so.

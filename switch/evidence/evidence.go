@@ -201,7 +201,7 @@ func eventOf(what string) audit.Event {
 		return audit.AccessDenied
 	case "generate", "form", "form in clear":
 		return audit.KeyGenerated
-	case "import":
+	case "import", "adopt":
 		return audit.KeyImported
 	case "export", "reveal":
 		return audit.KeyExported
