@@ -18,18 +18,17 @@ func withToken(c *Config) {
 	c.Keys.complete(c.Data.Dir)
 }
 
-func TestValidateModules(t *testing.T) {
+// at are paths of the keys.
+func at(names ...string) (paths []string) {
+	for _, n := range names {
+		paths = append(paths, "keys."+n)
+	}
+	return paths
+}
+
+func TestValidateUnits(t *testing.T) {
 	units := func(change func(p *PayShieldConfig)) func(*Config) {
 		return func(c *Config) { withUnits(c); change(&c.Keys.PayShield) }
-	}
-	token := func(change func(p *PKCS11Config)) func(*Config) {
-		return func(c *Config) { withToken(c); change(&c.Keys.PKCS11) }
-	}
-	at := func(names ...string) (paths []string) {
-		for _, n := range names {
-			paths = append(paths, "keys."+n)
-		}
-		return paths
 	}
 	secure := TLSConfig{Cert: "c", Key: "k", CA: "a"}
 	testSpoiled(t, map[string]spoiled{
@@ -82,7 +81,14 @@ func TestValidateModules(t *testing.T) {
 		}, nil},
 		"units that nobody asked for": {func(c *Config) { c.Keys.PayShield.Units = []string{"a:1"} },
 			at("payshield")},
+	})
+}
 
+func TestValidateToken(t *testing.T) {
+	token := func(change func(p *PKCS11Config)) func(*Config) {
+		return func(c *Config) { withToken(c); change(&c.Keys.PKCS11) }
+	}
+	testSpoiled(t, map[string]spoiled{
 		"token":   {withToken, nil},
 		"library": {token(func(p *PKCS11Config) { p.Library = "" }), at("pkcs11.library")},
 		"label":   {token(func(p *PKCS11Config) { p.Token = "" }), at("pkcs11.token")},

@@ -1,6 +1,7 @@
 // Package pkcs11 is a token as security module: any that has a PKCS#11 library, such as an HSM.
 //
-// It is built with cgo and the tag pkcs11 only; without, Available, Open and Create say that it isn't there.
+// It is built with cgo and the tag pkcs11 only; without, Available, Open and Create say that it
+// isn't there.
 //
 // Three AES-256 keys stay in the token (Create makes them; the vendor's means copy them to a second
 // token): one wraps keys that may leave or that this process needs, one wraps keys that stay, one

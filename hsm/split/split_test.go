@@ -79,6 +79,28 @@ func must[T any](t *testing.T, v T, err error) T {
 	return v
 }
 
+// sent is the block of a key that a partner makes, under the KBPK of two components.
+func sent(t *testing.T, one, two []byte, s hsm.KeySpec) string {
+	t.Helper()
+	kbpk := make([]byte, len(one))
+	for i := range one {
+		kbpk[i] = one[i] ^ two[i]
+	}
+	key, err := keyblock.RandomKey(s.Algorithm, s.Size, nil)
+	key = must(t, key, err)
+	block, err := keyblock.Wrap(kbpk, s.Header(keyblock.VersionD, keyblock.ContextExchange), key,
+		keyblock.Options{})
+	return must(t, block, err)
+}
+
+// want takes such a key alone.
+func want(s hsm.KeySpec) keyblock.Want {
+	return keyblock.Want{Versions: []keyblock.Version{keyblock.VersionD},
+		Usages: []keyblock.Usage{s.Usage}, Algorithms: []keyblock.Algorithm{s.Algorithm},
+		Modes: []keyblock.Mode{s.Mode}, Exports: []keyblock.Export{s.Export},
+		Context: keyblock.ContextExchange}
+}
+
 // A partner sends a PIN key and a link key under one KBPK: each comes to where it belongs, once the
 // KBPK is there.
 func TestAKBPKIsInBothModules(t *testing.T) {
@@ -93,27 +115,9 @@ func TestAKBPKIsInBothModules(t *testing.T) {
 	w = must(t, w, err)
 	under, err := m.Load(ctx, w)
 	under = must(t, under, err)
-	partner := softModule(t, hsm.Test)
-	defer partner.Close()
-	theirs, err := partner.Form(ctx, kbpk, [][]byte{one, two})
-	theirs = must(t, theirs, err)
-	key, err := partner.Load(ctx, theirs)
-	key = must(t, key, err)
-	block := func(s hsm.KeySpec) string {
-		w, err := partner.Generate(ctx, s)
-		w = must(t, w, err)
-		b, err := partner.Export(ctx, key, w, s.Header(keyblock.VersionD, keyblock.ContextExchange))
-		return must(t, b, err)
-	}
 	pin := spec(keyblock.UsageP0, keyblock.AES, 16, keyblock.ModeB)
 	link := spec(keyblock.UsageB3, keyblock.AES, 32, keyblock.ModeX)
-	want := func(s hsm.KeySpec) keyblock.Want {
-		return keyblock.Want{Versions: []keyblock.Version{keyblock.VersionD},
-			Usages: []keyblock.Usage{s.Usage}, Algorithms: []keyblock.Algorithm{s.Algorithm},
-			Modes: []keyblock.Mode{s.Mode}, Exports: []keyblock.Export{s.Export},
-			Context: keyblock.ContextExchange}
-	}
-	pinBlock, linkBlock := block(pin), block(link)
+	pinBlock, linkBlock := sent(t, one, two, pin), sent(t, one, two, link)
 
 	got, err := m.Import(ctx, under, linkBlock, want(link))
 	got = must(t, got, err)
