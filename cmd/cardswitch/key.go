@@ -88,7 +88,7 @@ func newKeyInventoryCommand() *cobra.Command {
 
 func printInventory(command *cobra.Command, lines []admin.KeyLine) error {
 	t := newTable(command, "SLOT", "GEN", "PURPOSE", "USAGE", "ALGORITHM", "BITS", "STATE", "AGE",
-		"NEXT CHANGE", "CHECK", "METHOD", "MODULE", "LABEL", "DUE")
+		"USES", "NEXT CHANGE", "CHECK", "METHOD", "MODULE", "LABEL", "DUE")
 	now := time.Now()
 	for i := range lines {
 		l := &lines[i]
@@ -97,7 +97,7 @@ func printInventory(command *cobra.Command, lines []admin.KeyLine) error {
 			next = l.NextChange.Format("2006-01-02 15:04")
 		}
 		t.row(l.Slot, l.Generation, keyring.Purpose(l.Purpose).Text(), l.Usage+"/"+l.Mode,
-			l.Algorithm, l.Bits, l.State, ago(now, l.Created), next, l.Check, l.CheckMethod, l.Module,
+			l.Algorithm, l.Bits, l.State, ago(now, l.Created), l.Uses, next, l.Check, l.CheckMethod, l.Module,
 			l.Label, strings.TrimSpace(l.Due+" "+l.DueWhy))
 	}
 	return t.flush()

@@ -25,7 +25,6 @@ type Options struct {
 	// Production refuses keys of a test installation.
 	Production bool
 	Policy     func(Purpose) Policy // nil is DefaultPolicy
-	Uses       func(ID) uint64      // how often a key was used; nil: nobody counts
 }
 
 // Ring is the keys in force. All methods may be called by many goroutines at once.
@@ -41,6 +40,7 @@ type Ring struct {
 type live struct {
 	set   Set
 	keys  map[ID]hsm.Key
+	uses  map[ID]*atomic.Uint64 // of this process
 	links map[string]*line
 	slots map[Slot]*line
 }
@@ -56,6 +56,7 @@ type ready struct {
 	generation uint16
 	until      time.Time // zero: no end
 	key        hsm.Key
+	uses       *atomic.Uint64
 }
 
 // Open makes the keys ready. A key that the module refuses stops the start, and is named.
@@ -80,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Ring, error) {
 
 // ready loads what a set needs and an older live hasn't.
 func (r *Ring) ready(ctx context.Context, s Set, old *live) (*live, error) {
-	l := &live{s, map[ID]hsm.Key{}, map[string]*line{}, map[Slot]*line{}}
+	l := &live{s, map[ID]hsm.Key{}, map[ID]*atomic.Uint64{}, map[string]*line{}, map[Slot]*line{}}
 	for i := range s.records {
 		record := &s.records[i]
 		if !record.usable() {
@@ -91,7 +92,10 @@ func (r *Ring) ready(ctx context.Context, s Set, old *live) (*live, error) {
 			l.unload(old)
 			return nil, err
 		}
-		l.keys[record.ID] = key
+		l.keys[record.ID], l.uses[record.ID] = key, new(atomic.Uint64)
+		if old != nil && old.uses[record.ID] != nil {
+			l.uses[record.ID] = old.uses[record.ID]
+		}
 		l.put(record, key)
 	}
 	return l, nil
@@ -129,7 +133,7 @@ func (l *live) put(record *Record, key hsm.Key) {
 			l.links[slot.Center+"/"+slot.Link] = n
 		}
 	}
-	use := ready{record.ID.Generation, time.Time{}, key}
+	use := ready{record.ID.Generation, time.Time{}, key, l.uses[record.ID]}
 	if record.State == Retiring {
 		use.until = record.RetireUntil
 	}
@@ -165,7 +169,17 @@ func (r *Ring) Policy(p Purpose) Policy { return r.options.Policy(p) }
 
 // Due is what is to be done now.
 func (r *Ring) Due() []Task {
-	return r.Set().Due(time.Now(), r.options.Policy, r.options.Uses)
+	return r.Set().Due(time.Now(), r.options.Policy, r.Uses)
+}
+
+// Uses is how often a key was used since the start, or since it is active: codes made or verified,
+// PINs translated, sessions of a link derived. It begins anew with the process, as a key may serve
+// a little longer sooner than every use be written down.
+func (r *Ring) Uses(id ID) uint64 {
+	if n := r.live.Load().uses[id]; n != nil {
+		return n.Load()
+	}
+	return 0
 }
 
 // LinkKeys is the generation under which we start sessions of a link, named "center/link". Ok is
@@ -189,6 +203,7 @@ func (n *line) find(generation uint16) (hsm.Key, bool) {
 	}
 	for _, k := range n.keys {
 		if k.generation == generation {
+			k.uses.Add(1)
 			return k.key, k.until.IsZero() || time.Now().Before(k.until)
 		}
 	}

@@ -257,3 +257,42 @@ func TestPRFIsBoundedInTime(t *testing.T) {
 		t.Errorf("a module that is down: %v", err)
 	}
 }
+
+// A key that has been used as often as it may is due to be changed, also after other keys changed.
+func TestUsesAreCounted(t *testing.T) {
+	m := &twin{}
+	ring, err := Open(t.Context(), Options{Module: m, Policy: func(p Purpose) Policy {
+		policy := DefaultPolicy(p)
+		policy.Uses = 3
+		return policy
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot := Slot{Purpose: ZAK, Center: "sakura", Direction: Out}
+	made, err := ring.Generate(t.Context(), By{}, Plan{Slot: slot})
+	if err == nil {
+		_, err = ring.Serve(t.Context(), By{}, made.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		if tasks := ring.Due(); len(tasks) != 0 {
+			t.Fatalf("after %d uses %v is due", n, tasks)
+		}
+		if _, _, err := ring.Sender(slot); err != nil {
+			t.Fatal(err)
+		}
+		if n == 1 { // another key changes meanwhile
+			other := Slot{Purpose: ZAK, Center: "fuji", Direction: Out}
+			if _, err := ring.Generate(t.Context(), By{}, Plan{Slot: other}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tasks := ring.Due()
+	if len(tasks) != 1 || tasks[0].What != Rotate || tasks[0].ID != made.ID || ring.Uses(made.ID) != 3 {
+		t.Errorf("%d uses, due is %v", ring.Uses(made.ID), tasks)
+	}
+}

@@ -36,6 +36,7 @@ type KeyLine struct {
 	Expires     time.Time  `json:"expires"`
 	RetireUntil *time.Time `json:"retire_until,omitempty"`
 	NextChange  *time.Time `json:"next_change,omitempty"`
+	Uses        uint64     `json:"uses"`          // since the switch was started
 	Due         string     `json:"due,omitempty"` // what is to be done now
 	DueWhy      string     `json:"due_why,omitempty"`
 }
@@ -109,7 +110,7 @@ func keyLine(k *keys.Keys, r *keyring.Record) KeyLine {
 		Key: r.ID.String(), Slot: r.ID.Slot.String(), Generation: r.ID.Generation,
 		Purpose: string(r.ID.Slot.Purpose), Usage: string(spec.Usage), Mode: string(spec.Mode),
 		Export: string(spec.Export), Algorithm: spec.Algorithm.Text(), Bits: 8 * spec.Size,
-		State: string(r.State), Label: r.Label, Test: r.Test, Check: check.Hex,
+		State: string(r.State), Uses: k.Uses(r.ID), Label: r.Label, Test: r.Test, Check: check.Hex,
 		CheckMethod: string(check.Method), Module: k.Module().Name(), Created: r.Created,
 		ActiveFrom: date(r.ActiveFrom), Expires: r.Expires, RetireUntil: date(r.RetireUntil),
 		NextChange: date(r.NextChange(k.Policy(r.ID.Slot.Purpose))),
