@@ -9,9 +9,9 @@
 // is two blocks with "|" between, of one check value. Form makes it of the same components in both.
 // One that can't form keys (a payShield, whose components are entered at its console) leaves its
 // place empty until Adopt brings the block of the console; until then keys of the first can't be
-// imported or exported under it, and that is said. Generate makes a KBPK of two random components,
-// which are in this process for a moment: production takes KBPKs of ceremonies only (package
-// keyring). A KBPK is never imported or exported.
+// imported or exported under it, and that is said. Where both form keys, Generate makes a KBPK of
+// two random components, which are in this process for a moment: production takes KBPKs of
+// ceremonies only (package keyring). A KBPK is never imported or exported.
 //
 // How much two blocks prove to be one key: both modules confirm their check values, and those agree
 // in the digits that both have, at least 24 bits. It finds mistakes. Against somebody who enters
@@ -77,8 +77,13 @@ func (m *Module) Generate(ctx context.Context, s hsm.KeySpec) (hsm.Wrapped, erro
 	if s.Usage != keyblock.UsageK1 {
 		return m.of(s.Usage).Generate(ctx, s)
 	}
-	if err := s.Validate(); err != nil {
+	if err := cmp.Or(hsm.Ended(ctx), s.Validate()); err != nil {
 		return hsm.Wrapped{}, err
+	}
+	if m.first.Caps()[hsm.Form] == hsm.Absent {
+		return hsm.Wrapped{}, fmt.Errorf("%w: nobody could bring a key block protection key that is "+
+			"made here into %s (hint: form it of components, here and at its console)", hsm.ErrAbsent,
+			m.first.Name())
 	}
 	parts := [][]byte{make([]byte, s.Size), make([]byte, s.Size)}
 	for _, p := range parts {

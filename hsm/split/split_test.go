@@ -210,4 +210,8 @@ func TestCaps(t *testing.T) {
 	if !errors.Is(err, hsm.ErrAbsent) {
 		t.Errorf("a PIN key is formed beside the HSM: %v", err)
 	}
+	_, err = m.Generate(t.Context(), spec(keyblock.UsageK1, keyblock.AES, 32, keyblock.ModeB))
+	if !errors.Is(err, hsm.ErrAbsent) {
+		t.Errorf("a KBPK is made that the console can never have: %v", err)
+	}
 }
