@@ -292,7 +292,8 @@ func TestUsesAreCounted(t *testing.T) {
 		}
 	}
 	tasks := ring.Due()
-	if len(tasks) != 1 || tasks[0].What != Rotate || tasks[0].ID != made.ID || ring.Uses(made.ID) != 3 {
+	if len(tasks) != 1 || tasks[0].What != Rotate || tasks[0].ID != made.ID ||
+		ring.Uses(made.ID) != 3 {
 		t.Errorf("%d uses, due is %v", ring.Uses(made.ID), tasks)
 	}
 }

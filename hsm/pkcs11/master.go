@@ -54,7 +54,7 @@ func findMasters(c call, label string) (m masters, err error) {
 		case err != nil:
 			return m, fmt.Errorf("%w: look for the key %q: %w", hsm.ErrUnavailable, name, err)
 		case len(found) == 0:
-			return m, fmt.Errorf("the token has no key %q (hint: cardswitch key token makes them, once)", name)
+			return m, fmt.Errorf("the token has no key %q (hint: cardswitch key token)", name)
 		case len(found) > 1:
 			return m, fmt.Errorf("the token has several keys %q", name)
 		}
