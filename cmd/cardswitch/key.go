@@ -97,8 +97,8 @@ func printInventory(command *cobra.Command, lines []admin.KeyLine) error {
 			next = l.NextChange.Format("2006-01-02 15:04")
 		}
 		t.row(l.Slot, l.Generation, keyring.Purpose(l.Purpose).Text(), l.Usage+"/"+l.Mode,
-			l.Algorithm, l.Bits, l.State, ago(now, l.Created), l.Uses, next, l.Check, l.CheckMethod, l.Module,
-			l.Label, strings.TrimSpace(l.Due+" "+l.DueWhy))
+			l.Algorithm, l.Bits, l.State, ago(now, l.Created), l.Uses, next, l.Check,
+			l.CheckMethod, l.Module, l.Label, strings.TrimSpace(l.Due+" "+l.DueWhy))
 	}
 	return t.flush()
 }
