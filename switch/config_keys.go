@@ -16,6 +16,8 @@ type KeysConfig struct {
 	PassphraseFile string          `yaml:"passphrase_file"`
 	PKCS11         PKCS11Config    `yaml:"pkcs11"`
 	PayShield      PayShieldConfig `yaml:"payshield"`
+	// Periods says how long keys serve, by purpose.
+	Periods map[string]PeriodConfig `yaml:"periods,omitempty"`
 }
 
 // The security modules.
@@ -43,6 +45,7 @@ func (k *KeysConfig) Has(module string) bool {
 
 func (k *KeysConfig) validate(f *faults, path string, production bool) {
 	f.oneOf(path+".module", k.Module, ModuleSoft, ModulePKCS11, ModulePayShield)
+	k.validatePeriods(f, path+".periods")
 	f.required(path+".store", k.Store, "name the file of the key blocks")
 	k.PKCS11.validate(f, path+".pkcs11", k.Has(ModulePKCS11))
 	k.PayShield.validate(f, path+".payshield", k.Has(ModulePayShield), production)

@@ -36,6 +36,8 @@ func knownKeys() nameTree {
 	center["security"] = nameTree{"generations": nil, "pin": {"format": nil},
 		"mac": {"algorithm": nil, "padding": nil, "size": nil, "elements": nil, "required": nil,
 			"errors": nil}}
+	known["keys"]["periods"] = nameTree{open: {"rotate": nil, "uses": nil, "period": nil,
+		"window": nil}}
 	// In the sample they are comments, since they would need real files and keys.
 	center["links"]["envelope"] = nameTree{"id": nil, "padding": nil, "share": nil, "legacy": nil,
 		"epoch": nil}

@@ -30,6 +30,8 @@ func TestSampleHasEveryKey(t *testing.T) {
 	}
 	config := cardswitch.Config{Centers: []cardswitch.CenterConfig{issuer, merchant},
 		Access: cardswitch.AccessConfig{Roles: map[string][]string{"sato": {"viewer"}}}}
+	config.Keys.Periods = map[string]cardswitch.PeriodConfig{"zek": {Rotate: 1, Uses: 1, Period: 1,
+		Window: 1}}
 	config.Complete()
 	text, err := yaml.Marshal(&config)
 	if err != nil {
@@ -44,6 +46,7 @@ func TestSampleHasEveryKey(t *testing.T) {
 	}
 	sample := knownKeys()
 	// Any MTI may stand there.
+	sample["keys"]["periods"] = nameTree{"zek": sample["keys"]["periods"][open]}
 	sample["access"]["roles"] = nameTree{"sato": nil}
 	sample["centers"]["rules"] = nameTree{"require": {"1200": nil}, "relax": {"1200": nil}}
 	if missing := missing(sample, keysOf(tree), ""); len(missing) > 0 {

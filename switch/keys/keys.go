@@ -49,7 +49,7 @@ func Open(ctx context.Context, c *cardswitch.Config, o Options) (*Keys, error) {
 		return nil, errors.Join(err, m.Close())
 	}
 	ring, err := keyring.Open(ctx, keyring.Options{Module: m, Set: set, Saver: file, Audit: o.Audit,
-		Production: c.Production})
+		Production: c.Production, Policy: c.Keys.Policy})
 	if err != nil {
 		return nil, errors.Join(err, file.Close(), m.Close())
 	}
