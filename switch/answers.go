@@ -108,6 +108,9 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 		s.edit.Remove(33)
 	}
 	s.leaveZone(c, from, nil)
+	for _, e := range s.tokenOf(from, r.Token) {
+		s.edit.Set(e.number, e.value)
+	}
 	var fault spec.Fault
 	s.pending.out, fault = from.dialect.Append(s.pending.out, s.shown(from, a.msg), &s.edit)
 	if from.unfit(len(s.pending.out)-at, fault) != txn.None {

@@ -40,6 +40,7 @@ type arrival struct {
 	recalled    bool // the index has been asked
 	terminal    *terminal
 	bought      bool // a token in it was replaced by its card number
+	token       carried
 
 	safe [2]int // where its image as it may be kept stands in arrivals.safe
 	cut  [2]int // and what was cut out of that, in arrivals.cuts
@@ -88,7 +89,9 @@ func (s *Switch) read(l *link.Link, in []link.Inbound, given []security.Finding,
 		} else if p := seat.profile.security; p != nil {
 			a.found = s.inspect(context.Background(), l, seat.center, p, &in[i])
 		}
+		s.redeem(seat.profile, a)
 		s.prepare(t, seat.profile, l, a, at)
+		s.tokenize(seat.profile, a)
 		s.holdTerminal(seat.profile, a)
 	}
 	return seat.center
@@ -174,6 +177,9 @@ func (a *arrival) screen(p *profile, l *link.Link, low bool) txn.Reason {
 	}
 	if a.service == nil || !p.allows(a.mti.Original()) {
 		return txn.NotAllowed
+	}
+	if a.token.fault != txn.None {
+		return a.token.fault
 	}
 	if a.fault = p.rules.Check(a.msg); !a.fault.OK() {
 		return txn.Malformed

@@ -117,7 +117,8 @@ func (s *Switch) useCounter(c *center, a *arrival) {
 
 // hides tells whether answers to the center carry no card number.
 func (p *profile) hides() bool {
-	return p.security != nil && p.security.P2PE != nil && p.security.P2PE.Required
+	return p.tokens != nil ||
+		p.security != nil && p.security.P2PE != nil && p.security.P2PE.Required
 }
 
 // shown is a message as a center may see it that holds no card data: as the journal would keep it,

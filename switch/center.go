@@ -50,6 +50,7 @@ type profile struct {
 	messages  map[spec.MTI]bool
 	retry     map[int]bool
 	security  *security.Profile // nil: nothing is agreed
+	tokens    *tokenProfile     // nil: it holds card numbers
 
 	institution []byte // DE 93 of network management
 }

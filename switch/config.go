@@ -12,6 +12,7 @@ type Config struct {
 	Access      AccessConfig   `yaml:"access,omitempty"`
 	Keys        KeysConfig     `yaml:"keys"`
 	Audit       AuditConfig    `yaml:"audit"`
+	Vault       VaultConfig    `yaml:"vault"`
 	Log         LogConfig      `yaml:"log"`
 	Routing     RoutingConfig  `yaml:"routing"`
 	Dialects    []string       `yaml:"dialects"`   // extra dialect files
@@ -103,6 +104,8 @@ type CenterConfig struct {
 	Messages           []string `yaml:"messages,omitempty"`   // MTIs it may send
 	UnknownOriginal    int      `yaml:"unknown_original,omitempty"`
 	FormatNotification bool     `yaml:"format_notification,omitempty"`
+	// Tokens stand for card numbers in what goes to the center; nil: it holds card numbers.
+	Tokens *TokensConfig `yaml:"tokens,omitempty"`
 
 	// Of issuers only.
 	ForwardingID bool            `yaml:"forwarding_id,omitempty"` // add DE 33 on this leg

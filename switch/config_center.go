@@ -31,6 +31,7 @@ func (c *CenterConfig) validate(f *faults, path string, production bool) {
 	if c.Security != nil {
 		c.Security.validate(f, path+".security", c.Role)
 	}
+	c.validateTokens(f, path)
 	switch c.Role {
 	case RoleMerchant:
 		c.validateMerchant(f, path)

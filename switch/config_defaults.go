@@ -28,6 +28,7 @@ func (c *Config) Complete() {
 	setDefault(&c.Admin.Socket, filepath.Join(c.Data.Dir, "admin.sock"))
 	c.Keys.complete(c.Data.Dir)
 	c.Audit.complete(c.Data.Dir)
+	c.Vault.complete(c.Data.Dir)
 	for i := range c.Centers {
 		c.Centers[i].complete()
 	}
@@ -44,6 +45,9 @@ func (c *Config) Path(name string) string {
 
 func (c *CenterConfig) complete() {
 	setDefault(&c.Dialect, "ascii-binary")
+	if c.Tokens != nil {
+		c.Tokens.complete(c.Name)
+	}
 	setDefault(&c.Timezone, "Asia/Tokyo")
 	setDefault(&c.KeyChange, KeyChangePeer)
 	setDefault(&c.Echo.After, 60*time.Second)

@@ -75,11 +75,12 @@ const (
 	Custodian     = "custodian"     // has a component of keys
 	Approver      = "approver"      // the security officer: activates and destroys keys
 	Auditor       = "auditor"       // sees everything, checks it, changes nothing
+	Revealer      = "revealer"      // is shown whole card numbers, when another approves
 )
 
 // Roles lists the roles that people may have.
 func Roles() []string {
-	return []string{Viewer, Operator, Administrator, Custodian, Approver, Auditor}
+	return []string{Viewer, Operator, Administrator, Custodian, Approver, Auditor, Revealer}
 }
 
 func (a *AccessConfig) validate(f *faults, path string) {

@@ -64,9 +64,7 @@ func (p *P2PEConfig) validate(f *faults, path, role string) {
 	case p.Key != "":
 		f.add(path+".key", "leave it out here", "tdes-dukpt has one kind of key")
 	}
-	switch p.Element {
-	case 46, 48, 59, 60, 61, 62, 63, 72, 104, 120, 121, 122, 123, 124, 125, 126, 127:
-	default:
+	if !privateElement(p.Element) {
 		f.add(path+".element", "use a private one, such as 127", "%d can't hold encrypted card data",
 			p.Element)
 	}

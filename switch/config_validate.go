@@ -74,6 +74,7 @@ func (c *Config) validateTop(f *faults) {
 	c.Access.validate(f, "access")
 	c.Keys.validate(f, "keys", c.Production)
 	c.Audit.validate(f, "audit")
+	c.Vault.validate(f, "vault")
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "json", "text")
 	if len(c.Routing.Files) == 0 {

@@ -166,7 +166,7 @@ func (s *Switch) asked(c *center, a *arrival) (q txn.Question, asked txn.Asked, 
 		return q, txn.New, false
 	case q.Flags.Has(txn.Foretold):
 		return q, txn.Overtaken, false
-	case q.Fingerprint != a.fingerprint:
+	case q.Fingerprint != a.fingerprint && a.token.fault != txn.TokenUnknown:
 		return q, txn.Differs, false
 	case q.Flags.Has(txn.Ended):
 		return q, txn.Answered, false

@@ -6,6 +6,7 @@ import (
 
 	"cardswitch/store"
 	"cardswitch/store/journal"
+	"cardswitch/store/vault"
 	"cardswitch/switch/link"
 	"cardswitch/switch/security"
 	"cardswitch/switch/txn"
@@ -18,7 +19,8 @@ type recall struct {
 	center *center
 	in     link.Inbound
 	found  security.Finding
-	answer uint64 // transaction whose kept answer is wanted; zero: find out about the question
+	use    *vault.Use // of a token that was in it
+	answer uint64     // transaction whose kept answer is wanted; zero: find out about the question
 	key    journal.Key
 	named  journal.Key // of the original that DE 56 names
 	since  time.Time
@@ -78,7 +80,7 @@ func (s *Switch) repeatLater(l *link.Link, c *center, a *arrival, q txn.Question
 func (s *Switch) later(l *link.Link, c *center, a *arrival, r recall) {
 	r.link, r.center, r.since = l, c, time.Now()
 	r.in.Frame = append([]byte(nil), a.in.Frame...)
-	r.in.Prefix, r.found = a.in.Prefix, a.found
+	r.in.Prefix, r.found, r.use = a.in.Prefix, a.found, a.token.use
 	select {
 	case s.recalls <- r:
 	default:
@@ -129,6 +131,7 @@ func (s *Switch) askAgain(r *recall) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	arrived.list[0].recalled = true
+	arrived.list[0].token.use, arrived.list[0].bought = r.use, r.use != nil
 	s.request(s.now(), r.link, r.center, &arrived.list[0])
 	s.passed(arrived.list)
 	s.kick()

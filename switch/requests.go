@@ -45,6 +45,12 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 		s.refuse(now, l, c, a, txn.WindowFull)
 		return
 	}
+	if !s.spend(a) {
+		l.Release()
+		out.Release()
+		s.refuse(now, l, c, a, txn.TokenUnknown)
+		return
+	}
 	from := len(s.pending.out)
 	s.edit.Reset()
 	s.edit.SetNumber(11, uint64(stan))
@@ -68,6 +74,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	}
 	r := dest.rows.Take()
 	s.fill(r, now, l, c, dest, a, stan)
+	r.Token = a.token.op
 	r.Held, r.Sent, r.Aside = l, out, s.goesAside(dest, block)
 	rec := s.record(now, journal.Opened, l, a)
 	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
@@ -145,11 +152,15 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 		s.refuse(now, l, c, a, why)
 		return
 	}
+	if !s.spend(a) {
+		s.refuse(now, l, c, a, txn.TokenUnknown)
+		return
+	}
 	rec := s.record(now, journal.Settled, l, a)
 	rec.Dest, rec.STAN, rec.Action, rec.Reason = dest.id, stan, d.Action, uint16(d.Reason)
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
 	s.addOwed(rec, dest, a.msg, named)
-	s.reply(l, c, a.msg, a, d.Action, rec)
+	s.reply(l, c, a.msg, a, d.Action, rec, s.tokenOf(c, a.token.op)...)
 	id := s.pending.batch.Append(rec)
 	s.useCounter(c, a)
 	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, STAN: stan,

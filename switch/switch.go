@@ -26,6 +26,7 @@ import (
 	"cardswitch/spec"
 	"cardswitch/store"
 	"cardswitch/store/journal"
+	"cardswitch/store/vault"
 	"cardswitch/switch/link"
 	"cardswitch/switch/saf"
 	"cardswitch/switch/txn"
@@ -43,6 +44,8 @@ type Deps struct {
 	Keys *keyring.Ring
 	// Security is told what concerns the security of messages; nil: only the log is.
 	Security SecurityWatch
+	// Audit is the audit log, which the token vault needs; nil: no center has tokens.
+	Audit vault.Auditor
 	// OpenKeys gives them where they can be opened only once the journal is locked for this process:
 	// it is the witness of the key store. Whoever gave it closes them.
 	OpenKeys func(journal *store.Store) (*keyring.Ring, error)
@@ -66,6 +69,7 @@ type Switch struct {
 	recalls     chan recall
 	beside      beside
 	terminals   *terminals
+	vault       *vault.Vault // nil: no center has tokens
 	found       Recovered
 	reloading   sync.Mutex // held by a reload, which builds without mu
 
@@ -131,6 +135,9 @@ func New(config Config, deps Deps) (*Switch, error) {
 	}
 	var err error
 	if s.found, err = s.recover(); err != nil {
+		return nil, errors.Join(err, s.store.Close())
+	}
+	if err := s.openVault(&config); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
 	s.log.Info("journal read", "records", s.found.Records, "reversed", s.found.Reversed,
@@ -210,6 +217,9 @@ func (s *Switch) Run(ctx context.Context) error {
 // close joins everything and closes the store.
 func (s *Switch) close() error {
 	s.network.Wait()
+	if s.vault != nil {
+		_ = s.vault.Close() // never fails
+	}
 	s.note("stopped")
 	s.finish()
 	return s.store.Close()

@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -172,6 +173,12 @@ func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect, produ
 	}
 	if p.security, err = s.securityOf(&p.config, p.dialect, production); err != nil {
 		return nil, fmt.Errorf("security: %w", err)
+	}
+	if p.tokens, err = c.Tokens.profile(p.dialect.Known().Has); err != nil {
+		return nil, err
+	}
+	if p.tokens != nil && s.vault == nil && s.tables.Load() != nil {
+		return nil, errors.New("tokens: the vault is opened at a start; start the switch again")
 	}
 	if c.Institution == "" && len(c.Acquirers) > 0 {
 		p.institution = []byte(c.Acquirers[0])

@@ -5,6 +5,7 @@ import (
 
 	"cardswitch/spec"
 	"cardswitch/store/journal"
+	"cardswitch/store/vault"
 )
 
 // Kind is what a row waits for.
@@ -55,6 +56,8 @@ type Row struct {
 
 	Arrived  int64 // unix nanoseconds
 	Deadline int64
+
+	Token *vault.Op // the token for the answer; nil: none
 
 	Raw    []byte  // the merchant's request, byte for byte
 	Prefix [5]byte // TPDU that came with it
