@@ -116,14 +116,14 @@ func (s *Switch) openVault(config *Config) error {
 	}
 	v, err := vault.Open(vault.Options{Books: books{s.store, s}, Wrapper: kek{s.deps.Keys},
 		Auditor: s.deps.Audit, KeyFile: config.Vault.KeyFile, Create: true, FS: s.deps.Disk,
-		Roles: vaultRights(), RevealsPerMinute: config.Vault.RevealsPerMinute,
+		Roles: VaultRights(), RevealsPerMinute: config.Vault.RevealsPerMinute,
 		RekeyPerSecond: config.Vault.RekeyPerSecond, Logger: s.log})
 	s.vault = v
 	return err
 }
 
-// vaultRights are what the roles of people may do with tokens.
-func vaultRights() map[string]vault.Right {
+// VaultRights are what the roles of people may do with tokens.
+func VaultRights() map[string]vault.Right {
 	return map[string]vault.Right{Revealer: vault.MayRevealOf, Operator: vault.MayFind,
 		Administrator: vault.MayFind | vault.MayRekey, Approver: vault.MayErase}
 }

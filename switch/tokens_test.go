@@ -160,6 +160,7 @@ func TestSingleUseTokens(t *testing.T) {
 			m := primary.read("1200")
 			want(t, m, map[int]string{2: card})
 			shop.send("1201", withToken(sale(3, 300), token)) // while it is open
+			time.Sleep(10 * time.Millisecond)
 			primary.answer(m, map[int]string{38: "A00002", 39: "000"})
 			a := shop.read("1210")
 			want(t, a, map[int]string{39: "000", 2: ""})

@@ -52,7 +52,7 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 			return nil, errors.Join(fmt.Errorf("admin.http: %w", err), n.closeDoors())
 		}
 	}
-	deps.Security = watcher{n}
+	deps.Security, deps.Audit = watcher{n}, watcher{n}
 	// The journal's lock first: two processes must not write one key store.
 	deps.OpenKeys = func(journal *store.Store) (ring *keyring.Ring, err error) {
 		if n.evidence, err = evidence.Open(&config.Audit, n.log); err != nil {
@@ -85,7 +85,11 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 		Access:     func() admin.Access { return admin.NewAccess(n.config.Load()) },
 		Ceremonies: admin.Ceremonies{Room: n.keys.Room},
 		Reload:     func() error { return n.reconfigure(reload) },
+		Rewrap:     n.Switch.Rewrap,
 	})
+	if v := n.Switch.Vault(); v != nil {
+		n.admin.Vault = v
+	}
 	if err := n.tell(ctx, audit.SystemStarted, audit.Done, "node "+config.Node, ""); err != nil {
 		return nil, errors.Join(err, n.closeKeys(), n.closeDoors())
 	}
@@ -107,8 +111,8 @@ func (n *node) reconfigure(reload func() (cardswitch.Config, error)) error {
 	}
 	old := n.config.Load()
 	if config.Production != old.Production || !config.Keys.Same(&old.Keys) ||
-		config.Audit != old.Audit {
-		return errors.New("production, keys and audit change at a restart only")
+		config.Audit != old.Audit || config.Vault != old.Vault {
+		return errors.New("production, keys, audit and vault change at a restart only")
 	}
 	if err := n.Switch.Reload(config); err != nil {
 		return err
@@ -129,6 +133,11 @@ func (n *node) closeKeys() (err error) {
 
 // watcher tells the audit log what concerns the security of messages; they come after it is open.
 type watcher struct{ n *node }
+
+// Append is vault's.
+func (w watcher) Append(ctx context.Context, e audit.Entry) (uint64, error) {
+	return w.n.evidence.Append(ctx, e)
+}
 
 // Security is cardswitch's.
 func (w watcher) Security(e cardswitch.SecurityEvent) { w.n.evidence.Security(e) }

@@ -58,6 +58,8 @@ const (
 	VaultRekeyed
 
 	MessageRefused    // a message isn't taken for its center's, or couldn't be protected
+	CardRequested     // somebody wants to see a whole card number
+	CardApproved      // another says that they may
 	TerminalSuspected // what a terminal encrypts can't be opened, again and again
 
 	afterEvents
@@ -83,7 +85,8 @@ func (e Event) String() string {
 		KeyExported: "key.exported", KeyExchanged: "key.exchanged", KeyRetired: "key.retired",
 		KeyDestroyed: "key.destroyed",
 		CardRevealed: "card.revealed", TokenFound: "token.found", TokenDeleted: "token.deleted",
-		VaultRekeyed:   "vault.rekeyed",
+		VaultRekeyed:  "vault.rekeyed",
+		CardRequested: "card.requested", CardApproved: "card.approved",
 		MessageRefused: "message.refused", TerminalSuspected: "terminal.suspected",
 	}
 	if e < afterEvents {

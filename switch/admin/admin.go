@@ -27,6 +27,7 @@ import (
 	"cardswitch/store"
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
+	"cardswitch/store/vault"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/evidence"
 	"cardswitch/switch/keys"
@@ -86,12 +87,16 @@ type Options struct {
 	Audit keyring.Auditor
 	// Evidence is the audit log; nil: there is none.
 	Evidence *evidence.Log
+	// Vault is the token vault; nil: there is none. Rewrap brings its keys under the newest KEK.
+	Vault  Vault
+	Rewrap func(ctx context.Context, who vault.Access) error
 }
 
 // Server answers the operators.
 type Server struct {
 	Options
 	archive *cardswitch.Archive
+	reveals reveals
 }
 
 // New makes a server of its parts.

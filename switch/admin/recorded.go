@@ -18,12 +18,14 @@ func (s *Server) recorded(r *route, p Person, w http.ResponseWriter, request *ht
 		r.handler(w, request)
 		return
 	}
-	who := by(p, reasonOf(request))
+	why, about := saidIn(request)
+	who := by(p, why)
 	entry := audit.Entry{Actor: who.Who, Role: who.Role, Event: r.event, Reason: who.Why,
 		Object: strings.TrimPrefix(request.URL.Path, "/v1/"), Result: audit.Done}
 	if query := request.URL.RawQuery; query != "" {
 		entry.Object += "?" + query
 	}
+	entry.Object = strings.TrimSpace(entry.Object + " " + about)
 	if _, err := s.Evidence.Append(request.Context(), entry); err != nil {
 		refuse(w, &hintedError{"nothing was done, for it can't be recorded: " + err.Error(), ""})
 		return
@@ -42,22 +44,20 @@ func (s *Server) recorded(r *route, p Person, w http.ResponseWriter, request *ht
 	}
 }
 
-// reasonOf reads why somebody wants something from the body, which stays to be read.
-func reasonOf(request *http.Request) string {
+// saidIn reads from the body, which stays to be read, why somebody wants something, and of which
+// token.
+func saidIn(request *http.Request) (why, about string) {
 	if request.Method == http.MethodGet || request.Body == nil {
-		return ""
+		return "", ""
 	}
 	text, _ := io.ReadAll(io.LimitReader(request.Body, 64<<10))
 	request.Body = struct {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(text), request.Body), request.Body}
-	var said struct{ Why, Reason string }
-	_ = json.Unmarshal(text, &said) // what it is wrong with, its handler says
-	if said.Why != "" {
-		return said.Why
-	}
-	return said.Reason
+	var said struct{ Why, Token string }
+	_ = json.Unmarshal(text, &said) // what is wrong with it, its handler says
+	return said.Why, said.Token
 }
 
 // statusWatch notes how an answer begins.

@@ -17,6 +17,7 @@ func (s *Server) Operators() http.Handler {
 		routes = append(routes, s.switchRoutes()...)
 		routes = append(routes, s.keyRoutes()...)
 		routes = append(routes, s.auditRoutes()...)
+		routes = append(routes, s.tokenRoutes()...)
 	} else {
 		mux.HandleFunc("/", s.waiting)
 	}
