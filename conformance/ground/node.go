@@ -13,6 +13,7 @@ import (
 
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
+	"cardswitch/switch/evidence"
 )
 
 // Node is a running switch with the doors of its operators.
@@ -42,14 +43,23 @@ func (g *Ground) StartNode(t *testing.T, c cardswitch.Config, log *slog.Logger) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Switch, err = cardswitch.New(c, cardswitch.Deps{Listen: g.Listen, Dial: g.Dial, Log: log,
+	record, err := evidence.Open(&c.Audit, log)
+	if err != nil {
+		t.Fatal(errors.Join(err, operators.Close()))
+	}
+	n.Switch, err = cardswitch.New(c, cardswitch.Deps{Audit: record, Security: record,
+		Listen: g.Listen, Dial: g.Dial, Log: log,
 		Metrics: n.Metrics, Keys: g.keys})
 	if err != nil {
 		t.Fatal(errors.Join(err, operators.Close()))
 	}
 	n.Admin = admin.New(admin.Options{Switch: n.Switch, Journal: n.Journal(),
-		Names: n.Journal().Registry(), Metrics: n.Metrics, Logger: log,
-		Reload: func() error { return n.Reload(c) }})
+		Names: n.Journal().Registry(), Metrics: n.Metrics, Logger: log, Audit: record,
+		Evidence: record,
+		Reload:   func() error { return n.Reload(c) }})
+	if v := n.Vault(); v != nil {
+		n.Admin.Vault, n.Admin.Rewrap = v, n.Rewrap
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	doors, closeDoors := context.WithCancel(context.Background())
 	done, served := make(chan error, 1), make(chan error, 1)
@@ -59,7 +69,7 @@ func (g *Ground) StartNode(t *testing.T, c cardswitch.Config, log *slog.Logger) 
 		cancel()
 		err := <-done
 		closeDoors()
-		if err := errors.Join(err, <-served); err != nil {
+		if err := errors.Join(err, <-served, record.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -132,7 +132,8 @@ func TestCardNumbersAreShownByTwo(t *testing.T) {
 	at := request(rei)
 	refused := func(who Person, path string) {
 		t.Helper()
-		if code, text := o.ask(who, "POST", path, "{}"); code < 400 || strings.Contains(text, cardNumber) {
+		code, text := o.ask(who, "POST", path, "{}")
+		if code < 400 || strings.Contains(text, cardNumber) {
 			t.Errorf("%s at %s: %d %s", who.Name, path, code, text)
 		}
 	}
