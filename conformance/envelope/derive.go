@@ -2,48 +2,17 @@ package envelope
 
 import (
 	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+
+	"cardswitch/conformance/cmac"
 )
 
 // All labels begin with this text, section 5.
 const label = "iso8583-link/v1"
-
-// cmac is AES-CMAC, RFC 4493.
-func cmac(block cipher.Block, message []byte) [16]byte {
-	double := func(b [16]byte) [16]byte {
-		carry := b[0] >> 7
-		for i := range 15 {
-			b[i] = b[i]<<1 | b[i+1]>>7
-		}
-		b[15] = b[15]<<1 ^ carry*0x87
-		return b
-	}
-	var mac, key [16]byte
-	block.Encrypt(key[:], key[:])
-	key = double(key)
-	for len(message) > 16 {
-		for i := range 16 {
-			mac[i] ^= message[i]
-		}
-		block.Encrypt(mac[:], mac[:])
-		message = message[16:]
-	}
-	var last [16]byte
-	if n := copy(last[:], message); n < 16 {
-		last[n] = 0x80
-		key = double(key)
-	}
-	for i := range 16 {
-		mac[i] ^= last[i] ^ key[i]
-	}
-	block.Encrypt(mac[:], mac[:])
-	return mac
-}
 
 // connection is what a handshake settles for the whole connection.
 type connection struct {
@@ -73,7 +42,7 @@ func (c *connection) secret(generation uint16, linkKey Key) ([]byte, error) {
 		m := binary.BigEndian.AppendUint32(nil, i+1)
 		m = append(m, fixed...)
 		m = binary.BigEndian.AppendUint32(m, 256)
-		mac := cmac(block, m)
+		mac := cmac.Sum(block, m)
 		s = append(s, mac[:]...)
 	}
 	if c.shares == nil {
