@@ -28,6 +28,7 @@ type Issuer struct {
 	lines    []*line
 	approval atomic.Uint64
 	stan     atomic.Uint64
+	life     context.Context // until Close
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
 
@@ -42,7 +43,9 @@ type line struct {
 	Link
 	signedOn atomic.Bool
 	mute     atomic.Bool // doesn't answer network management
-	waiting  sync.Map    // STAN and time of an 1804 of ours → chan string
+	waiting  sync.Map    // STAN and time of an 1804 of ours → chan *format.Message
+
+	changing sync.Mutex // one key of ours after the other
 
 	mu       sync.Mutex
 	shut     bool
@@ -55,6 +58,7 @@ type line struct {
 type Stats struct {
 	Answered, Undelivered, Silent, Ignored, Cuts, Network, Notifications, Unasked,
 	Unreadable, Connections, Refused int
+	Keys int // link keys that came or were brought
 }
 
 // Start opens the center's links. It returns when those that listen do so.
@@ -68,6 +72,7 @@ func Start(ctx context.Context, o Options) (*Issuer, error) {
 	}
 	i := &Issuer{options: o, format: f, rules: o.Rules, random: rand.New(rand.NewPCG(o.Seed, 1))}
 	ctx, i.cancel = context.WithCancel(ctx)
+	i.life = ctx
 	for _, link := range o.Links {
 		l := &line{Link: link, address: link.Listen, conns: make(map[*wire.Conn]bool)}
 		i.lines = append(i.lines, l)

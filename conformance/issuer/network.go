@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cardswitch/conformance/format"
+	"cardswitch/conformance/keychange"
 	"cardswitch/conformance/wire"
 )
 
@@ -19,6 +20,10 @@ const (
 
 // network answers the peer's network management.
 func (i *Issuer) network(l *line, c *wire.Conn, m *format.Message) {
+	if m.Get(24) == keychange.Function {
+		i.keyCame(l, c, m)
+		return
+	}
 	action := "800"
 	switch m.Get(24) {
 	case SignOn:
@@ -52,28 +57,37 @@ func (i *Issuer) Manage(ctx context.Context, link, function string) (string, err
 func (i *Issuer) manage(
 	ctx context.Context, l *line, c *wire.Conn, function string,
 ) (string, error) {
-	m := format.New("1804").
-		Set(11, fmt.Sprintf("%06d", i.stan.Add(1)%1000000)).
+	a, err := i.request(ctx, l, c, format.New("1804").Set(24, function))
+	if err != nil {
+		return "", err
+	}
+	if a.Get(39) == "800" && function != Echo {
+		l.signedOn.Store(function == SignOn)
+	}
+	return a.Get(39), nil
+}
+
+// request stamps a 1804, sends it and waits for its answer.
+func (i *Issuer) request(
+	ctx context.Context, l *line, c *wire.Conn, m *format.Message,
+) (*format.Message, error) {
+	m.Set(11, fmt.Sprintf("%06d", i.stan.Add(1)%1000000)).
 		Set(12, time.Now().Format("060102150405")).
-		Set(24, function).
 		Set(93, i.options.Peer).
 		Set(94, i.options.Institution)
-	reply := make(chan string, 1)
+	reply := make(chan *format.Message, 1)
 	l.waiting.Store(m.Get(11)+m.Get(12), reply)
 	defer l.waiting.Delete(m.Get(11) + m.Get(12))
 	if err := c.Send(m); err != nil {
-		return "", err
+		return nil, err
 	}
 	select {
-	case action := <-reply:
-		if action == "800" && function != Echo {
-			l.signedOn.Store(function == SignOn)
-		}
-		return action, nil
+	case a := <-reply:
+		return a, nil
 	case <-c.Done():
-		return "", errors.New("the connection ended before the answer came")
+		return nil, errors.New("the connection ended before the answer came")
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
@@ -84,7 +98,7 @@ func (i *Issuer) answered(l *line, m *format.Message) {
 		i.count(func(s *Stats) { s.Unasked++ })
 		return
 	}
-	ch.(chan string) <- m.Get(39)
+	ch.(chan *format.Message) <- m
 }
 
 // attend signs on and keeps testing one connection until it ends.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cardswitch/conformance/format"
+	"cardswitch/conformance/keyblock"
 	"cardswitch/conformance/ledger"
 	"cardswitch/conformance/wire"
 )
@@ -33,6 +34,9 @@ type Options struct {
 	Links       []Link       `yaml:"links"`
 	Rules       []Rule       `yaml:"rules"`
 	Latency     Delay        `yaml:"latency"` // of answers whose rule states none
+
+	KBPKFile string              `yaml:"kbpk_file"` // of the key under which link keys travel
+	KBPK     keyblock.Protection `yaml:"-"`         // of the file, unless it is given; nil: none
 
 	SignOn          bool          `yaml:"sign_on"`          // it signs on by itself after connecting
 	RequireSignOn   bool          `yaml:"require_sign_on"`  // answers 910 until signed on
@@ -86,6 +90,12 @@ func (o *Options) complete() error {
 		dialer := net.Dialer{Timeout: 5 * time.Second}
 		o.DialFunc = func(ctx context.Context, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "tcp", address)
+		}
+	}
+	if o.KBPKFile != "" && o.KBPK == nil {
+		var err error
+		if o.KBPK, err = keyblock.ReadProtection(o.KBPKFile); err != nil {
+			return fmt.Errorf("kbpk_file: %w", err)
 		}
 	}
 	return o.checkLinks()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cardswitch/conformance/format"
+	"cardswitch/conformance/keychange"
 	"cardswitch/conformance/wire"
 )
 
@@ -83,25 +84,30 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 
 // manage sends an 1804 on one connection and waits for its acceptance.
 func (p *POS) manage(ctx context.Context, c *wire.Conn, function string) error {
-	m := p.stamp(format.New("1804")).
-		Set(24, function).
-		Set(93, p.options.Peer).
-		Set(94, p.options.Institution)
+	a, err := p.askHost(ctx, c, format.New("1804").Set(24, function))
+	if err == nil && a.Get(39) != "800" {
+		return fmt.Errorf("function %s answered %s", function, a.Get(39))
+	}
+	return err
+}
+
+// askHost stamps a 1804, sends it and waits for its answer.
+func (p *POS) askHost(
+	ctx context.Context, c *wire.Conn, m *format.Message,
+) (*format.Message, error) {
+	m = p.stamp(m).Set(93, p.options.Peer).Set(94, p.options.Institution)
 	reply := p.expect(m)
 	defer p.forget(m)
 	if err := c.Send(m); err != nil {
-		return err
+		return nil, err
 	}
 	select {
 	case a := <-reply:
-		if a.Get(39) != "800" {
-			return fmt.Errorf("function %s answered %s", function, a.Get(39))
-		}
-		return nil
+		return a, nil
 	case <-c.Done():
-		return wire.ErrClosed
+		return nil, wire.ErrClosed
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
@@ -110,6 +116,8 @@ func (p *POS) received(l *lane, c *wire.Conn, m *format.Message) {
 	switch {
 	case m.IsResponse():
 		p.answered(m)
+	case m.MTI == "1804" && m.Get(24) == keychange.Function:
+		p.keyCame(c, m)
 	case strings.HasPrefix(m.MTI, "180"):
 		if m.Get(24) == "802" {
 			p.put(l, nil)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"cardswitch/conformance/keyblock"
 	"cardswitch/conformance/ledger"
 	"cardswitch/conformance/wire"
 )
@@ -25,6 +26,9 @@ type Options struct {
 	Envelope    *wire.Envelope `yaml:"envelope"`    // nil: messages travel in clear
 	Connections int            `yaml:"connections"` // persistent ones, default 2
 	NoSignOn    bool           `yaml:"no_sign_on"`
+
+	KBPKFile string              `yaml:"kbpk_file"` // of the key under which link keys travel
+	KBPK     keyblock.Protection `yaml:"-"`         // of the file, unless it is given; nil: none
 
 	AnswerTime time.Duration `yaml:"answer_time"` // patience before a repeat, default 30 s
 	Repeats    int           `yaml:"repeats"`     // 1201s before giving up; default 1, -1 none
@@ -102,6 +106,12 @@ func (o *Options) complete() error {
 		dialer := net.Dialer{Timeout: 5 * time.Second}
 		o.DialFunc = func(ctx context.Context, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "tcp", address)
+		}
+	}
+	if o.KBPKFile != "" && o.KBPK == nil {
+		var err error
+		if o.KBPK, err = keyblock.ReadProtection(o.KBPKFile); err != nil {
+			return fmt.Errorf("kbpk_file: %w", err)
 		}
 	}
 	if err := o.Envelope.Complete(); err != nil {

@@ -27,10 +27,13 @@ type POS struct {
 	lanes   []*lane
 	zone    *time.Location
 	prefix  string
+	life    context.Context // until Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
 	stan, turn, slip, reference8 atomic.Uint64
+
+	changing sync.Mutex // one key of ours after the other
 
 	mu             sync.Mutex
 	changed        chan struct{} // closed when a lane comes or goes
@@ -46,6 +49,7 @@ type Stats struct {
 	Approved, Declined, Cancelled, Reversed, Unknown                        int
 	Repeats, Reversals, Late, Unasked, Unreadable, Undelivered, Connections int
 	Refused                                                                 int // envelopes
+	Keys                                                                    int // came or brought
 }
 
 func (s *Stats) tally(r ledger.Receipt) {
@@ -88,6 +92,7 @@ func Start(ctx context.Context, o Options) (*POS, error) {
 	}
 	p.stan.Store(origin % 1000000)
 	ctx, p.cancel = context.WithCancel(ctx)
+	p.life = ctx
 	for n := range o.Connections {
 		l := &lane{address: o.Addresses[n%len(o.Addresses)]}
 		p.lanes = append(p.lanes, l)

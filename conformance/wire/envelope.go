@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +44,7 @@ type Envelope struct {
 
 	mu       sync.Mutex // of Keys and what follows
 	switched *uint16    // the generation under which we send, once Switch said one
+	last     *uint16    // the latest generation that there ever was
 	conns    map[*Conn]bool
 }
 
@@ -70,6 +70,9 @@ func (e *Envelope) Complete() error {
 		}
 		e.Keys = keys
 	}
+	for g := range e.Keys {
+		e.note(g)
+	}
 	if _, err := envelope.Accept(e.options()); err != nil {
 		return fmt.Errorf("envelope: %w", err)
 	}
@@ -83,47 +86,6 @@ func (e *Envelope) options() envelope.Options {
 		o.Suites = []envelope.Suite{envelope.TDES}
 	}
 	return o
-}
-
-// Install takes a new generation of the link key, for all connections there are and will be. The
-// peer may send under it from now on, and we do after Switch. A connection in the middle of its
-// handshake gets it at its end.
-func (e *Envelope) Install(generation uint16, key envelope.Key) error {
-	var failed error
-	for _, c := range e.add(generation, key) {
-		if err := c.InstallKey(generation, key); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", c.Peer(), err))
-		}
-	}
-	return failed
-}
-
-// Switch sends what follows on all connections under an installed generation. Do it when the peer
-// has said that it has the key.
-func (e *Envelope) Switch(generation uint16) error {
-	e.mu.Lock()
-	e.switched = &generation
-	conns := slices.Collect(maps.Keys(e.conns))
-	e.mu.Unlock()
-	var failed error
-	for _, c := range conns {
-		err := c.SwitchKey(generation)
-		if err != nil && !errors.Is(err, envelope.ErrNotStanding) {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", c.Peer(), err))
-		}
-	}
-	return failed
-}
-
-// add keeps a key for connections to come, and lists those that there are.
-func (e *Envelope) add(generation uint16, key envelope.Key) []*Conn {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.Keys == nil {
-		e.Keys = make(map[uint16]envelope.Key)
-	}
-	e.Keys[generation] = bytes.Clone(key)
-	return slices.Collect(maps.Keys(e.conns))
 }
 
 func (e *Envelope) opened(c *Conn) {
