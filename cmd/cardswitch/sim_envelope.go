@@ -18,6 +18,8 @@ func envelopeFlags(command *cobra.Command) {
 	flags.Bool("envelope-padding", false, "hide lengths")
 	flags.String("envelope-share", "", "forward secrecy: never (default), offered, required")
 	flags.Bool("envelope-legacy", false, "TDES alone, as an old center would")
+	flags.String("kbpk-file", "",
+		"file of the key block protection key in hex, mode 0600: link keys can be changed")
 }
 
 // envelopeOptions puts the flags over what a file said. of picks the flags' values for this link.

@@ -77,6 +77,9 @@ func simIssuer(command *cobra.Command) error {
 	t.row("network management", stats.Network)
 	t.row("unreadable", stats.Unreadable)
 	t.row("connections", stats.Connections)
+	if stats.Keys > 0 {
+		t.row("link keys changed", stats.Keys)
+	}
 	if stats.Refused > 0 {
 		t.row("envelopes refused", stats.Refused)
 	}
@@ -92,6 +95,7 @@ func issuerOptions(command *cobra.Command) (issuer.Options, error) {
 	override(command, "name", &o.Name, flags.GetString)
 	override(command, "dialect", &o.Dialect, flags.GetString)
 	override(command, "seed", &o.Seed, flags.GetUint64)
+	override(command, "kbpk-file", &o.KBPKFile, flags.GetString)
 	for _, side := range []string{"listen", "dial"} {
 		given, _ := flags.GetStringArray(side)
 		for _, text := range given {

@@ -59,6 +59,7 @@ func posOptions(command *cobra.Command) (pos.Options, error) {
 	override(command, "rate", &o.Rate, flags.GetFloat64)
 	override(command, "answer-time", &o.AnswerTime, flags.GetDuration)
 	override(command, "seed", &o.Seed, flags.GetUint64)
+	override(command, "kbpk-file", &o.KBPKFile, flags.GetString)
 	var err error
 	o.Envelope, err = envelopeOptions(command, o.Envelope, only)
 	return o, err
@@ -111,6 +112,9 @@ func printShop(command *cobra.Command, stats pos.Stats) error {
 	t.row("unknown", stats.Unknown)
 	t.row("repeats", stats.Repeats)
 	t.row("late answers", stats.Late)
+	if stats.Keys > 0 {
+		t.row("link keys changed", stats.Keys)
+	}
 	if stats.Refused > 0 {
 		t.row("envelopes refused", stats.Refused)
 	}

@@ -104,7 +104,8 @@ func (e *Envelope) closed(c *Conn) {
 }
 
 // late gives a session that stands the keys that came during its handshake.
-func (e *Envelope) late(s *envelope.Session) {
+func (e *Envelope) late(c *cover) {
+	s := c.session
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	first := s.State().Receiving
@@ -114,7 +115,8 @@ func (e *Envelope) late(s *envelope.Session) {
 	for _, g := range list {
 		_ = s.Install(g, e.Keys[g]) // one already there, or a ninth, is left out
 	}
-	if e.switched != nil && slices.Contains(list, *e.switched) {
+	// One that the peer didn't agree on though we had it then is one that it doesn't know.
+	if e.switched != nil && e.switched != c.before && slices.Contains(list, *e.switched) {
 		_ = s.Switch(*e.switched) // the same
 	}
 }
@@ -123,6 +125,7 @@ func (e *Envelope) late(s *envelope.Session) {
 type cover struct {
 	session *envelope.Session
 	hello   []byte        // of the end that dialled, until it's sent
+	before  *uint16       // what was switched to when it began
 	stands  chan struct{} // closed when messages may be sent
 	mu      sync.Mutex    // frames leave in the order in which they were sealed
 }
@@ -130,7 +133,7 @@ type cover struct {
 func (e *Envelope) begin(dialed bool) (c *cover, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	c = &cover{stands: make(chan struct{})}
+	c = &cover{before: e.switched, stands: make(chan struct{})}
 	if dialed {
 		c.session, c.hello, err = envelope.Initiate(e.options())
 	} else {
@@ -202,7 +205,7 @@ func (c *Conn) stand() {
 	default:
 	}
 	_ = c.socket.SetReadDeadline(time.Time{}) // a dead one shows at the next read
-	c.options.Envelope.late(c.cover.session)
+	c.options.Envelope.late(c.cover)
 	close(c.cover.stands)
 }
 

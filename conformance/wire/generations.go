@@ -35,7 +35,9 @@ func (e *Envelope) Switch(generation uint16) error {
 		e.mu.Unlock()
 		return nil
 	}
-	e.switched = &generation
+	if e.switched == nil || *e.switched != generation {
+		e.switched = &generation
+	}
 	conns := slices.Collect(maps.Keys(e.conns))
 	e.mu.Unlock()
 	var failed error

@@ -18,12 +18,28 @@
 //	element 96 of 1814: CMAC of a block of zeros under the key, its first five bytes, as ten
 //	      hexadecimal digits in capitals
 //
+// A key block is of version D (from partners also B and E), its header says what the key is for,
+// and nothing else is taken: usage and mode are P0 B (PIN key), M6 C or of TDES M3 C (MAC key),
+// B3 X (link key, of AES), D0 B (data key); key version 00; exportability N (also E and S are
+// taken); key context 2, exchange. A link key has 32 bytes, or 16. The 1804 also has elements 11,
+// 12, 24, 93 and 94.
+//
+// An order may come again, over any connection of the center, since answers get lost: it is the
+// same key and gets the same answer. Other orders are refused, and change nothing:
+//
+//	904  elements 53 and 96 don't bring a key; this answer has no element 53
+//	917  the generation is there and is another key, or it is not higher than those before
+//	918  there is no key block protection key, or there are no keys
+//	921  the block is wrong, or not of this purpose; or the receiver doesn't make the key asked for
+//
 // Who makes a key that the other side protects with accepts it from the moment that it leaves: the
 // other side may use it with its answer. Where messages have codes, element 53 is that of package
 // keying with this order behind it, and the code is under the key that it names, old or new.
 //
 // A link key comes over the link that it is for. Its receiver installs it on every connection of
-// the link before it answers; each side then changes over when it likes, with any frame.
+// the link before it answers; each side then changes over when it likes, with any frame. A side
+// whose key was taken by nobody forgets it: a connection whose handshake chose a generation before
+// the newest begins under that.
 package keychange
 
 import (
