@@ -12,9 +12,9 @@ const Function = "811"
 const (
 	Done      = "800"
 	Malformed = "904" // elements 53 and 96 don't bring a key
-	OutOfStep = "917" // the generation isn't new, and it isn't the same key again
+	OutOfStep = "917" // the generation is another key
 	NoKeys    = "918" // there is no key block protection key
-	Refused   = "921" // the block is wrong, or its key isn't for this link
+	Refused   = "921" // the block is wrong, its key isn't for this link, or comes too late
 )
 
 // Then is what is left to do when the answer has been sent.

@@ -34,10 +34,9 @@ func Answer(kbpk keyblock.Protection, e *wire.Envelope, m *format.Message) (*for
 		err = e.Take(o.generation, key)
 	}
 	switch {
-	case errors.Is(err, wire.ErrOutOfStep):
+	case errors.Is(err, wire.ErrAnotherKey):
 		return reply(m, OutOfStep), Nothing
 	case err != nil:
-		e.Drop(o.generation)
 		return reply(m, Refused), Nothing
 	}
 	return reply(m, Done).Set(96, check), Use

@@ -11,8 +11,11 @@ import (
 	"cardswitch/conformance/envelope"
 )
 
-// ErrOutOfStep is a generation that isn't later than those that there were, or is another key.
-var ErrOutOfStep = errors.New("the generation of the link key is out of step")
+// What Take refuses.
+var (
+	ErrAnotherKey = errors.New("the generation of the link key is another key")
+	ErrTooLate    = errors.New("the generation isn't later than those that there were")
+)
 
 // Install takes a new generation of the link key, for all connections there are and will be. The
 // peer may send under it from now on, and we do after Switch. A connection in the middle of its
@@ -72,10 +75,16 @@ func (e *Envelope) Take(generation uint16, key envelope.Key) error {
 	switch {
 	case there && subtle.ConstantTimeCompare(have, key) == 1:
 		return nil
-	case there || late:
-		return ErrOutOfStep
+	case there:
+		return ErrAnotherKey
+	case late:
+		return ErrTooLate
 	}
-	return e.Install(generation, key)
+	err := e.Install(generation, key)
+	if err != nil {
+		e.Drop(generation)
+	}
+	return err
 }
 
 // Next is the generation that comes after all that there were.

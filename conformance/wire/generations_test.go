@@ -32,8 +32,8 @@ func TestTakeIsOnce(t *testing.T) {
 		key        envelope.Key
 		want       error
 	}{
-		{3, keyOf(3), nil}, {3, keyOf(3), nil}, {3, keyOf(4), ErrOutOfStep},
-		{2, keyOf(2), ErrOutOfStep}, {1, keyOf(1), nil}, {1, keyOf(3), ErrOutOfStep},
+		{3, keyOf(3), nil}, {3, keyOf(3), nil}, {3, keyOf(4), ErrAnotherKey},
+		{2, keyOf(2), ErrTooLate}, {1, keyOf(1), nil}, {1, keyOf(3), ErrAnotherKey},
 	} {
 		if err := e.Take(c.generation, c.key); !errors.Is(err, c.want) {
 			t.Errorf("%d: %v, not %v", c.generation, err, c.want)

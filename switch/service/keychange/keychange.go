@@ -24,13 +24,14 @@
 // taken); key context 2, exchange. A link key has 32 bytes, or 16. The 1804 also has elements 11,
 // 12, 24, 93 and 94.
 //
-// An order may come again, over any connection of the center, since answers get lost: it is the
-// same key and gets the same answer. Other orders are refused, and change nothing:
+// An order may come again, also over another connection, since answers get lost: it is the same key
+// and gets the same answer. Other orders are refused, and change nothing:
 //
 //	904  elements 53 and 96 don't bring a key; this answer has no element 53
-//	917  the generation is there and is another key, or it is not higher than those before
+//	917  the generation is there and is another key
 //	918  there is no key block protection key, or there are no keys
-//	921  the block is wrong, or not of this purpose; or the receiver doesn't make the key asked for
+//	921  the block is wrong or not of this purpose, the generation is not higher than those before,
+//	     or the receiver doesn't make the key that is asked for
 //
 // Who makes a key that the other side protects with accepts it from the moment that it leaves: the
 // other side may use it with its answer. Where messages have codes, element 53 is that of package
