@@ -15,6 +15,7 @@ import (
 
 	"cardswitch/cmd/cardswitch/demo"
 	"cardswitch/conformance/count"
+	"cardswitch/hsm/keyring"
 	cardswitch "cardswitch/switch"
 )
 
@@ -25,8 +26,9 @@ func newDemoCommand() *cobra.Command {
 		Short: "Show a switch at work between two merchants and three issuers",
 		Long: "Starts a switch with its own configuration and data folder, two simulated merchants\n" +
 			"and three simulated issuers with a primary and a standby link each, and shows them at\n" +
-			"work. Now and then a primary link is cut: watch the standby take over. At the end the\n" +
-			"money is counted three ways: merchants' receipts, journal, issuers' ledgers.",
+			"work. Now and then a primary link is cut: watch the standby take over. Now and then a\n" +
+			"link's key is changed: watch its generation. At the end the money is counted\n" +
+			"three ways: merchants' receipts, journal, issuers' ledgers.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return runDemo(command, o) },
 	}
@@ -34,6 +36,8 @@ func newDemoCommand() *cobra.Command {
 	flags.Float64Var(&o.Rate, "rate", 60, "transactions a second")
 	flags.DurationVar(&o.CutEvery, "cut-every", 20*time.Second, "between cuts of a link; 0: never")
 	flags.DurationVar(&o.CutFor, "cut-for", 7*time.Second, "how long a link stays cut")
+	flags.DurationVar(&o.ChangeEvery, "change-every", 5*time.Second,
+		"between changes of link keys; 0: never")
 	flags.Uint64Var(&o.Seed, "seed", rand.Uint64N(1_000_000), "of the simulators' choices")
 	flags.Duration("duration", 0, "end after this time (default: q or Ctrl-C)")
 	flags.String("data", "", "keep the data in this folder (default: a temporary one)")
@@ -125,6 +129,9 @@ func (d *demonstration) run(o demo.Options) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	o.Event = d.happened
+	o.ChangeKey = func(ctx context.Context, slot keyring.Slot) error {
+		return d.node.ChangeKey(ctx, keyring.By{Who: "the town", Role: "the demo", Why: "to watch"}, slot)
+	}
 	var err error
 	if d.town, err = demo.Build(life, d.config, o); err != nil {
 		return err

@@ -12,8 +12,10 @@ import (
 
 	"cardswitch/conformance/envelope"
 	"cardswitch/conformance/issuer"
+	"cardswitch/conformance/keyblock"
 	"cardswitch/conformance/ledger"
 	"cardswitch/conformance/pos"
+	"cardswitch/hsm/keyring"
 	cardswitch "cardswitch/switch"
 )
 
@@ -25,6 +27,9 @@ type Options struct {
 	Seed     uint64
 	Log      *slog.Logger
 	Event    func(text string) // something worth telling happened
+
+	ChangeEvery time.Duration // between changes of link keys; 0: never
+	ChangeKey   func(ctx context.Context, slot keyring.Slot) error
 }
 
 // Town is the merchants and issuers around the switch. The addresses of the configuration are only
@@ -36,9 +41,13 @@ type Town struct {
 	issuers   []*issuer.Issuer // in the order of config.Issuers
 	merchants []*pos.POS
 	keys      map[string]envelope.Key // of the links, by "center/link"
+	ring      *keyring.Ring           // the switch's keys
+
+	protections map[string]keyblock.Protection // of the centers
 
 	mu     sync.Mutex
 	actual map[string]string // address by that of the configuration
+	cut    string            // the link that is cut, "center/link"
 }
 
 // Build starts the issuers. Merchants come with Open, when the switch listens.
@@ -52,7 +61,7 @@ func Build(ctx context.Context, config cardswitch.Config, o Options) (*Town, err
 		return nil, err
 	}
 	t := &Town{Options: o, config: config, actual: make(map[string]string)}
-	t.keys = keysOf(t)
+	t.keys, t.protections = keysOf(t), protectionsOf(t)
 	latencies := []string{"6ms..30ms", "exp 14ms", "12ms..45ms"}
 	for n, center := range centers(config, cardswitch.RoleIssuer) {
 		latency, err := issuer.ParseDelay(latencies[n%len(latencies)])
@@ -87,6 +96,7 @@ func (t *Town) buildIssuer(ctx context.Context, center cardswitch.CenterConfig,
 		Latency: latency,
 		Seed:    t.Seed + uint64(len(t.issuers)),
 		Logger:  t.Log,
+		KBPK:    t.protections[center.Name],
 	}
 	for _, link := range center.Links {
 		options.Links = append(options.Links, issuer.Link{Name: link.Name, Listen: "127.0.0.1:0",
@@ -144,6 +154,7 @@ func (t *Town) Open(ctx context.Context) error {
 			Cards: []pos.Range{
 				{Prefix: "352812"}, {Prefix: "453912"}, {Prefix: "521234"}},
 			Shops: shops(center.Name),
+			KBPK:  t.protections[center.Name],
 			Seed:  t.Seed + 100 + uint64(n),
 		}
 		for _, link := range center.Links {
@@ -197,14 +208,15 @@ func (t *Town) listening(ctx context.Context, configured string) (string, error)
 	return "", fmt.Errorf("the switch doesn't listen on %s", configured)
 }
 
-// Trade lets the merchants sell until ctx ends, cuts links meanwhile, and returns when what was in
-// flight has come to its end.
+// Trade lets the merchants sell until ctx ends, cuts links and changes keys meanwhile, and returns
+// when what was in flight has come to its end.
 func (t *Town) Trade(ctx context.Context) error {
 	var trading sync.WaitGroup
 	errs := make([]error, len(t.merchants))
 	for n, shop := range t.merchants {
 		trading.Go(func() { errs[n] = shop.Run(ctx) })
 	}
+	trading.Go(func() { t.changeKeys(ctx) })
 	t.cutLinks(ctx)
 	trading.Wait()
 	return errors.Join(errs...)
@@ -217,6 +229,7 @@ func (t *Town) cutLinks(ctx context.Context) {
 		center := centers(t.config, cardswitch.RoleIssuer)[at]
 		link := center.Links[0].Name
 		t.Event(fmt.Sprintf("cut the %s link of %s", link, center.Name))
+		t.setCut(center.Name + "/" + link)
 		t.issuers[at].Shut(link)
 		pause(ctx, t.CutFor)
 		// Also after the end: the books are counted with every link in place.
@@ -224,9 +237,22 @@ func (t *Town) cutLinks(ctx context.Context) {
 			t.Event(fmt.Sprintf("the %s link of %s can't be restored: %v", link, center.Name, err))
 			continue
 		}
+		t.setCut("")
 		t.Event(fmt.Sprintf("restored the %s link of %s", link, center.Name))
 	}
 	<-ctx.Done()
+}
+
+func (t *Town) setCut(link string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cut = link
+}
+
+func (t *Town) isCut(link string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cut == link
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
