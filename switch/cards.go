@@ -18,9 +18,9 @@ import (
 // Whether it was asked before is found out before the counter of the KSN is looked at: a repeat has
 // the KSN of its question and gets its answer. A counter counts as used by what is forwarded, kept
 // or acknowledged, in the batch that has its record; what the switch itself refuses moves nothing,
-// and the terminal's data may come again in another question. What goes on with a transaction that
-// is known, such as its reversal or a completion, may come with the KSN of that. Everything else
-// with a counter that was used, or is older than the window, is refused and binds nobody.
+// and the terminal's data may come again in another question. The reversal of a transaction that is
+// known may come with the KSN of that. Everything else with a counter that was used, or is older
+// than the window, is refused and binds nobody; a completion comes with a token, or encrypted anew.
 
 // openCard opens a message's card data, if there are any.
 func (s *Switch) openCard(ctx context.Context, c *center, p *security.Profile, in *link.Inbound,
@@ -90,7 +90,7 @@ func (s *Switch) passed(list []arrival) {
 
 // replays tells whether a new question has a counter that can't be used any more. mu is held.
 func (s *Switch) replays(c *center, a *arrival, original found) bool {
-	if a.terminal == nil || original.known {
+	if a.terminal == nil || original.known && a.mti.Class() == 4 {
 		return false
 	}
 	err := s.terminals.fresh(a.terminal, a.found.Counter, c.config.p2pe().Window)

@@ -130,6 +130,11 @@ func TestCountersAreUsedOnce(t *testing.T) {
 			gone[11] = "000007"
 			shop.send("1200", gone)
 			want(t, shop.read("1210"), map[int]string{39: "908"})
+			done := offline(7, 700)
+			delete(done, 2)
+			done[56], done[127] = reversal(7, 1, 700)[56], first
+			shop.send("1220", done)
+			want(t, shop.read("1230"), map[int]string{39: "922"})
 			back := reversal(8, 1, 700)
 			delete(back, 2)
 			back[127] = first
