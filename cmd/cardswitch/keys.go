@@ -35,7 +35,11 @@ func knownKeys() nameTree {
 	known["access"] = nameTree{"roles": {open: nil}}
 	center["security"] = nameTree{"generations": nil, "pin": {"format": nil},
 		"mac": {"algorithm": nil, "padding": nil, "size": nil, "elements": nil, "required": nil,
-			"errors": nil}}
+			"errors": nil},
+		"p2pe": {"scheme": nil, "key": nil, "element": nil, "window": nil, "required": nil,
+			"key_sets": nil, "alarm": nil}}
+	center["tokens"] = nameTree{"element": nil, "scope": nil, "format": nil, "prefix": nil,
+		"from": nil, "to": nil, "keep_last_four": nil, "single_use": nil}
 	known["keys"]["periods"] = nameTree{open: {"rotate": nil, "uses": nil, "period": nil,
 		"window": nil}}
 	// In the sample they are comments, since they would need real files and keys.

@@ -21,7 +21,10 @@ func TestSampleHasEveryKey(t *testing.T) {
 		Name: "b", Role: cardswitch.RoleMerchant, FormatNotification: true,
 		Acquirers: []string{"1"}, Forwarders: []string{"1"},
 		Security: &cardswitch.SecurityConfig{PIN: &cardswitch.PINConfig{},
-			MAC: &cardswitch.MACConfig{Elements: []int{0}, Required: []string{"1200"}}},
+			MAC:  &cardswitch.MACConfig{Elements: []int{0}, Required: []string{"1200"}},
+			P2PE: &cardswitch.P2PEConfig{Scheme: cardswitch.P2PEAES, KeySets: []string{"1234"}}},
+		Tokens: &cardswitch.TokensConfig{Format: "digits", Prefix: "t", From: "1", To: "2",
+			KeepLastFour: true, SingleUse: 1},
 		Rules: cardswitch.RulesConfig{
 			Require: map[string][]int{"1200": {37}}, Relax: map[string][]int{"1200": {43}}},
 		Links: []cardswitch.LinkConfig{{
