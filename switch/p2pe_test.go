@@ -83,6 +83,18 @@ func TestEncryptedCardData(t *testing.T) {
 	}
 }
 
+// again is a crash, and a start; it gives the standby.
+func (y *yard) again(shop, primary *peer, others ...*peer) *peer {
+	y.t.Helper()
+	y.crash(append(others, shop, primary)...)
+	y.start()
+	*primary = *y.issuer(y.doors[0], "primary")
+	standby := y.issuer(y.doors[1], "standby")
+	time.Sleep(3 * time.Second)
+	*shop = *y.merchant()
+	return standby
+}
+
 // A repeat gets the answer of its question, whatever became of the counter; a counter that was used
 // is refused in any other question, also after a crash. The reversal comes with that of its sale.
 func TestCountersAreUsedOnce(t *testing.T) {
@@ -144,14 +156,7 @@ func TestCountersAreUsedOnce(t *testing.T) {
 			want(t, m, map[int]string{2: card, 127: ""})
 			primary.answer(m, map[int]string{39: "400"})
 			time.Sleep(time.Second)
-			y.crash(shop, primary)
-			y.start()
-			p := y.issuer(y.doors[0], "primary")
-			*primary = *p
-			s := y.issuer(y.doors[1], "standby")
-			defer s.conn.Close()
-			time.Sleep(3 * time.Second)
-			*shop = *y.merchant()
+			defer y.again(shop, primary).conn.Close()
 			shop.send("1200", encrypted(9, first))
 			want(t, shop.read("1210"), map[int]string{11: "000009", 39: "922"})
 			shop.send("1201", encrypted(1, first))

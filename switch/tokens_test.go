@@ -129,14 +129,7 @@ func TestTokens(t *testing.T) {
 					t.Error("two merchants have the same token")
 				}
 				primary.quiet(time.Second)
-				y.crash(shop, other, primary)
-				y.start()
-				p := y.issuer(y.doors[0], "primary")
-				*primary = *p
-				s := y.issuer(y.doors[1], "standby")
-				defer s.conn.Close()
-				time.Sleep(3 * time.Second)
-				*shop = *y.merchant()
+				defer y.again(shop, primary, other).conn.Close()
 				shop.send("1200", withToken(sale(8, 300), token))
 				m = primary.read("1200")
 				want(t, m, map[int]string{2: card, 126: ""})
