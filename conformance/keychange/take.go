@@ -25,21 +25,14 @@ func Answer(kbpk keyblock.Protection, e *wire.Envelope, m *format.Message) (*for
 	case o.generation == 0:
 		return reply(m, Done), Make
 	}
-	key, err := open(kbpk, m.Get(96))
-	if err != nil {
-		return reply(m, Refused), Nothing
-	}
-	check, err := keyblock.Check(key)
-	if err == nil {
-		err = e.Take(o.generation, key)
-	}
+	k, err := Take(kbpk, e, m.Get(53), m.Get(96))
 	switch {
 	case errors.Is(err, wire.ErrAnotherKey):
 		return reply(m, OutOfStep), Nothing
 	case err != nil:
 		return reply(m, Refused), Nothing
 	}
-	return reply(m, Done).Set(96, check), Use
+	return reply(m, Done).Set(96, k.Check), Use
 }
 
 // reply has element 53 as it came, as every answer has whose order could be read.

@@ -159,6 +159,10 @@ func (p *parser) step(line string) {
 		p.scenarios[len(p.scenarios)-1].katakana = true
 		return
 	}
+	if line == "needs keys" {
+		p.scenarios[len(p.scenarios)-1].keys = true
+		return
+	}
 	s := Step{Line: p.line, Text: line, verb: words[0]}
 	if err := s.read(words[1:]); err != nil {
 		p.fail("%s: %w", words[0], err)
@@ -188,8 +192,13 @@ func (s *Step) read(words []string) error {
 		}
 		s.mti, words = words[0], words[1:]
 		return s.options(words)
-	case "repeat":
+	case "repeat", "use-key":
 		return s.options(words)
+	case "new-key", "take-key":
+		if err := s.options(words); err != nil || s.name != "" {
+			return err
+		}
+		return errors.New("give the key a name: as NAME")
 	case "bytes", "frame":
 		b, err := hex.DecodeString(strings.Join(words, ""))
 		if err != nil || len(b) == 0 {

@@ -24,6 +24,7 @@ type party struct {
 	role    string
 	manual  bool
 	format  *format.Format
+	door    Door
 	station *station // of an issuer
 	numbers *numbers
 	last    arrival         // what was expected last

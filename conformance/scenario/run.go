@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cardswitch/conformance/format"
+	"cardswitch/conformance/keychange"
 	"cardswitch/conformance/wire"
 )
 
@@ -19,6 +20,7 @@ type run struct {
 	parties  map[string]*party
 	named    map[string]arrival
 	kept     map[string]string
+	keys     map[string]keychange.Key
 	log      []string
 	begun    time.Time
 }
@@ -34,6 +36,7 @@ func (s *Session) play(ctx context.Context, sc *Scenario) Result {
 		parties: make(map[string]*party),
 		named:   make(map[string]arrival),
 		kept:    make(map[string]string),
+		keys:    make(map[string]keychange.Key),
 	}
 	result := Result{Scenario: sc.Title, File: sc.File, Line: sc.Line, Outcome: Passed}
 	if reason := s.missing(sc); reason != "" {
@@ -84,6 +87,9 @@ func (s *Session) missing(sc *Scenario) string {
 		f, err := format.Named(doors[name].Dialect)
 		if sc.katakana && err == nil && !f.Katakana() {
 			return "the dialect " + f.Name() + " has no katakana"
+		}
+		if d := doors[name]; sc.keys && (d.Envelope == nil || d.KBPK == nil) {
+			return "no keys are changed with " + step.role + " " + name
 		}
 	}
 	return ""
@@ -154,6 +160,8 @@ func (r *run) step(ctx context.Context, s *Step) error {
 		return r.expect(ctx, s, p)
 	case "bytes", "frame":
 		return r.bytes(s, p)
+	case "new-key", "take-key", "use-key":
+		return r.key(s, p)
 	case "allow":
 		p.allowed[s.mti] = true
 		return nil
@@ -175,6 +183,7 @@ func (r *run) connect(ctx context.Context, s *Step) error {
 		return err
 	}
 	p := newParty(s.party, s.role, f, r.session.numbers)
+	p.door = door
 	p.manual = s.manual
 	if s.role == "issuer" {
 		p.station = r.session.stations[name]

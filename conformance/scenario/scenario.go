@@ -28,7 +28,8 @@
 //	  38  *M
 //	  52  *A
 //
-// A scenario that begins with "needs katakana" is skipped where a door's dialect doesn't have it.
+// A scenario that begins with "needs katakana" is skipped where a door's dialect doesn't have it,
+// one that begins with "needs keys" where a door has no envelope or no kbpk_file.
 //
 // Steps, one a line; what is indented belongs to the step above:
 //
@@ -44,6 +45,9 @@
 //	bytes PARTY HEX                                    one message of these bytes
 //	frame PARTY HEX                                    these bytes without any length
 //	allow PARTY MTI                                    may be left over at the end
+//	new-key PARTY as KEY                               a new key of the party's link, and one
+//	take-key PARTY of MESSAGE as KEY                   that a message brought: the host may
+//	use-key PARTY of KEY                               send under it; now the party does, too
 //	wait 300ms
 //	close PARTY, cut PARTY                             in order, or with a reset
 //
@@ -57,7 +61,9 @@
 //
 // In braces: {stan} {rrn} new numbers, {now} {utc} times, {NAME} a value kept with "as" or given by
 // the target, {MESSAGE.11} an element of a named message, {MESSAGE.original} the element 56 that
-// names it, {unsent} one that names a sale which was never sent.
+// names it, {unsent} one that names a sale which was never sent, {KEY.order} and {KEY.block} the
+// elements 53 and 96 that bring a key, {KEY.forged} a block whose code is wrong, {KEY.check} the
+// element 96 that shows who has the key.
 package scenario
 
 import "time"
@@ -70,6 +76,7 @@ type Scenario struct {
 	Steps []Step
 
 	katakana  bool // only for links that carry it
+	keys      bool // only for links whose keys are changed
 	templates map[string]template
 }
 

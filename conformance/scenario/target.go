@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"cardswitch/conformance/format"
+	"cardswitch/conformance/keyblock"
 	"cardswitch/conformance/wire"
 )
 
@@ -42,6 +43,9 @@ type Door struct {
 	Framing *wire.Framing `yaml:"framing"`
 
 	Envelope *wire.Envelope `yaml:"envelope"` // nil: messages travel in clear
+
+	KBPKFile string              `yaml:"kbpk_file"` // of the key under which link keys travel
+	KBPK     keyblock.Protection `yaml:"-"`         // of the file, unless it is given; nil: none
 }
 
 // ReadTarget reads a target file.
@@ -77,7 +81,7 @@ func (t *Target) complete() error {
 		if d.Dial == "" || d.Listen != "" {
 			return fmt.Errorf("merchant %s: give the address to dial", name)
 		}
-		if err := d.Envelope.Complete(); err != nil {
+		if err := d.completeKeys(); err != nil {
 			return fmt.Errorf("merchant %s: %w", name, err)
 		}
 		t.Merchants[name] = t.filled(d)
@@ -86,12 +90,21 @@ func (t *Target) complete() error {
 		if (d.Dial == "") == (d.Listen == "") {
 			return fmt.Errorf("issuer %s: give either dial or listen", name)
 		}
-		if err := d.Envelope.Complete(); err != nil {
+		if err := d.completeKeys(); err != nil {
 			return fmt.Errorf("issuer %s: %w", name, err)
 		}
 		t.Issuers[name] = t.filled(d)
 	}
 	return nil
+}
+
+func (d *Door) completeKeys() (err error) {
+	if d.KBPKFile != "" && d.KBPK == nil {
+		if d.KBPK, err = keyblock.ReadProtection(d.KBPKFile); err != nil {
+			return fmt.Errorf("kbpk_file: %w", err)
+		}
+	}
+	return d.Envelope.Complete()
 }
 
 func (t *Target) filled(d Door) Door {

@@ -79,6 +79,9 @@ func (r *run) lookup(name string) (string, error) {
 	if v, ok := r.session.target.Values[name]; ok {
 		return v, nil
 	}
+	if v, ok := r.ofKey(name); ok {
+		return v, nil
+	}
 	message, element, dotted := strings.Cut(name, ".")
 	a, ok := r.named[message]
 	if !dotted || !ok {

@@ -3,6 +3,7 @@
 // A target must give these values: pan (a card that its route sends to the issuer played here),
 // unrouted (a card that no route takes), acquirer (element 32 that it knows), stranger (one that it
 // doesn't), institution (the merchant's id, element 94) and switch (the host's own, element 93).
+// Keys are changed where both doors have an envelope and a kbpk_file.
 package suite
 
 import (
