@@ -20,26 +20,33 @@ import (
 // security module and the key store and may take long, so one goroutine does it all, one order
 // after the other; the doors only hand it what came.
 type exchange struct {
-	orders chan func(context.Context)
+	wake chan struct{}
 
 	// Of the goroutine.
 	open  map[uint64]*attempt // by the transaction of our 1804
 	under map[keyring.Slot]*attempt
 	again map[keyring.Slot]*retry
+	// How to forget the keys that are on their way, and the slots of those of the last process.
+	forget  map[keyring.ID]func()
+	resumed []keyring.Slot
 
 	mu     sync.Mutex
+	orders []func(context.Context)
 	coming map[string][]envelope.Key // link keys that connections must know, by "center/link"
 }
 
 // attempt is one key of ours on its way to its center.
 type attempt struct {
-	id     keyring.ID
-	block  string
-	by     keyring.By
-	sent   int       // how often
-	until  time.Time // so long a connection is waited for
-	forget func()    // of a link key, when no new connection needs to know it any more
-	done   []chan error
+	id    keyring.ID
+	block string
+	by    keyring.By
+	sent  int       // how often
+	until time.Time // so long a connection is waited for
+	done  []chan error
+}
+
+func newExchange() exchange {
+	return exchange{wake: make(chan struct{}, 1), coming: make(map[string][]envelope.Key)}
 }
 
 // retry is when a change that failed is tried again by itself.
@@ -70,44 +77,79 @@ func (s *Switch) exchanges() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	x.open, x.under = make(map[uint64]*attempt), make(map[keyring.Slot]*attempt)
-	x.again = make(map[keyring.Slot]*retry)
-	s.dropUnfinished(ctx)
+	x.again, x.forget = make(map[keyring.Slot]*retry), make(map[keyring.ID]func())
+	x.resumed = s.resume(ctx)
 	ticker := time.NewTicker(keysTended)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-s.stopped:
 			return
-		case order := <-x.orders:
-			order(ctx)
+		case <-x.wake:
+			for _, order := range x.take() {
+				order(ctx)
+			}
 		case <-ticker.C:
 			s.tendKeys(ctx)
 		}
 	}
 }
 
-// order hands something to the goroutine; false if too much waits there.
+// order hands something to the goroutine; false if too much waits there. What others ask for may be
+// refused so; what became of our own doings never is: see must.
 func (s *Switch) order(do func(context.Context)) bool {
-	select {
-	case s.exchange.orders <- do:
-		return true
-	default:
+	x := &s.exchange
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.orders) >= ordersWaiting {
 		return false
 	}
+	x.add(do)
+	return true
 }
 
-// dropUnfinished destroys the keys that the last process made and no center has confirmed: whoever
-// got one gets another.
-func (s *Switch) dropUnfinished(ctx context.Context) {
-	for _, r := range s.deps.Keys.Set().Records() {
-		if r.State == keyring.Received && changeable(r.ID.Slot) && r.Label == exchangeLabel {
-			s.destroyKey(ctx, r.ID, "its change was not finished")
-		}
+// must hands something to the goroutine, however much waits. Our own messages are few.
+func (x *exchange) must(do func(context.Context)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.add(do)
+}
+
+func (x *exchange) add(do func(context.Context)) {
+	x.orders = append(x.orders, do)
+	select {
+	case x.wake <- struct{}{}:
+	default:
 	}
 }
 
-// exchangeLabel tells the keys that were made to be exchanged from those that people bring.
-const exchangeLabel = "exchanged by 1804/811"
+func (x *exchange) take() []func(context.Context) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	taken := x.orders
+	x.orders = nil
+	return taken
+}
+
+// exchangeLabel tells the keys that were made to be exchanged from those that people bring, and
+// takenLabel those that centers brought.
+const (
+	exchangeLabel = "exchanged by 1804/811"
+	takenLabel    = "taken by 1804/811"
+)
+
+// unfinished is a key that was made for a slot and that its center has not confirmed: by a change
+// that had no answer, before the last restart too, or by people. The center may have it already, so
+// it is brought again before another is made.
+func (s *Switch) unfinished(slot keyring.Slot) (keyring.ID, bool) {
+	generations := s.deps.Keys.Set().Generations(slot)
+	for i := len(generations) - 1; i >= 0; i-- {
+		if r := &generations[i]; r.State == keyring.Received && r.Label != takenLabel {
+			return r.ID, true
+		}
+	}
+	return keyring.ID{}, false
+}
 
 func changeable(slot keyring.Slot) bool {
 	switch slot.Purpose {
@@ -154,8 +196,7 @@ func (s *Switch) beginChange(ctx context.Context, by keyring.By, slot keyring.Sl
 	a := s.exchange.under[slot]
 	begun := a != nil // one at a time
 	if !begun {
-		a = &attempt{id: keyring.ID{Slot: slot}, by: by, forget: func() {},
-			until: time.Now().Add(changeWait)}
+		a = &attempt{id: keyring.ID{Slot: slot}, by: by, until: time.Now().Add(changeWait)}
 		s.exchange.under[slot] = a
 	}
 	if done != nil {
@@ -169,40 +210,86 @@ func (s *Switch) beginChange(ctx context.Context, by keyring.By, slot keyring.Sl
 		err = s.sendKey(a)
 	}
 	if err != nil {
-		s.changeFailed(ctx, a, err)
+		s.changeFailed(ctx, a, err, false)
 	}
 }
 
-// makeKey makes the next generation of a key; of a link key it tells all connections.
+// makeKey makes the next generation of a key, unless one is unfinished; of a link key it tells all
+// connections. Nothing is made that can't be brought.
 func (s *Switch) makeKey(ctx context.Context, a *attempt) error {
 	keys, slot := s.deps.Keys, a.id.Slot
 	if _, err := s.carrier(slot); err != nil {
 		return err
 	}
-	r, err := keys.Generate(ctx, a.by, keyring.Plan{Slot: slot, Label: exchangeLabel})
-	if err != nil {
+	kbpk := keyring.Slot{Purpose: keyring.KBPK, Center: slot.Center}
+	if _, err := keys.Set().Sender(kbpk, time.Now()); err != nil {
 		return err
 	}
-	a.id = r.ID
-	if a.block, err = keys.Export(ctx, a.by, r.ID); err != nil {
-		return err
-	}
-	if slot.Direction == keyring.In {
-		if a.forget, err = keys.Expect(ctx, r.ID); err != nil {
-			a.forget = func() {}
+	id, ok := s.unfinished(slot)
+	if !ok {
+		r, err := keys.Generate(ctx, a.by, keyring.Plan{Slot: slot, Label: exchangeLabel})
+		if err != nil {
+			return err
 		}
+		id = r.ID
+	}
+	a.id = id
+	if err := s.foretellKey(ctx, id); err != nil {
 		return err
 	}
-	if slot.Purpose != keyring.ZEK {
+	var err error
+	a.block, err = keys.Export(ctx, a.by, id)
+	return err
+}
+
+// foretellKey sees that what a center protects with a key of ours can be opened from the moment
+// that the key leaves, though we don't use it yet: it may use it with its answer.
+func (s *Switch) foretellKey(ctx context.Context, id keyring.ID) error {
+	x, slot := &s.exchange, id.Slot
+	if x.forget[id] != nil {
 		return nil
 	}
-	prf, forget, err := keys.Rehearse(ctx, r.ID, linkKeyWait)
-	if err != nil {
-		return err
+	switch {
+	case slot.Direction == keyring.In:
+		forget, err := s.deps.Keys.Expect(ctx, id)
+		if err != nil {
+			return err
+		}
+		x.forget[id] = forget
+	case slot.Purpose == keyring.ZEK:
+		prf, forget, err := s.deps.Keys.Rehearse(ctx, id, linkKeyWait)
+		if err != nil {
+			return err
+		}
+		x.forget[id] = forget
+		s.announce(slot, envelope.Key{Generation: id.Generation, PRF: prf})
 	}
-	a.forget = forget
-	s.announce(slot, envelope.Key{Generation: r.ID.Generation, PRF: prf})
 	return nil
+}
+
+// forgetKey ends that.
+func (x *exchange) forgetKey(id keyring.ID) {
+	if forget := x.forget[id]; forget != nil {
+		delete(x.forget, id)
+		forget()
+	}
+}
+
+// resume foretells the keys that the last process brought to centers and that weren't confirmed, and
+// lists their slots, to be brought again.
+func (s *Switch) resume(ctx context.Context) (slots []keyring.Slot) {
+	for _, r := range s.deps.Keys.Set().Records() {
+		if r.State != keyring.Received || r.Label != exchangeLabel || !changeable(r.ID.Slot) {
+			continue
+		}
+		if err := s.foretellKey(ctx, r.ID); err != nil {
+			s.log.Error("a key whose change was not finished isn't taken", "key", r.ID.String(),
+				"error", err.Error(), "hint", "key destroy, then key exchange")
+			continue
+		}
+		slots = append(slots, r.ID.Slot)
+	}
+	return slots
 }
 
 // announce installs a link key on every connection of its link, also on those that come later.
@@ -238,8 +325,8 @@ func (s *Switch) teachAll(l *link.Link) {
 	}
 	// A change may have come to its end while the connection agreed on the key before. Whether the
 	// center has the new one too shows when it uses it (followCenters).
-	newest, ok := linkKeys{s.deps.Keys}.Newest(name)
-	if k, usable := (linkKeys{s.deps.Keys}).Key(name, newest); ok && usable && newest > at.Generation {
+	newest, ok := s.linkKeys().Newest(name)
+	if k, usable := s.linkKeys().Key(name, newest); ok && usable && newest > at.Generation {
 		s.teach(l, k)
 	}
 	x.mu.Lock()
@@ -317,7 +404,7 @@ func (s *Switch) sendKey(a *attempt) error {
 // keyAnswered takes what a center said of a key, or that it said nothing in time. Called with mu
 // held.
 func (s *Switch) keyAnswered(id uint64, reason txn.Reason, action int, check string) {
-	s.order(func(ctx context.Context) {
+	s.exchange.must(func(ctx context.Context) {
 		a := s.exchange.open[id]
 		if a == nil {
 			return
@@ -329,10 +416,10 @@ func (s *Switch) keyAnswered(id uint64, reason txn.Reason, action int, check str
 		case reason == txn.NetworkTimeout && a.sent < changeTries:
 			s.sendAgain(ctx, a)
 		case reason == txn.NetworkTimeout:
-			s.changeFailed(ctx, a, fmt.Errorf("the center didn't answer, %d times", a.sent))
+			s.changeFailed(ctx, a, fmt.Errorf("the center didn't answer, %d times", a.sent), false)
 		case reason != txn.NetworkDone:
 			s.changeFailed(ctx, a, fmt.Errorf("the center refused the key with action code %03d",
-				action))
+				action), true)
 		default:
 			s.changeConfirmed(ctx, a, check)
 		}
@@ -346,10 +433,10 @@ func (s *Switch) sendAgain(ctx context.Context, a *attempt) {
 	switch {
 	case err == nil:
 	case time.Now().After(a.until):
-		s.changeFailed(ctx, a, err)
+		s.changeFailed(ctx, a, err, false)
 	default:
 		time.AfterFunc(changePause, func() {
-			s.order(func(ctx context.Context) { s.sendAgain(ctx, a) })
+			s.exchange.must(func(ctx context.Context) { s.sendAgain(ctx, a) })
 		})
 	}
 }
@@ -357,32 +444,30 @@ func (s *Switch) sendAgain(ctx context.Context, a *attempt) {
 // changeConfirmed compares the check values and, if they are the same, uses the key.
 func (s *Switch) changeConfirmed(ctx context.Context, a *attempt, check string) {
 	record, ok := s.deps.Keys.Set().Get(a.id)
-	theirs, err := keyblock.ParseCheckValue(keyblock.CMAC, check)
-	if err != nil || !ok || !theirs.Matches(record.Check()) || len(theirs.Hex) < 2*checkSize {
-		s.changeFailed(ctx, a, errors.New("the center has another key: the check values differ"))
+	theirs, err := keyblock.ParseCheckValue(record.Check().Method, check)
+	if err != nil || !ok || theirs.Hex != record.Check().Hex {
+		s.changeFailed(ctx, a, errors.New("the center has another key: the check values differ"),
+			true)
 		return
 	}
 	if _, err := s.deps.Keys.Serve(ctx, a.by, a.id); err != nil {
-		s.changeFailed(ctx, a, err)
+		s.changeFailed(ctx, a, err, false)
 		return
 	}
 	s.useKey(a.id)
 	s.unannounce(a.id)
-	a.forget()
+	s.exchange.forgetKey(a.id)
 	delete(s.exchange.again, a.id.Slot)
 	s.log.Info("key changed", "key", a.id.String(), "check", record.Check().String())
 	s.exchange.end(a, nil)
 }
-
-// checkSize is the bytes of a check value in element 96 of the answer.
-const checkSize = 5
 
 // useKey lets all connections of a link send under a new link key.
 func (s *Switch) useKey(id keyring.ID) {
 	if id.Slot.Purpose != keyring.ZEK {
 		return
 	}
-	k, ok := linkKeys{s.deps.Keys}.Key(id.Slot.Center+"/"+id.Slot.Link, id.Generation)
+	k, ok := s.linkKeys().Key(id.Slot.Center+"/"+id.Slot.Link, id.Generation)
 	if !ok {
 		return
 	}
@@ -396,12 +481,14 @@ func (s *Switch) useKey(id keyring.ID) {
 	}
 }
 
-// changeFailed gives a key up. The center's old one goes on; the calendar tries again later.
-func (s *Switch) changeFailed(ctx context.Context, a *attempt, err error) {
-	s.unannounce(a.id)
-	a.forget()
-	if a.id.Generation > 0 {
-		s.destroyKey(ctx, a.id, "its change failed")
+// changeFailed gives a change up. The center's old key goes on; the calendar tries again later. A
+// key that the center said no to is destroyed. One that it said nothing to may be in use there, so
+// what it protects is opened, and the next change brings the same one again.
+func (s *Switch) changeFailed(ctx context.Context, a *attempt, err error, refused bool) {
+	if refused {
+		s.unannounce(a.id)
+		s.exchange.forgetKey(a.id)
+		s.destroyKey(ctx, a.id, "its center has refused it")
 	}
 	next := s.exchange.again[a.id.Slot]
 	if next == nil {

@@ -3,6 +3,7 @@ package cardswitch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"cardswitch/hsm/keyring"
@@ -85,7 +86,18 @@ func (s *Switch) importKey(ctx context.Context, k *keyArrived, id keyring.ID,
 	if err != nil {
 		return "", s.keyRefused(id, err, txn.NoKeys)
 	}
+	if s.changes(id.Slot) {
+		return "", s.keyRefused(id, errors.New("the keys of this center are made here"),
+			txn.KeyRefused)
+	}
+	if newest := s.newestOf(id.Slot); int(id.Generation) > int(newest)+mostPassedOver {
+		return "", s.keyRefused(id, fmt.Errorf("the newest here is %d: generations are passed over",
+			newest), txn.KeyOutOfStep)
+	}
 	record, there := keys.Set().Get(id)
+	if there && (record.State == keyring.Retiring || record.State == keyring.Destroyed) {
+		return "", s.keyRefused(id, fmt.Errorf("it is %s here", record.State), txn.KeyOutOfStep)
+	}
 	if there {
 		// Sent again because our answer was lost: it must be the same key.
 		same, err := keys.Same(ctx, id, kbpk.ID.Generation, block)
@@ -94,7 +106,7 @@ func (s *Switch) importKey(ctx context.Context, k *keyArrived, id keyring.ID,
 				txn.KeyOutOfStep)
 		}
 	} else if record, err = keys.Import(ctx, by, keyring.Plan{Slot: id.Slot,
-		Generation: id.Generation, Label: exchangeLabel}, kbpk.ID.Generation, block); err != nil {
+		Generation: id.Generation, Label: takenLabel}, kbpk.ID.Generation, block); err != nil {
 		return "", s.keyRefused(id, err, txn.KeyRefused)
 	}
 	for _, step := range []keyring.Step{keyring.Confirm, keyring.Activate, keyring.Send} {
@@ -109,7 +121,7 @@ func (s *Switch) importKey(ctx context.Context, k *keyArrived, id keyring.ID,
 			return "", s.keyRefused(id, err, txn.KeyRefused)
 		}
 	}
-	if key, ok := (linkKeys{keys}).Key(id.Slot.Center+"/"+id.Slot.Link, id.Generation); ok &&
+	if key, ok := s.linkKeys().Key(id.Slot.Center+"/"+id.Slot.Link, id.Generation); ok &&
 		id.Slot.Purpose == keyring.ZEK {
 		for _, l := range s.linksOf(id.Slot) {
 			s.teach(l, key)
@@ -117,6 +129,18 @@ func (s *Switch) importKey(ctx context.Context, k *keyArrived, id keyring.ID,
 	}
 	s.log.Info("key taken", "key", id.String(), "check", record.Check().String())
 	return record.Check().Hex, txn.NetworkDone
+}
+
+// mostPassedOver is how many generations a center may leave out, as after changes that failed: more
+// would use them up.
+const mostPassedOver = 64
+
+func (s *Switch) newestOf(slot keyring.Slot) uint16 {
+	generations := s.deps.Keys.Set().Generations(slot)
+	if len(generations) == 0 {
+		return 0
+	}
+	return generations[len(generations)-1].ID.Generation
 }
 
 func (s *Switch) keyRefused(id keyring.ID, err error, why txn.Reason) txn.Reason {

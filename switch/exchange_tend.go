@@ -2,8 +2,10 @@ package cardswitch
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"cardswitch/hsm/envelope"
 	"cardswitch/hsm/keyring"
 	"cardswitch/switch/link"
 )
@@ -15,14 +17,11 @@ func (s *Switch) tendKeys(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keyWait)
 	defer cancel()
 	s.followCenters(ctx)
+	s.endUnderOldKeys()
+	s.bringAgain(ctx)
 	for _, task := range s.deps.Keys.Due() {
-		switch task.What {
-		case keyring.Rotate:
-			if s.changes(task.ID.Slot) && s.mayTry(task.ID.Slot) {
-				s.beginChange(ctx, selfActing(task.Why), task.ID.Slot, nil)
-			}
-		case keyring.Expired:
-			s.endUnder(task.ID)
+		if task.What == keyring.Rotate && s.changes(task.ID.Slot) && s.mayTry(task.ID.Slot) {
+			s.beginChange(ctx, selfActing(task.Why), task.ID.Slot, nil)
 		}
 	}
 }
@@ -71,15 +70,45 @@ func (s *Switch) followCenters(ctx context.Context) {
 	}
 }
 
-// endUnder ends the connections that still stand under an expired link key: no link goes on for
-// ever under an old one.
-func (s *Switch) endUnder(id keyring.ID) {
-	if id.Slot.Purpose != keyring.ZEK {
-		return
-	}
-	for _, l := range s.linksOf(id.Slot) {
-		if sending, _, ok := l.KeyPositions(); ok && sending.Generation == id.Generation {
-			l.Close(link.KeyExpired)
+// bringAgain takes up the changes that the last process didn't finish, when a connection is there.
+func (s *Switch) bringAgain(ctx context.Context) {
+	x := &s.exchange
+	x.resumed = slices.DeleteFunc(x.resumed, func(slot keyring.Slot) bool {
+		if _, err := s.carrier(slot); err != nil {
+			return false
+		}
+		s.beginChange(ctx, selfActing("its change was not finished"), slot, nil)
+		return true
+	})
+}
+
+// endUnderOldKeys ends the connections that still stand, either way, under a link key that may not
+// be used any more: expired, retired longer ago than its window, or destroyed.
+func (s *Switch) endUnderOldKeys() {
+	keys, now := s.deps.Keys.Set(), time.Now()
+	for _, l := range s.network.Links() {
+		sending, receiving, ok := l.KeyPositions()
+		if !ok {
+			continue
+		}
+		slot := keyring.Slot{Purpose: keyring.ZEK, Center: l.Center().Name(), Link: l.Name()}
+		for _, at := range []uint16{sending.Generation, receiving.Generation} {
+			_, refused := keys.Opener(slot, at, now)
+			r, _ := keys.Get(keyring.ID{Slot: slot, Generation: at})
+			coming := r.State == keyring.Received && s.isComing(slot, at)
+			if (refused != nil || !now.Before(r.Expires)) && !coming {
+				l.Close(link.KeyExpired)
+			}
 		}
 	}
+}
+
+// isComing tells whether a key is on its way, so that its center may use it already.
+func (s *Switch) isComing(slot keyring.Slot, generation uint16) bool {
+	x := &s.exchange
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.ContainsFunc(x.coming[slot.Center+"/"+slot.Link], func(k envelope.Key) bool {
+		return k.Generation == generation
+	})
 }

@@ -48,7 +48,8 @@ func (s *Switch) Down(l *link.Link, unsent []link.Unsent, cause error) {
 	}
 	s.due = s.due[:0]
 	c.rows.Each(func(r *txn.Row) {
-		if r.Sent == txn.Carrier(l) && r.State != txn.Closed && !r.Aside {
+		on := r.Sent == txn.Carrier(l) || r.Kind == txn.Management && r.From == txn.Carrier(l)
+		if on && r.State != txn.Closed && !r.Aside {
 			s.due = append(s.due, r)
 		}
 	})

@@ -21,7 +21,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"cardswitch/hsm/envelope"
 	"cardswitch/hsm/keyring"
 	"cardswitch/spec"
 	"cardswitch/store"
@@ -124,8 +123,7 @@ func New(config Config, deps Deps) (*Switch, error) {
 		questions: txn.NewQuestions(questionsKept), recalls: make(chan recall, recallsWaiting),
 		ready: make(chan struct{}), wake: make(chan struct{}, 1),
 		stopped: make(chan struct{}), failed: make(chan struct{}),
-		exchange: exchange{orders: make(chan func(context.Context), ordersWaiting),
-			coming: make(map[string][]envelope.Key)}}
+		exchange: newExchange()}
 	s.room = sync.NewCond(&s.mu)
 	s.arrivals.New = func() any { return new(arrivals) }
 	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())

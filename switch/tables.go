@@ -256,7 +256,7 @@ func (s *Switch) lineConfig(config *Config, center string, l *LinkConfig) (link.
 	if e := l.Envelope; e != nil {
 		out.Envelope = &link.Envelope{ID: e.ID, Policy: e.policy(), EpochTime: e.Epoch}
 		if s.deps.Keys != nil {
-			out.Envelope.Keys = linkKeys{s.deps.Keys}
+			out.Envelope.Keys = s.linkKeys()
 		}
 	}
 	if l.TLS != nil {

@@ -55,7 +55,7 @@ func (s Set) Due(now time.Time, policy func(Purpose) Policy, uses func(ID) uint6
 		r := &s.records[i]
 		p := policy(r.ID.Slot.Purpose)
 		what, why := r.due(now, p, s.newer(i))
-		if what == "" && s.newer(i) == "" && uses != nil && p.Uses > 0 && r.usable() {
+		if what == "" && !started(s.newer(i)) && uses != nil && p.Uses > 0 && r.usable() {
 			if n := uses(r.ID); n >= p.Uses {
 				what, why = Rotate, fmt.Sprintf("it was used %d times, of %d", n, p.Uses)
 			}
@@ -79,6 +79,10 @@ func (s Set) newer(at int) State {
 	return state
 }
 
+// started tells whether a newer generation has begun to serve. One that only waits doesn't count: a
+// key that somebody made and forgot must not stop the change.
+func started(newer State) bool { return newer == Accepting || newer == Sending || newer == Retiring }
+
 func (r *Record) due(now time.Time, p Policy, newer State) (Duty, string) {
 	switch r.State {
 	case Accepting, Sending:
@@ -88,7 +92,7 @@ func (r *Record) due(now time.Time, p Policy, newer State) (Duty, string) {
 			return RetireNow, "a newer generation serves"
 		case !now.Before(r.Expires):
 			return Expired, "its crypto-period ended " + day(r.Expires)
-		case newer == "" && p.Rotate > 0 && !now.Before(r.ActiveFrom.Add(p.Rotate)):
+		case !started(newer) && p.Rotate > 0 && !now.Before(r.ActiveFrom.Add(p.Rotate)):
 			return Rotate, "it is active since " + day(r.ActiveFrom)
 		}
 	case Retiring:

@@ -67,7 +67,7 @@ func (e *Envelope) print() string {
 	if e == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s|%+v", e.ID, e.Policy)
+	return fmt.Sprintf("%s|%+v|%v", e.ID, e.Policy, e.EpochTime)
 }
 
 // policy is the configured one with the line's bound.
