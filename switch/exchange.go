@@ -275,8 +275,8 @@ func (x *exchange) forgetKey(id keyring.ID) {
 	}
 }
 
-// resume foretells the keys that the last process brought to centers and that weren't confirmed, and
-// lists their slots, to be brought again.
+// resume foretells the keys that the last process brought to centers and that weren't confirmed,
+// and lists their slots, to be brought again.
 func (s *Switch) resume(ctx context.Context) (slots []keyring.Slot) {
 	for _, r := range s.deps.Keys.Set().Records() {
 		if r.State != keyring.Received || r.Label != exchangeLabel || !changeable(r.ID.Slot) {

@@ -210,7 +210,7 @@ func TestWhatIsDue(t *testing.T) {
 		{"an old key", one(Sending), 30 * time.Minute, 0, Rotate},
 		{"a key that is used often", one(Sending), time.Minute, 1000, Rotate},
 		{"a key at its end", one(Sending), time.Hour, 0, Expired},
-		{"an old key whose successor waits", two(slot, Sending, Received), 30 * time.Minute, 0, ""},
+		{"an old key whose successor waits", two(slot, Sending, Received), 30 * time.Minute, 0, Rotate},
 		{"a key whose successor is accepted", two(slot, Sending, Accepting), 0, 0, ""},
 		{"the same of a key of direction in", two(in, Accepting, Accepting), 0, 0, RetireNow},
 		{"a key that retires", one(Retiring), time.Minute, 0, ""},
