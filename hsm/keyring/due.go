@@ -81,7 +81,9 @@ func (s Set) newer(at int) State {
 
 // started tells whether a newer generation has begun to serve. One that only waits doesn't count: a
 // key that somebody made and forgot must not stop the change.
-func started(newer State) bool { return newer == Accepting || newer == Sending || newer == Retiring }
+func started(newer State) bool {
+	return newer == Accepting || newer == Sending || newer == Retiring
+}
 
 func (r *Record) due(now time.Time, p Policy, newer State) (Duty, string) {
 	switch r.State {

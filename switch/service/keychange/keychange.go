@@ -15,8 +15,8 @@
 //
 //	element 96 of 1804/811: the key block, in its own characters; absent, it asks the other side for
 //	      a new key, and byte 4..5 are 0
-//	element 96 of 1814: CMAC of a block of zeros under the key, its first five bytes, as ten
-//	      hexadecimal digits in capitals
+//	element 96 of 1814: the check value in hexadecimal capitals: of an AES key CMAC of a block of
+//	      zeros, its first five bytes; of a TDES key a block of zeros encrypted, its first three
 //
 // A key block is of version D (from partners also B and E), its header says what the key is for,
 // and nothing else is taken: usage and mode are P0 B (PIN key), M6 C or of TDES M3 C (MAC key),
