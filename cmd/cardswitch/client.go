@@ -150,8 +150,11 @@ func problem(response *http.Response) error {
 		p.Error = "the switch answered " + response.Status
 	}
 	code := exitFailed
-	if response.StatusCode == http.StatusBadRequest {
+	switch response.StatusCode {
+	case http.StatusBadRequest:
 		code = exitUsage
+	case http.StatusServiceUnavailable: // it is there, but waits for its master key
+		code = exitUnhealthy
 	}
 	return &failure{Code: code, What: errors.New(p.Error), Hint: p.Hint}
 }

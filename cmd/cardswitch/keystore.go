@@ -23,6 +23,9 @@ import (
 // same user can read the environment.
 const passphraseEnv = envPrefix + "_KEYS_PASSPHRASE"
 
+// errStopped ends a start that somebody stops before its master key is made. It is no failure.
+var errStopped = errors.New("stopped before the master key was made")
+
 const mostPassphrase = 1024 // bytes
 
 // passphrase reads what opens the master key; nil if nothing is given.
@@ -97,8 +100,8 @@ func makeMaster(ctx context.Context, c *cardswitch.Config, log *slog.Logger, ope
 			return keys.MasterWork(c, words, func() { made(errMade) })
 		}}})
 	err := errors.Join(server.Serve(ctx, operators, nil), room.Close())
-	if !errors.Is(context.Cause(ctx), errMade) {
-		return operators, errors.Join(err, context.Cause(ctx))
+	if err == nil && !errors.Is(context.Cause(ctx), errMade) {
+		err = errStopped
 	}
 	if err != nil {
 		return operators, err

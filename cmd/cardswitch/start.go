@@ -66,6 +66,10 @@ func start(command *cobra.Command) (err error) {
 		return again.Config, checkFiles(again)
 	}
 	n, err := newNode(command.Context(), l.Config, cardswitch.Deps{Log: log}, again)
+	if errors.Is(err, errStopped) {
+		log.Info("cardswitch ends", "because", errStopped)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -51,12 +51,12 @@ func (r *Ring) Reveal(ctx context.Context, by By, id ID) ([]string, error) {
 		return nil, r.refused(ctx, e, &RefusedError{id.Slot, id.Generation, "it isn't there",
 			"key list shows all"})
 	}
-	if err := r.tell(ctx, e, nil); err != nil {
-		return nil, err
-	}
 	parts, err := r.reveal(ctx, record.Wrapped)
 	if err != nil {
-		return nil, fmt.Errorf("reveal %s: %w", id, err)
+		return nil, r.refused(ctx, e, fmt.Errorf("reveal %s: %w", id, err))
+	}
+	if err := r.tell(ctx, e, nil); err != nil {
+		return nil, err // nobody sees what isn't recorded
 	}
 	return parts, nil
 }
