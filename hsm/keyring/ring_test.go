@@ -111,6 +111,28 @@ func TestAChangeIsWrittenDownBeforeItIsInForce(t *testing.T) {
 	}
 }
 
+// A key shown in clear is in the audit log as what it was: shown, or refused.
+func TestAKeyInClearIsRecordedAsItEnded(t *testing.T) {
+	m, log := &twin{}, &notes{}
+	r := openRing(t, func(o *Options) { o.Module, o.Audit = m, log })
+	id := generate(t, r, "zek:sakura/a").ID
+	last := func() Event { return log.events[len(log.events)-1] }
+	m.down = errors.New("no answer")
+	if parts, err := r.Reveal(t.Context(), alice, id); !errors.Is(err, m.down) || parts != nil ||
+		last().What != "reveal" || !errors.Is(last().Err, m.down) {
+		t.Errorf("the module is away: %d parts, %v, noted as %+v", len(parts), err, last())
+	}
+	m.down = nil
+	if parts, err := r.Reveal(t.Context(), alice, id); err != nil || len(parts) != 2 ||
+		last().What != "reveal" || last().Err != nil {
+		t.Errorf("%d parts, %v, noted as %+v", len(parts), err, last())
+	}
+	log.full = errors.New("no space")
+	if parts, err := r.Reveal(t.Context(), alice, id); !errors.Is(err, log.full) || parts != nil {
+		t.Errorf("nobody notes it: %d parts, %v", len(parts), err)
+	}
+}
+
 // form makes a key as a ceremony does.
 func form(t *testing.T, r *Ring, slot string, parts [][]byte) (string, error) {
 	t.Helper()
