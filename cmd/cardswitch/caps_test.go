@@ -9,6 +9,7 @@ import (
 	"cardswitch/hsm"
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/soft"
+	cardswitch "cardswitch/switch"
 )
 
 func TestCapsAreTold(t *testing.T) {
@@ -36,5 +37,18 @@ func TestCapsAreTold(t *testing.T) {
 			!strings.Contains(text, `operation="translate a PIN" clear="in the process"`) {
 			t.Errorf("%d lines: %s", lines, text)
 		}
+	}
+}
+
+func TestLegacyLinksAreNamed(t *testing.T) {
+	var out bytes.Buffer
+	links := []cardswitch.LinkConfig{{Name: "a"},
+		{Name: "b", Envelope: new(cardswitch.EnvelopeConfig)},
+		{Name: "c", Envelope: &cardswitch.EnvelopeConfig{Legacy: true}}}
+	tellLegacy(slog.New(slog.NewTextHandler(&out, nil)), &cardswitch.Config{
+		Centers: []cardswitch.CenterConfig{{Name: "sakura", Links: links}}})
+	if text := out.String(); strings.Count(text, "\n") != 1 ||
+		!strings.Contains(text, "level=WARN") || !strings.Contains(text, "center=sakura link=c") {
+		t.Errorf("it says: %s", text)
 	}
 }

@@ -64,6 +64,7 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 			return nil, err
 		}
 		tellCaps(n.log, n.keys.Module(), config.Production)
+		tellLegacy(n.log, &config)
 		return n.keys.Ring, nil
 	}
 	n.metrics = prometheus.NewRegistry()
@@ -117,6 +118,7 @@ func (n *node) reconfigure(reload func() (cardswitch.Config, error)) error {
 	if err := n.Switch.Reload(config); err != nil {
 		return err
 	}
+	tellLegacy(n.log, &config)
 	n.config.Store(&config)
 	return nil
 }
