@@ -184,7 +184,7 @@ func TestASlowUnitRests(t *testing.T) {
 		c.Limits.Rest = time.Minute
 	}, slow, quick)
 	z := zonesOf(t, m, quick)
-	waitFor(t, func() bool { return m.Status()[1].Up })
+	waitFor(t, func() bool { return m.Status()[0].Up && m.Status()[1].Up })
 	slow.SetFaults(Fault{Command: "CC", Delay: Delay{300 * time.Millisecond, 300 * time.Millisecond}})
 	for n := range 3 {
 		if right, err := z.translate(t.Context(), n); err != nil || !right {
@@ -194,14 +194,15 @@ func TestASlowUnitRests(t *testing.T) {
 	if !m.Status()[0].Resting {
 		t.Errorf("status %+v", m.Status()[0])
 	}
-	began := time.Now()
+	waitFor(t, func() bool { return slow.Counts()["CC 00"] == 3 })
 	for n := range 20 {
 		if right, err := z.translate(t.Context(), n); err != nil || !right {
 			t.Errorf("right is %v, %v", right, err)
 		}
 	}
-	if took := time.Since(began); took > 150*time.Millisecond {
-		t.Errorf("20 calls of a resting unit's fellow took %v", took)
+	time.Sleep(400 * time.Millisecond) // longer than it takes to answer
+	if slow.Counts()["CC 00"] != 3 {
+		t.Errorf("the resting unit was asked: %v", slow.Counts())
 	}
 }
 
