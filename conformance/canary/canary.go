@@ -18,9 +18,13 @@ import (
 	"sync"
 )
 
-// window is how many digits in a row of a card number are found. Fewer would be found by chance;
-// more would let most of a number pass. The first six and last four never make up a window.
-const window = 10
+// How much of a card number in a row is found. Less would be found by chance, more would let most
+// of a number pass. The first six and last four never make up a window.
+const (
+	window       = 10 // digits as text
+	packedWindow = 6  // bytes with two digits each; random data have five of them too often
+	textWindow   = 8  // such bytes that are all characters of hex, which seals are written in
+)
 
 // Canary is a set of secrets. It may be filled and asked by many goroutines.
 type Canary struct {
@@ -54,7 +58,7 @@ func New() *Canary {
 }
 
 // Digits adds a card number, or the digits of a track behind it. Any ten of them in a row are
-// found, so that what is masked passes and what is only cut short doesn't.
+// found (packed twelve), so that what is masked passes and what is only cut short doesn't.
 func (c *Canary) Digits(name, digits string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,9 +70,12 @@ func (c *Canary) Digits(name, digits string) {
 		c.text(name, digits[at:at+window])
 	}
 	for _, first := range []int{0, 1} { // from a high nibble, and from a low one
-		for at := first; at+window <= len(digits); at += 2 {
-			packed, err := hex.DecodeString(digits[at : at+window])
-			if err == nil {
+		for at := first; at+2*packedWindow <= len(digits); at += 2 {
+			packed, err := hex.DecodeString(digits[at : at+2*packedWindow])
+			if err == nil && !bytes.ContainsFunc(packed, notHex) && at+2*textWindow <= len(digits) {
+				packed, err = hex.DecodeString(digits[at : at+2*textWindow])
+			}
+			if err == nil && (len(packed) == textWindow || bytes.ContainsFunc(packed, notHex)) {
 				c.add(name, "packed", packed)
 			}
 		}
@@ -79,6 +86,8 @@ func (c *Canary) Digits(name, digits string) {
 		c.add(name, "number", binary.AppendUvarint(nil, n))
 	}
 }
+
+func notHex(r rune) bool { return !strings.ContainsRune("0123456789ABCDEFabcdef", r) }
 
 // Text adds a secret of characters, found as a whole.
 func (c *Canary) Text(name, text string) {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -54,6 +55,31 @@ func TestPlantedSecretsAreFound(t *testing.T) {
 		"7701-98", ""} {
 		if found := c.Search("allowed", []byte(allowed)); len(found) > 0 {
 			t.Errorf("%q is found: %v", allowed, found)
+		}
+	}
+}
+
+// Where there is much at random, nothing is found: neither in bytes nor in seals, which are hex.
+func TestNothingIsFoundByChance(t *testing.T) {
+	c, random := New(), rand.New(rand.NewPCG(8583, 1993))
+	for range 1000 {
+		var track []byte
+		for range 32 {
+			track = append(track, byte('0'+random.IntN(10)))
+		}
+		c.Digits("a track", string(track))
+	}
+	noise := make([]byte, 16<<20)
+	for i := range noise {
+		noise[i] = byte(random.Uint32())
+	}
+	seals := []byte(hex.EncodeToString(noise[:4<<20]))
+	for name, data := range map[string][]byte{"bytes": noise, "seals": seals} {
+		for _, f := range c.Search(name, data) {
+			// In so much hex ten digits of text may be there by chance; in a real log they hardly are.
+			if f.Shape != "text" {
+				t.Error(f)
+			}
 		}
 	}
 }
