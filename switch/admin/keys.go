@@ -219,24 +219,26 @@ func (s *Server) importKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	plan, err := order.plan()
-	if err == nil {
-		under := order.Under
-		if under == 0 {
-			var kbpk keyring.Record
-			slot := keyring.Slot{Purpose: keyring.KBPK, Center: plan.Slot.Center}
-			kbpk, err = k.Set().Sender(slot, time.Now())
-			under = kbpk.ID.Generation
-		}
-		if err == nil {
-			var record keyring.Record
-			record, err = k.Import(r.Context(), who, plan, under, strings.TrimSpace(order.Block))
-			if err == nil {
-				answer(w, keyLine(k, &record))
-				return
-			}
-		}
+	if err != nil {
+		refuse(w, keyError(err))
+		return
 	}
-	refuse(w, keyError(err))
+	under := order.Under
+	if under == 0 {
+		slot := keyring.Slot{Purpose: keyring.KBPK, Center: plan.Slot.Center}
+		kbpk, err := k.Set().Sender(slot, time.Now())
+		if err != nil {
+			refuse(w, keyError(err))
+			return
+		}
+		under = kbpk.ID.Generation
+	}
+	record, err := k.Import(r.Context(), who, plan, under, strings.TrimSpace(order.Block))
+	if err != nil {
+		refuse(w, keyError(err))
+		return
+	}
+	answer(w, keyLine(k, &record))
 }
 
 // adoptKey brings the block of a console to a KBPK of a ceremony.
