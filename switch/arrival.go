@@ -29,6 +29,7 @@ type arrival struct {
 	function    int
 	amount      uint64
 	processing  uint32
+	currency    uint16
 	pan         spec.PAN
 	card        [16]byte
 	key         journal.Key
@@ -168,6 +169,8 @@ func (a *arrival) identify() {
 	a.amount, _ = m.Number(4)
 	processing, _ := m.Number(3)
 	a.processing = uint32(processing)
+	currency, _ := m.Number(49)
+	a.currency = uint16(currency)
 }
 
 // screen finds what is wrong with a request before any table is asked.

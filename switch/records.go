@@ -11,7 +11,7 @@ import (
 func (s *Switch) record(now int64, kind journal.Kind, l *link.Link, a *arrival) *journal.Record {
 	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: kind, MTI: a.mti, Amount: a.amount,
-		Processing: a.processing, Center: l.Center().ID()}
+		Processing: a.processing, Currency: a.currency, Center: l.Center().ID()}
 	rec := &s.rec
 	if a.msg.Has(37) {
 		a.msg.Append(rec.Reference[:0], 37)

@@ -112,6 +112,7 @@ func (s *Switch) fill(r *txn.Row, now int64, l *link.Link, c, dest *center, a *a
 	r.Asked, r.MTI = a.mti, a.mti.Original()
 	r.STAN, r.LocalTime, r.Acquirer = stan, a.localTime, a.acquirer
 	r.Key, r.Card, r.Amount, r.Arrived = a.key, a.card, a.amount, now
+	r.Processing, r.Currency = a.processing, a.currency
 	// The inner timer must run out before the outer one (reference iso8583-1993 section 5.2).
 	wait := min(dest.config.AnswerTime, c.config.AnswerTime)
 	r.Deadline = now + int64(wait)
@@ -166,7 +167,8 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, STAN: stan,
 		Dest: dest.id, Action: d.Action, MTI: a.mti.Original(), Flags: txn.Ended})
 	item := &saf.Item{Entry: queue.Entry{ID: id, Txn: id, Card: a.card, STAN: stan,
-		MTI: a.mti.Original(), DE12: a.localTime, Reason: uint16(d.Reason), At: now}, Due: now}
+		MTI: a.mti.Original(), DE12: a.localTime, Reason: uint16(d.Reason), At: now, Counts: true,
+		Amount: a.amount, Processing: a.processing, Currency: a.currency}, Due: now}
 	if a.mti.Class() == 4 && o.known {
 		s.reverseOriginal(now, o, item, d)
 	}

@@ -10,7 +10,8 @@ import (
 // patch.
 func reference(t testing.TB) Record {
 	r := Record{Kind: Opened, At: 1_790_000_000_123_456_789, Center: 3, Dest: 9, STAN: 123456,
-		MTI: 0x1200, Function: 200, Currency: 392, Amount: 12800, PAN: pan(t, "4539123456781234"),
+		MTI: 0x1200, Function: 200, Currency: 392, Day: 261122, Amount: 12800,
+		PAN:  pan(t, "4539123456781234"),
 		Card: testKeys(t).HashPAN(pan(t, "4539123456781234")), Deadline: 1_790_000_020_123_456_789}
 	copy(r.Reference[:], "261122000123")
 	r.Key = KeyOf(3, 0x1200, 261122101530, 123456, 12345678901, 11)

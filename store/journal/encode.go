@@ -27,7 +27,9 @@ const (
 	hasAt // differs from the time of the chunk
 	hasImages
 	hasProcessing
-	hasCuts    // of the images, in the sealed block
+	hasCuts // of the images, in the sealed block
+	hasDay
+	hasSlice
 	knownParts = iota
 )
 
@@ -53,7 +55,8 @@ func (r *Record) flags(seq uint64, base int64) uint32 {
 		flag(r.Reference != [12]byte{}, hasReference) | flag(r.Deadline != 0, hasDeadline) |
 		flag(r.Advice != 0, hasAdvice) | flag(r.Text != "", hasText) |
 		flag(r.At != base, hasAt) | flag(r.ImageCount != 0, hasImages) |
-		flag(r.Processing != 0, hasProcessing) | flag(r.hasCuts(), hasCuts)
+		flag(r.Processing != 0, hasProcessing) | flag(r.hasCuts(), hasCuts) |
+		flag(r.Day != 0, hasDay) | flag(r.Slice != 0, hasSlice)
 }
 
 func (r *Record) hasCuts() bool {
@@ -108,7 +111,9 @@ func appendRecord(b []byte, r *Record, seq uint64, base int64) []byte {
 	if f&hasImages != 0 {
 		b = appendImages(b, r.Images[:r.ImageCount])
 	}
-	return appendPart(b, f&hasProcessing, uint64(r.Processing))
+	b = appendPart(b, f&hasProcessing, uint64(r.Processing))
+	b = appendPart(b, f&hasDay, uint64(r.Day))
+	return appendPart(b, f&hasSlice, uint64(r.Slice))
 }
 
 func appendPart(b []byte, present uint32, v uint64) []byte {

@@ -42,6 +42,7 @@ func drawRecord(t *rapid.T, at int64) Record {
 		Action: uint16(number("action", 999)), Reason: uint16(number("reason", 9999)),
 		Function: uint16(number("function", 999)), Currency: uint16(number("currency", 999)),
 		Amount: number("amount", 1<<64-1), Processing: uint32(number("de3", 999999)),
+		Day: uint32(number("day", 991231)), Slice: uint16(number("slice", 999)),
 		Deadline: int64(number("deadline", 1<<62)),
 		Advice:   number("advice", 1<<62), Text: rapid.String().Draw(t, "text"),
 	}

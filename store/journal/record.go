@@ -66,6 +66,8 @@ type Record struct {
 	Currency     uint16 // DE 49
 	Amount       uint64 // DE 4
 	Processing   uint32 // DE 3
+	Day          uint32 // DE 28 on the issuer's leg, YYMMDD; 0: none
+	Slice        uint16 // DE 29 there; 0: none
 	Key          Key    // the question, where the record is one or answers one
 	PAN          spec.PAN
 	Card         [16]byte // keyed hash of the PAN

@@ -18,6 +18,14 @@ type Entry struct {
 	DE12   uint64 // local time of the advice, YYMMDDhhmmss
 	Reason uint16
 	At     int64 // unix nanoseconds: owed since
+	// What its delivery moves in the totals, if it Counts: the amount (of a partial reversal the
+	// difference) and DE 3, 49, 28 and 29 on the issuer's leg. Day 0: the issuer names it.
+	Counts     bool
+	Amount     uint64
+	Processing uint32
+	Currency   uint16
+	Day        uint32
+	Slice      uint16
 }
 
 // Owed is an entry with the center it is owed to.

@@ -53,6 +53,11 @@ type Row struct {
 	Item     uint64      // number of the owed advice
 	Card     [16]byte    // keyed hash of the card number
 	Amount   uint64
+	// What its answer moves in the totals: DE 3, 49, and 28 and 29 as the issuer was given them.
+	Processing uint32
+	Currency   uint16
+	Day        uint32
+	Slice      uint16
 
 	Arrived  int64 // unix nanoseconds
 	Deadline int64
