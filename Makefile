@@ -3,16 +3,17 @@
 FUZZTIME ?= 1m
 JOBS     ?= 2
 CYCLES   ?= 1000
+MINUTES  ?= 10
 BENCH    ?=
 # The program needs no C: it is one static file that runs anywhere.
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test race pkcs11 memory lint fuzz crash conform bench build clean
+.PHONY: help run test race pkcs11 memory lint fuzz crash torture conform bench build clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, JOBS=$(JOBS) of them at once; \
-CYCLES=$(CYCLES) for crash; BENCH= are flags of bench"
+CYCLES=$(CYCLES) for crash, MINUTES=$(MINUTES) for torture; BENCH= are flags of bench"
 
 build: ## build bin/cardswitch
 	@go build -trimpath -o bin/cardswitch ./cmd/cardswitch
@@ -46,6 +47,9 @@ fuzz: ## fuzz every parser for FUZZTIME, JOBS of them side by side
 
 crash: build ## kill the switch and cut its links CYCLES times under load, then count the money
 	@./bin/cardswitch crash --cycles $(CYCLES)
+
+torture: build ## hurt switch, partners, links and disk for MINUTES, then compare the books
+	@./bin/cardswitch torture --duration $(MINUTES)m $(if $(SEED),--seed $(SEED))
 
 conform: ## run the scenario suite against the switch
 	@go test -count=1 ./conformance/suite

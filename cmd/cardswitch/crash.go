@@ -17,9 +17,11 @@ func newCrashCommand() *cobra.Command {
 	config := chaos.Config{Lanes: 4, Outstanding: 16}
 	mode := newChoice(string(chaos.Both), string(chaos.Kill), string(chaos.Cut))
 	command := &cobra.Command{
-		Use:     "crash",
-		Hidden:  true,
-		Short:   "Kill the switch and cut its links under load, then compare the books",
+		Use:    "crash",
+		Hidden: true,
+		Short:  "Kill the switch and cut its links under load, then compare the books",
+		Long: "Kills the switch as often and as fast as it starts, at full load, thousands of times: what\n" +
+			"it is for are starts and recovery. `cardswitch torture` hurts everything there is.",
 		Example: "  cardswitch crash --cycles 1000\n  cardswitch crash --cycles 200 --mode cut",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {

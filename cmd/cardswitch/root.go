@@ -27,6 +27,7 @@ func newRootCommand() *cobra.Command {
 		newDemoCommand(),
 		newConformCommand(),
 		newBenchCommand(),
+		newTortureCommand(),
 		newCrashCommand(),
 		newVersionCommand(),
 	)

@@ -3,9 +3,6 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"strings"
 	"time"
 
 	"cardswitch/conformance/load/process"
@@ -69,48 +66,16 @@ func (r *run) settle(ctx context.Context, child *process.Child, report *Report) 
 		if err := r.wait(ctx, child, 50*time.Millisecond); err != nil {
 			return err
 		}
-		owed, err := r.owed()
+		open, shelved, err := r.stage.Owing()
 		if err != nil {
-			return err
+			return fmt.Errorf("chaos: %w", err)
 		}
-		report.Unanswered, report.Owed, report.Shelved = r.merchants.pending(), owed.open, owed.shelved
+		report.Unanswered, report.Owed, report.Shelved = r.merchants.pending(), open, shelved
 		if quiet++; report.Unanswered+report.Owed > 0 {
 			quiet = 0
 		}
 	}
 	return nil
-}
-
-// owing is what the switch itself says is unfinished.
-type owing struct{ open, shelved int }
-
-func (r *run) owed() (owing, error) {
-	response, err := http.Get("http://" + r.stage.HTTP + "/metrics")
-	if err != nil {
-		return owing{}, fmt.Errorf("chaos: %w", err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return owing{}, fmt.Errorf("chaos: metrics of the switch: %s %w", response.Status, err)
-	}
-	var o owing
-	for line := range strings.Lines(string(text)) {
-		var v float64
-		fields := strings.Fields(line)
-		if len(fields) != 2 || strings.HasPrefix(line, "#") {
-			continue
-		}
-		fmt.Sscan(fields[1], &v)
-		name, _, _ := strings.Cut(fields[0], "{")
-		switch name {
-		case "cardswitch_owed", "cardswitch_open_transactions":
-			o.open += int(v)
-		case "cardswitch_worklist":
-			o.shelved += int(v)
-		}
-	}
-	return o, nil
 }
 
 // verify compares the merchants' books with the banks'.

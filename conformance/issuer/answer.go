@@ -40,7 +40,10 @@ func (i *Issuer) business(l *line, c *wire.Conn, m *format.Message) {
 	if do.Delay != nil {
 		delay = *do.Delay
 	}
-	answer := i.book(m, do)
+	var answer *format.Message
+	if answer = format.Answer(m, do.Refuse); do.Refuse == "" {
+		answer = i.book(m, do)
+	}
 	for n, v := range do.Set {
 		answer.Set(n, i.format.Pad(n, v))
 	}
@@ -76,6 +79,9 @@ func (i *Issuer) book(m *format.Message, do Do) *format.Message {
 		p, v = i.options.Ledger.Reverse(m, i.options.UnknownOriginal)
 	} else {
 		p, v = i.options.Ledger.Ask(m, func() ledger.Decision { return i.decide(m, do) })
+	}
+	if v == ledger.First && do.Book != "" {
+		i.options.Ledger.Falsify(p.Key, do.Book)
 	}
 	if v == ledger.Conflict {
 		return format.Answer(m, "913")

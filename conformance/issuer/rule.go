@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"cardswitch/conformance/format"
+	"cardswitch/conformance/ledger"
 	"cardswitch/conformance/match"
 )
 
@@ -42,6 +43,8 @@ type Do struct {
 	Answer string         `yaml:"answer"` // once (default), never, twice, garbage
 	Cut    string         `yaml:"cut"`    // before or after the answer, reset the connection
 	Ignore bool           `yaml:"ignore"` // not even read: no posting, no answer
+	Refuse string         `yaml:"refuse"` // answered with this action code, and not booked
+	Book   string         `yaml:"book"`   // a wrong entry: drop, double or change
 	Set    map[int]string `yaml:"set"`    // elements of the answer
 	Drop   []int          `yaml:"drop"`   // elements the answer leaves out
 }
@@ -114,8 +117,13 @@ func (d *Do) check() error {
 	if !slices.Contains([]string{"", "before", "after"}, d.Cut) {
 		return fmt.Errorf("cut %q; choose before or after", d.Cut)
 	}
-	if d.Action != "" && len(d.Action) != 3 {
-		return fmt.Errorf("action %q; write three digits", d.Action)
+	if !slices.Contains([]string{"", ledger.Drop, ledger.Double, ledger.Alter}, d.Book) {
+		return fmt.Errorf("book %q; choose drop, double or change", d.Book)
+	}
+	for _, code := range []string{d.Action, d.Refuse} {
+		if code != "" && len(code) != 3 {
+			return fmt.Errorf("action %q; write three digits", code)
+		}
 	}
 	return nil
 }

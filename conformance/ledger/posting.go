@@ -46,6 +46,7 @@ type Posting struct {
 	Undone     int       `json:"undone,omitempty"`    // reversals that named it
 	At         time.Time `json:"at"`
 	content    uint64
+	dropped    bool // not in the book, though it was answered
 }
 
 // Money reports whether the posting moves money, as opposed to holding or noting.
@@ -246,7 +247,9 @@ func (l *Postings) All() []Posting {
 	defer l.mu.Unlock()
 	list := make([]Posting, 0, len(l.order))
 	for _, k := range l.order {
-		list = append(list, *l.byKey[k])
+		if p := l.byKey[k]; !p.dropped {
+			list = append(list, *p)
+		}
 	}
 	return list
 }
@@ -257,7 +260,9 @@ func (l *Postings) Of(rrn string) []Posting {
 	defer l.mu.Unlock()
 	var list []Posting
 	for _, p := range l.byRRN[rrn] {
-		list = append(list, *p)
+		if !p.dropped {
+			list = append(list, *p)
+		}
 	}
 	return list
 }

@@ -37,6 +37,8 @@ func Start(ctx context.Context, name, program string, args ...string) (*Child, e
 	cmd := exec.CommandContext(ctx, program, args...)
 	c := &Child{name: name, cmd: cmd, ended: make(chan struct{})}
 	c.cmd.Stderr = &c.stderr
+	// A group of its own: Ctrl-C on the terminal is for the test, which ends its parts in their order.
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var err error
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -84,6 +86,9 @@ func (c *Child) Ask(into any) error {
 	}
 	return c.Read(into)
 }
+
+// Signal sends the child a signal, as SIGSTOP and SIGCONT.
+func (c *Child) Signal(s syscall.Signal) error { return c.cmd.Process.Signal(s) }
 
 // Ended is closed when the child is gone.
 func (c *Child) Ended() <-chan struct{} { return c.ended }

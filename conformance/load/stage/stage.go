@@ -39,23 +39,26 @@ type Stage struct {
 	Repeat       time.Duration // first repeat of an owed advice, and the wait for its answer
 	BackOff      time.Duration // the longest time between repeats
 	Hold         time.Duration // how long a link that failed rests
+
+	MinFreeMB int // free space that the switch keeps
 }
 
 // New chooses free ports and fills in the defaults.
 func New(program, dir string, issuers [][]string) (*Stage, error) {
-	ports, err := freePorts(2)
+	ports, err := Ports(2)
 	if err != nil {
 		return nil, err
 	}
 	return &Stage{
 		Program: program, Dir: dir, Merchants: ports[0], HTTP: ports[1], Issuers: issuers,
 		Connections: 64, MerchantTime: 25 * time.Second, IssuerTime: 20 * time.Second,
-		Repeat: 5 * time.Second, BackOff: time.Minute, Hold: 30 * time.Second,
+		Repeat: 5 * time.Second, BackOff: time.Minute, Hold: 30 * time.Second, MinFreeMB: 256,
 	}, nil
 }
 
-// freePorts lets the system choose: another program may take one before the switch does, rarely.
-func freePorts(n int) ([]string, error) {
+// Ports are n free addresses of this machine. The system chooses: another program may take one
+// before it is used, rarely.
+func Ports(n int) ([]string, error) {
 	var addresses []string
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -165,7 +168,7 @@ data:
   key_file: {{printf "%q" (.File "data.key")}}
   create_key: true
   retention_days: 90
-  min_free_mb: 256
+  min_free_mb: {{.MinFreeMB}}
 keys:
   module: soft
   store: {{printf "%q" (.File "data/keys")}}
