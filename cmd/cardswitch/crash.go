@@ -20,8 +20,8 @@ func newCrashCommand() *cobra.Command {
 		Use:    "crash",
 		Hidden: true,
 		Short:  "Kill the switch and cut its links under load, then compare the books",
-		Long: "Kills the switch as often and as fast as it starts, at full load, thousands of times: what\n" +
-			"it is for are starts and recovery. `cardswitch torture` hurts everything there is.",
+		Long: "Kills the switch as often and as fast as it starts, at full load, thousands of times:\n" +
+			"this is about recovery. `cardswitch torture` hurts everything there is.",
 		Example: "  cardswitch crash --cycles 1000\n  cardswitch crash --cycles 200 --mode cut",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
