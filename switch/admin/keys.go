@@ -10,7 +10,6 @@ import (
 	"cardswitch/hsm"
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/keyring"
-	cardswitch "cardswitch/switch"
 	"cardswitch/switch/keys"
 )
 
@@ -117,24 +116,40 @@ func keyLine(k *keys.Keys, r *keyring.Record) KeyLine {
 	}
 }
 
-// ordered reads an order, which must say why: the audit log keeps it.
-func (s *Server) ordered(w http.ResponseWriter, r *http.Request) (*keys.Keys, KeyOrder,
-	keyring.By, bool) {
-	var order KeyOrder
-	k, ok := s.keysOf(w)
-	if !ok {
-		return nil, order, keyring.By{}, false
+// keyAct does one thing with keys, for somebody, and gives what they are answered.
+type keyAct func(r *http.Request, k *keys.Keys, who keyring.By, o *KeyOrder) (any, error)
+
+// ordered reads an order, which must say why (the audit log keeps it), and has it done.
+func (s *Server) ordered(act keyAct) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		k, ok := s.keysOf(w)
+		if !ok {
+			return
+		}
+		var order KeyOrder
+		if err := body(w, r, &order); err != nil {
+			refuse(w, err)
+			return
+		}
+		if order.Why = strings.TrimSpace(order.Why); order.Why == "" {
+			refuse(w, &wrongError{"why must be said: it is kept in the audit log"})
+			return
+		}
+		done, err := act(r, k, by(s.who(r), order.Why), &order)
+		if err != nil {
+			refuse(w, keyError(err))
+			return
+		}
+		answer(w, done)
 	}
-	if err := body(w, r, &order); err != nil {
-		refuse(w, err)
-		return nil, order, keyring.By{}, false
+}
+
+// lineOf answers with the key that an act has left.
+func lineOf(k *keys.Keys, record keyring.Record, err error) (any, error) {
+	if err != nil {
+		return nil, err
 	}
-	order.Why = strings.TrimSpace(order.Why)
-	if order.Why == "" {
-		refuse(w, &wrongError{"why must be said: it is kept in the audit log"})
-		return nil, order, keyring.By{}, false
-	}
-	return k, order, by(s.who(r), order.Why), true
+	return keyLine(k, &record), nil
 }
 
 func by(p Person, why string) keyring.By {
@@ -170,221 +185,13 @@ func (o *KeyOrder) plan() (keyring.Plan, error) {
 	return p, nil
 }
 
-func (s *Server) generateKey(w http.ResponseWriter, r *http.Request) {
-	k, order, who, ok := s.ordered(w, r)
-	if !ok {
-		return
-	}
-	plan, err := order.plan()
-	if err == nil && order.Serve && k.Production && plan.Slot.Purpose.Dual() {
-		err = &hintedError{"in production nobody alone puts a " + plan.Slot.Purpose.Text() +
-			" in service", "make it without --serve; an approver serves it"}
-	}
-	if err == nil {
-		var record keyring.Record
-		record, err = k.Generate(r.Context(), who, plan)
-		if err == nil && order.Serve {
-			record, err = k.Serve(r.Context(), who, record.ID)
-		}
-		if err == nil {
-			answer(w, keyLine(k, &record))
-			return
-		}
-	}
-	refuse(w, keyError(err))
-}
-
-// exchangeKey makes the next generation of a key and brings it to its center by 1804/811.
-func (s *Server) exchangeKey(w http.ResponseWriter, r *http.Request) {
-	k, order, who, ok := s.ordered(w, r)
-	if !ok {
-		return
-	}
-	slot, err := keyring.ParseSlot(order.Slot)
+// id reads which key is meant.
+func (o *KeyOrder) id() (keyring.ID, error) {
+	id, err := keyring.ParseID(o.Key)
 	if err != nil {
-		refuse(w, &wrongError{err.Error()})
-		return
+		return id, &wrongError{err.Error()}
 	}
-	if err := s.Switch.ChangeKey(r.Context(), who, slot); err != nil {
-		refuse(w, keyError(err))
-		return
-	}
-	generations := k.Set().Generations(slot)
-	answer(w, keyLine(k, &generations[len(generations)-1]))
-}
-
-func (s *Server) importKey(w http.ResponseWriter, r *http.Request) {
-	k, order, who, ok := s.ordered(w, r)
-	if !ok {
-		return
-	}
-	plan, err := order.plan()
-	if err != nil {
-		refuse(w, keyError(err))
-		return
-	}
-	under := order.Under
-	if under == 0 {
-		slot := keyring.Slot{Purpose: keyring.KBPK, Center: plan.Slot.Center}
-		kbpk, err := k.Set().Sender(slot, time.Now())
-		if err != nil {
-			refuse(w, keyError(err))
-			return
-		}
-		under = kbpk.ID.Generation
-	}
-	record, err := k.Import(r.Context(), who, plan, under, strings.TrimSpace(order.Block))
-	if err != nil {
-		refuse(w, keyError(err))
-		return
-	}
-	answer(w, keyLine(k, &record))
-}
-
-// adoptKey brings the block of a console to a KBPK of a ceremony.
-func (s *Server) adoptKey(w http.ResponseWriter, r *http.Request) {
-	k, order, who, ok := s.ordered(w, r)
-	if !ok {
-		return
-	}
-	id, err := keyring.ParseID(order.Key)
-	if err != nil {
-		refuse(w, &wrongError{err.Error()})
-		return
-	}
-	record, err := k.Adopt(r.Context(), who, id, strings.TrimSpace(order.Block))
-	if err != nil {
-		refuse(w, keyError(err))
-		return
-	}
-	answer(w, keyLine(k, &record))
-}
-
-func (s *Server) exportKey(w http.ResponseWriter, r *http.Request) {
-	k, order, who, ok := s.ordered(w, r)
-	if !ok {
-		return
-	}
-	id, err := keyring.ParseID(order.Key)
-	if err != nil {
-		refuse(w, &wrongError{err.Error()})
-		return
-	}
-	kbpk, err := k.Set().Sender(keyring.Slot{Purpose: keyring.KBPK, Center: id.Slot.Center},
-		time.Now())
-	if err != nil {
-		refuse(w, keyError(err))
-		return
-	}
-	block, err := k.Export(r.Context(), who, id)
-	if err != nil {
-		refuse(w, keyError(err))
-		return
-	}
-	record, _ := k.Set().Get(id)
-	answer(w, KeyBlock{id.String(), kbpk.ID.String(), block, record.Check().Hex})
-}
-
-func (s *Server) stepKey(w http.ResponseWriter, r *http.Request) {
-	k, order, who, ok := s.ordered(w, r)
-	if !ok {
-		return
-	}
-	id, err := keyring.ParseID(order.Key)
-	if err != nil {
-		refuse(w, &wrongError{err.Error()})
-		return
-	}
-	// Nobody who may only move keys destroys them.
-	step := keyring.Step(r.PathValue("step"))
-	if step == keyring.Destroy {
-		refuse(w, &wrongError{"destroy has a way of its own"})
-		return
-	}
-	if p := s.who(r); !p.maySteer(k, id, step) {
-		refuse(w, &deniedError{p, steerers(k, id, step)})
-		return
-	}
-	var record keyring.Record
-	switch step {
-	case "serve":
-		record, err = k.Serve(r.Context(), who, id)
-	default:
-		record, err = k.Step(r.Context(), who, id, step)
-	}
-	if err != nil {
-		refuse(w, keyError(err))
-		return
-	}
-	answer(w, keyLine(k, &record))
-}
-
-// steerers are who may do a step: in production an approver brings into service what it takes two
-// people for, all else is the administrators'.
-func steerers(k *keys.Keys, id keyring.ID, step keyring.Step) []string {
-	if k.Production && id.Slot.Purpose.Dual() && step.Advances() {
-		return []string{cardswitch.Approver}
-	}
-	return []string{cardswitch.Administrator}
-}
-
-func (p *Person) maySteer(k *keys.Keys, id keyring.ID, step keyring.Step) bool {
-	return p.Owner || p.has(steerers(k, id, step)...)
-}
-
-func (s *Server) destroyKey(w http.ResponseWriter, r *http.Request) {
-	k, order, who, ok := s.ordered(w, r)
-	if !ok {
-		return
-	}
-	id, err := keyring.ParseID(order.Key)
-	if err != nil {
-		refuse(w, &wrongError{err.Error()})
-		return
-	}
-	record, err := k.Step(r.Context(), who, id, keyring.Destroy)
-	if err != nil {
-		refuse(w, keyError(err))
-		return
-	}
-	answer(w, keyLine(k, &record))
-}
-
-// clearKey gives the components of a test key, or makes one of them: what production never does.
-func (s *Server) clearKey(w http.ResponseWriter, r *http.Request) {
-	k, order, who, ok := s.ordered(w, r)
-	if !ok {
-		return
-	}
-	if k.Production {
-		refuse(w, &NotFoundError{"clear components are for test installations",
-			"hold a ceremony: `cardswitch key ceremony start`"})
-		return
-	}
-	if order.Key != "" {
-		id, err := keyring.ParseID(order.Key)
-		if err != nil {
-			refuse(w, &wrongError{err.Error()})
-			return
-		}
-		parts, err := k.Reveal(r.Context(), who, id)
-		if err != nil {
-			refuse(w, keyError(err))
-			return
-		}
-		record, _ := k.Set().Get(id)
-		answer(w, KeyParts{id.String(), parts, record.Check().Hex})
-		return
-	}
-	plan, err := order.plan()
-	if err == nil {
-		var record keyring.Record
-		if record, err = k.FormInClear(r.Context(), who, plan, order.Components); err == nil {
-			answer(w, keyLine(k, &record))
-			return
-		}
-	}
-	refuse(w, keyError(err))
+	return id, nil
 }
 
 // keyError sorts what the keys say into what an operator did wrong and what failed.

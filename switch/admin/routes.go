@@ -71,15 +71,15 @@ func (s *Server) keyRoutes() []route {
 	step := []string{cardswitch.Administrator, cardswitch.Approver} // which, see steerers
 	return []route{
 		{"GET /v1/keys", s.listKeys, see, false, 0},
-		{"POST /v1/keys/generate", s.generateKey, move, false, 0},
-		{"POST /v1/keys/exchange", s.exchangeKey, move, false, 0},
-		{"POST /v1/keys/import", s.importKey, move, false, 0},
-		{"POST /v1/keys/export", s.exportKey, move, false, 0},
-		{"POST /v1/keys/step/{step}", s.stepKey, step, false, 0},
-		{"POST /v1/keys/adopt", s.adoptKey, end, false, 0},
-		{"POST /v1/keys/destroy", s.destroyKey, end, false, 0},
+		{"POST /v1/keys/generate", s.ordered(s.generateKey), move, false, 0},
+		{"POST /v1/keys/exchange", s.ordered(s.exchangeKey), move, false, 0},
+		{"POST /v1/keys/import", s.ordered(s.importKey), move, false, 0},
+		{"POST /v1/keys/export", s.ordered(s.exportKey), move, false, 0},
+		{"POST /v1/keys/step/{step}", s.ordered(s.stepKey), step, false, 0},
+		{"POST /v1/keys/adopt", s.ordered(s.adoptKey), end, false, 0},
+		{"POST /v1/keys/destroy", s.ordered(s.destroyKey), end, false, 0},
 		// Nobody has a role for it: only the owner of a test installation.
-		{"POST /v1/keys/clear", s.clearKey, nil, false, 0},
+		{"POST /v1/keys/clear", s.ordered(s.clearKey), nil, false, 0},
 	}
 }
 
