@@ -58,10 +58,14 @@ func digits(data []byte, zero byte) bool {
 	var bad uint64
 	switch {
 	case n >= 8:
-		for i := 0; i+8 <= n; i += 8 {
-			bad |= notDigits(binary.LittleEndian.Uint64(data[i:]) ^ zeros)
+		bad = notDigits(binary.LittleEndian.Uint64(data[n-8:]) ^ zeros)
+		for ; len(data) >= 16; data = data[16:] {
+			bad |= notDigits(binary.LittleEndian.Uint64(data)^zeros) |
+				notDigits(binary.LittleEndian.Uint64(data[8:])^zeros)
 		}
-		bad |= notDigits(binary.LittleEndian.Uint64(data[n-8:]) ^ zeros)
+		if len(data) >= 8 {
+			bad |= notDigits(binary.LittleEndian.Uint64(data) ^ zeros)
+		}
 	case n >= 4:
 		head, tail := binary.LittleEndian.Uint32(data), binary.LittleEndian.Uint32(data[n-4:])
 		bad = notDigits((uint64(head) | uint64(tail)<<32) ^ zeros)
@@ -89,11 +93,14 @@ func printable(data []byte) bool {
 		}
 		return true
 	}
-	var bad uint64
-	for i := 0; i+8 <= n; i += 8 {
-		bad |= notPrintable(binary.LittleEndian.Uint64(data[i:]))
+	bad := notPrintable(binary.LittleEndian.Uint64(data[n-8:]))
+	for ; len(data) >= 16; data = data[16:] {
+		bad |= notPrintable(binary.LittleEndian.Uint64(data)) |
+			notPrintable(binary.LittleEndian.Uint64(data[8:]))
 	}
-	bad |= notPrintable(binary.LittleEndian.Uint64(data[n-8:]))
+	if len(data) >= 8 {
+		bad |= notPrintable(binary.LittleEndian.Uint64(data))
+	}
 	return bad&highs == 0
 }
 

@@ -86,6 +86,7 @@ func (c *compiler) compile() {
 			d.texts.Set(n)
 		}
 	}
+	d.compileSteps()
 	c.edition()
 }
 

@@ -6,6 +6,8 @@ import "bytes"
 // compiled once, never changes, and may be used by any number of goroutines.
 type Dialect struct {
 	elements    [129]layout
+	steps       [129]step
+	runs        [mostRuns]run
 	mti         layout
 	bitmap      layout
 	known       Bitmap

@@ -45,6 +45,7 @@ func FuzzIndex(f *testing.F) {
 		d := list[int(which)%len(list)]
 		var m spec.Message
 		fault := d.Index(&m, raw)
+		sameWalks(t, d, raw)
 		peer := iso8583.NewMessage(d.def.Spec)
 		err := peer.Unpack(raw)
 		checkReadable(t, d, &m)

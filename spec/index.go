@@ -10,32 +10,43 @@ import (
 // It returns the first fault. The MTI and the elements that are sound can be read even then, so
 // that an answer can name the fault. m refers to raw from here on.
 func (d *Dialect) Index(m *Message, raw []byte) Fault {
+	present, pos, fault := d.open(m, raw)
+	if !fault.OK() {
+		return fault
+	}
+	if !d.accept(m, present, pos) {
+		fault = d.walk(m, present, pos)
+	}
+	m.broken = !fault.OK()
+	return fault
+}
+
+// open reads the MTI and the bitmap of raw, and where the elements begin.
+func (d *Dialect) open(m *Message, raw []byte) (present Bitmap, pos int, fault Fault) {
 	m.raw, m.dialect, m.broken = raw, d, true
 	m.mti, m.wire, m.sound, m.offsets[0] = 0, Bitmap{}, Bitmap{}, 0
 	if len(raw) > maxMessage {
-		return Fault{0, FaultLength}
+		return present, 0, Fault{0, FaultLength}
 	}
-	pos := int(d.mti.size)
+	pos = int(d.mti.size)
 	if len(raw) < pos {
-		return Fault{0, FaultShort}
+		return present, 0, Fault{0, FaultShort}
 	}
 	if m.mti = d.readMTI(raw[:pos]); m.mti == 0 {
-		return Fault{0, FaultMTI}
+		return present, 0, Fault{0, FaultMTI}
 	}
 	present, size, kind := d.readBitmap(raw[pos:])
 	if kind != FaultNone {
-		return Fault{1, kind}
+		return present, 0, Fault{1, kind}
 	}
-	fault := d.walk(m, present, pos+size)
-	m.broken = !fault.OK()
-	return fault
+	return present, pos + size, Fault{}
 }
 
 // maxMessage is what the offsets of a Message can count.
 const maxMessage = 0xFFFF
 
-// walk notes where the elements begin. After a wrong character it goes on, since it still knows
-// where it is; after a wrong length it cannot.
+// walk notes where the elements begin, and which fault comes first. After a wrong character it goes
+// on, since it still knows where it is; after a wrong length it cannot.
 func (d *Dialect) walk(m *Message, present Bitmap, pos int) (fault Fault) {
 	raw, wrong := m.raw, Bitmap{}
 	for half, word := range present {
