@@ -18,7 +18,7 @@ import (
 // (reference iso8583-1993 section 5.1), so DE 12 is not compared where the profile relaxes it.
 func (s *Switch) match(c *center, a *arrival) *txn.Row {
 	r := c.rows.Find(a.stan)
-	if r == nil || r.MTI.Response() != a.mti {
+	if r == nil || r.MTI.Response() != a.mti || r.State == txn.Held {
 		return nil
 	}
 	if r.Kind == txn.Management {
@@ -249,6 +249,9 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 		event = txn.AnswerCame
 	}
 	cancelled := r.State == txn.Cancelled
+	if r.State == txn.Held {
+		c.held.drop(r)
+	}
 	r.State, _ = r.State.After(event)
 	s.wheel.Lift(r)
 	from.inFlight--

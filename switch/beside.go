@@ -20,7 +20,7 @@ import (
 // on security is inspected before the doors; what goes to it is protected at the release, after
 // its commit (protect.go). Where the module works in this process, both are done inline, by the
 // link's reader and by the committer. Where it is a machine of its own, the messages wait for it
-// in lanes, one a connection and terminal and way, and all others pass them by.
+// in lanes, by connection and way for each terminal and each card, and all others pass them by.
 //
 // Who isn't trusted binds nobody. A message with a wrong code is answered 916 and recorded, but it
 // is not the question that it says it is: the true one that comes after it gets an answer of its
@@ -153,8 +153,8 @@ func (s *Switch) inspectAside(l *link.Link, in []link.Inbound) bool {
 	for i := range in {
 		one := link.Inbound{Frame: bytes.Clone(in[i].Frame), Prefix: in[i].Prefix}
 		by := time.Now().Add(moduleWait)
-		key := b.lanes.Key(l.Number(), false, in[i].Message.Data(41))
-		if !b.lanes.Submit(key, wait, func() { s.inspectOne(by, l, seat, one) }) {
+		keys := b.lanes.Of(l.Number(), false, &in[i].Message)
+		if !b.lanes.Submit(keys, wait, func() { s.inspectOne(by, l, seat, one) }) {
 			f := security.Finding{Reason: txn.ModuleBusy}
 			s.judged(l, seat.center, seat.profile.security, &in[i].Message, &f)
 			s.enter(l, in[i:i+1], []security.Finding{f})

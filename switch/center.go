@@ -28,10 +28,12 @@ type center struct {
 	*profile
 	rows      *txn.Table // what we asked it
 	owed      *saf.Queue // what it must still get
-	shelved   int        // length of its work list
-	forgotten uint64     // newest DE 12 of its questions that only the index knows
-	inFlight  int        // its requests that wait for an issuer
-	unasked   int        // answers to nothing in this second
+	held      held       // requests that wait behind that
+	ways      ways
+	shelved   int    // length of its work list
+	forgotten uint64 // newest DE 12 of its questions that only the index knows
+	inFlight  int    // its requests that wait for an issuer
+	unasked   int    // answers to nothing in this second
 	unaskedAt int64
 	metrics   *centerMetrics
 	taken     map[uint64]bool // entries of its work list that were just decided

@@ -145,6 +145,8 @@ type SAFConfig struct {
 	InFlight   int           `yaml:"in_flight"`
 	Retry      []int         `yaml:"retry"`  // action codes: send it again later
 	Shelve     []int         `yaml:"shelve"` // action codes: to the work list
+	// Overtake lets requests go out although something is still owed for the same card.
+	Overtake bool `yaml:"overtake"`
 }
 
 // LinkConfig is one way to a center: an address to listen on or to dial.

@@ -76,7 +76,7 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 				s.recallLater(l, c, a)
 				return
 			}
-			q.Original = original.standing()
+			q.Original = s.standing(original)
 		}
 		dest, q.Path = s.destination(now, a, original)
 	}
@@ -92,6 +92,9 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 	case txn.Keep:
 		s.keep(now, l, c, dest, a, original, d)
 	case txn.Acknowledge:
+		if d.Reason == txn.ReversalWithdraws {
+			s.withdraw(now, original)
+		}
 		id := s.settle(now, l, c, a, d)
 		if d.Reason == txn.ReversalForetells {
 			s.foretell(now, c, a, original, id)
@@ -139,6 +142,8 @@ func (s *Switch) deadlines() {
 		switch {
 		case r.State == txn.Closed:
 			c.rows.Drop(r) // the mark has stood long enough
+		case r.State == txn.Held:
+			s.giveUp(now, c, r, txn.HeldTooLong)
 		case r.Kind == txn.Forwarded && r.Aside:
 			s.giveUp(now, c, r, txn.ModuleSilent)
 		case r.Kind == txn.Forwarded:

@@ -24,6 +24,11 @@ const (
 	// dueAtOnce bounds how many deadlines one turn handles, so that the doors stay open.
 	dueAtOnce = 4096
 
+	// heldMost and heldPerCard bound the requests that wait behind what is owed for their card, for
+	// one issuer and for one card: their messages are in memory, and nobody pays so often at once.
+	heldMost    = 4096
+	heldPerCard = 16
+
 	// lateKept is how long the mark of a closed request stays, so that a late answer is known
 	// for what it is; longer than any issuer's delay.
 	lateKept = 2 * time.Minute

@@ -75,7 +75,13 @@ func (s *Switch) Down(l *link.Link, unsent []link.Unsent, cause error) {
 // no other link would help.
 func (s *Switch) takeBack(now int64, c *center, tag uint64, frame []byte, why txn.Reason) {
 	r := rowOf(c, tag)
-	if r == nil || why == txn.None && s.moveOn(now, c, r, frame) {
+	if r == nil {
+		return
+	}
+	if why == txn.None && r.Kind == txn.Forwarded && c.ways.passed(r.Card, r.Txn) {
+		why = txn.OvertakenByCard
+	}
+	if why == txn.None && s.moveOn(now, c, r, frame) {
 		return
 	}
 	switch r.Kind {
@@ -120,12 +126,13 @@ func (s *Switch) giveUp(now int64, c *center, r *txn.Row, why txn.Reason) {
 
 // moveOn gives a message that never left to another link of its center.
 func (s *Switch) moveOn(now int64, c *center, r *txn.Row, frame []byte) bool {
-	out := c.link.Best()
+	out := c.linkFor(r.Card)
 	if out == nil || r.Kind == txn.Management || r.Sent == txn.Carrier(out) || !out.Acquire() {
 		return false
 	}
 	r.Sent.Release()
 	r.Sent, r.Aside = out, false
+	c.ways.went(r.Card, out, r.Txn)
 	from := len(s.pending.out)
 	s.pending.out = append(s.pending.out, frame...)
 	s.pending.effects = append(s.pending.effects, effect{kind: sendRequest, to: c, link: out,

@@ -18,6 +18,7 @@ type metrics struct {
 	events     *prometheus.CounterVec
 	inFlight   *prometheus.GaugeVec
 	owed       *prometheus.GaugeVec
+	held       *prometheus.GaugeVec
 	shelved    *prometheus.GaugeVec
 	commit     prometheus.Histogram
 	lineCommit *prometheus.HistogramVec
@@ -53,9 +54,10 @@ type centerMetrics struct {
 	requests                               map[spec.MTI]prometheus.Counter
 	other, sent, unasked                   prometheus.Counter
 	deliveryRetries, deliveryAlarms, moved prometheus.Counter
+	held                                   prometheus.Counter
 	repeats, timeouts, late                tally
 	reversals, delivered                   tally
-	inFlight, owed, shelved                prometheus.Gauge
+	inFlight, owed, waiting, shelved       prometheus.Gauge
 }
 
 // tally counts for Prometheus and for the status page.
@@ -91,7 +93,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			"center", "event"),
 		inFlight: gauge("cardswitch_in_flight", "Requests that wait for their answer."),
 		owed:     gauge("cardswitch_owed", "Advices that a center must still get."),
-		shelved:  gauge("cardswitch_worklist", "Advices on a center's work list."),
+		held: gauge("cardswitch_held",
+			"Requests that wait behind what is owed for their card."),
+		shelved: gauge("cardswitch_worklist", "Advices on a center's work list."),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "cardswitch_journal_commit_seconds", Help: "Time of one durable write.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)}),
@@ -117,7 +121,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		indexLag: one("cardswitch_index_lag_records",
 			"Records committed but not yet in the index."),
 	}
-	r.MustRegister(m.requests, m.sent, m.events, m.inFlight, m.owed, m.shelved, m.commit,
+	r.MustRegister(m.requests, m.sent, m.events, m.inFlight, m.owed, m.held, m.shelved, m.commit,
 		m.lineCommit, m.records, m.undeliver, m.security, m.modules, m.reloads,
 		m.open, m.freeBytes, m.indexLag)
 	m.coding = m.modules.WithLabelValues(hsm.MakeMAC.String())
@@ -167,6 +171,7 @@ func (m *metrics) center(name string) *centerMetrics {
 		delivered:       both("delivered", &m.counts.delivered),
 		deliveryRetries: event("delivery_retry"), deliveryAlarms: event("delivery_alarm"),
 		inFlight: m.inFlight.WithLabelValues(name), owed: m.owed.WithLabelValues(name),
+		held: event("held"), waiting: m.held.WithLabelValues(name),
 		shelved: m.shelved.WithLabelValues(name)}
 	for _, cause := range [...]string{causeCode, causePIN} {
 		m.security.WithLabelValues(name, cause)

@@ -89,8 +89,8 @@ func TestDistantModule(t *testing.T) {
 		began := time.Now()
 		const sales = 40
 		for i := 1; i <= sales; i++ {
-			e := pinSale(y, i, "1234", card)
-			e[41] = fmt.Sprintf("TERM%04d", i%4)
+			e := pinSale(y, i, "1234", cardOf(i%4))
+			e[2], e[41] = cardOf(i%4), fmt.Sprintf("TERM%04d", i%4)
 			shop.send("1200", e)
 		}
 		last := map[string]int{}
@@ -105,7 +105,7 @@ func TestDistantModule(t *testing.T) {
 			} else {
 				last[at] = n
 			}
-			if y.bank.Decipher(m, card) != "1234" {
+			if y.bank.Decipher(m, value(m, 2)) != "1234" {
 				t.Error("the PIN arrives as another")
 			}
 			primary.answer(m, map[int]string{38: "A00001", 39: "000", 52: ""})
@@ -125,8 +125,8 @@ func TestSlowModule(t *testing.T) {
 	d := &distant{Module: securitytest.Soft(t), latency: time.Second, codes: true}
 	runSecured(t, d, nil, nil, func(y *yard, shop, primary, standby *peer) {
 		for i := 1; i <= 20; i++ {
-			e := pinSale(y, i, "1234", card)
-			e[41] = fmt.Sprintf("PIN%05d", i)
+			e := pinSale(y, i, "1234", cardOf(i))
+			e[2], e[41] = cardOf(i), fmt.Sprintf("PIN%05d", i)
 			shop.send("1200", e)
 		}
 		for i := 101; i <= 150; i++ {
@@ -147,14 +147,15 @@ func TestSlowModule(t *testing.T) {
 	})
 }
 
-// A sale behind one with a PIN, of the same terminal, doesn't overtake it.
+// A sale behind one with a PIN, of the same terminal or of the same card, doesn't overtake it.
 func TestNobodyIsOvertakenByHisNext(t *testing.T) {
 	d := &distant{Module: securitytest.Soft(t), latency: 100 * time.Millisecond, codes: true}
 	runSecured(t, d, nil, nil, func(y *yard, shop, primary, standby *peer) {
 		shop.send("1200", pinSale(y, 1, "1234", card))
 		time.Sleep(time.Millisecond)
-		shop.send("1200", sale(2, 700))
-		for i := 1; i <= 2; i++ {
+		shop.send("1200", with(sale(2, 700), map[int]string{2: cardOf(2)}))
+		shop.send("1200", with(sale(3, 700), map[int]string{41: "TERM0002"}))
+		for i := 1; i <= 3; i++ {
 			m := primary.read("1200")
 			want(t, m, map[int]string{37: fmt.Sprintf("RRN%09d", i)})
 			primary.answer(m, map[int]string{38: "A00001", 39: "000", 52: ""})

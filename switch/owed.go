@@ -104,8 +104,8 @@ func (s *Switch) unreadable(now int64, d *delivery) {
 	old := now-d.item.At > int64(10*time.Second)
 	if errors.Is(d.err, errUnwritable) || old && errors.Is(d.err, errNoMessage) {
 		s.pending.batch.Dequeue(d.center.id, d.item.ID)
-		d.center.owed.Remove(d.item)
 		s.shelve(now, d.center, d.item, d.err)
+		s.paid(now, d.center, d.item)
 		return
 	}
 	if old {
@@ -119,7 +119,7 @@ func (s *Switch) unreadable(now int64, d *delivery) {
 
 // launch enters a row for an owed advice and releases it; false when it can't be sent now.
 func (s *Switch) launch(now int64, c *center, item *saf.Item, frame []byte) bool {
-	out := c.link.Best()
+	out := c.linkFor(item.Card)
 	if out == nil || c.rows.Taken(item.STAN) || !c.dialect.Index(&s.made, frame).OK() {
 		return false
 	}
@@ -147,6 +147,7 @@ func (s *Switch) launch(now int64, c *center, item *saf.Item, frame []byte) bool
 	c.rows.Put(r)
 	s.wheel.Set(r, now+int64(c.config.SAF.Wait))
 	item.Attempts++
+	c.ways.went(item.Card, out, item.ID)
 	s.pending.effects = append(s.pending.effects, effect{kind: sendRequest, to: c, link: out,
 		tag: tagOf(r), from: from, end: len(s.pending.out)})
 	c.metrics.sent.Inc()
@@ -168,12 +169,12 @@ func (s *Switch) delivered(now int64, l *link.Link, c *center, r *txn.Row, a *ar
 	switch d.Act {
 	case txn.Done:
 		s.recordDelivery(now, journal.Delivered, l, c, item, a, d)
-		c.owed.Remove(item)
+		s.paid(now, c, item)
 		c.metrics.delivered.Inc()
 	case txn.Shelve:
 		s.recordDelivery(now, journal.Shelved, l, c, item, a, d)
 		s.pending.batch.Shelve(c.id, item.Entry)
-		c.owed.Remove(item)
+		s.paid(now, c, item)
 		c.shelved++
 		s.log.Warn("an advice was refused and is on the work list", "advice", item.ID,
 			"center", c.name, "action", action, "hint", "`cardswitch worklist list`")

@@ -55,10 +55,10 @@ func (s *Switch) protect(p *pending, e *effect, shield *security.Profile) bool {
 	if b.lanes != nil {
 		var m spec.Message
 		_ = shield.Dialect.Index(&m, frame) // the switch made it
-		key := b.lanes.Key(e.link.Number(), true, m.Data(41))
-		if b.guard.ProtectsElsewhere(shield, e.pin != nil) || b.lanes.Busy(key) {
+		keys := b.lanes.Of(e.link.Number(), true, &m)
+		if b.guard.ProtectsElsewhere(shield, e.pin != nil) || b.lanes.Busy(keys) {
 			one, copied, by := *e, bytes.Clone(frame), time.Now().Add(moduleWait)
-			if b.lanes.Submit(key, false, func() { s.protectOne(by, &one, copied, shield) }) {
+			if b.lanes.Submit(keys, false, func() { s.protectOne(by, &one, copied, shield) }) {
 				return true
 			}
 			s.unprotected(e, txn.ModuleBusy, nil)

@@ -34,8 +34,11 @@ type found struct {
 	question txn.Question
 }
 
-func (f found) standing() txn.Original {
+// standing tells what a message finds of its original.
+func (s *Switch) standing(f found) txn.Original {
 	switch {
+	case f.known && s.heldRow(f) != nil:
+		return txn.Unsent
 	case f.known:
 		return f.question.Standing()
 	case f.named:

@@ -58,6 +58,10 @@ func (s *Switch) replay(open map[uint64]*journal.Record, r *journal.Record) {
 	case journal.Opened:
 		kept := r.Clone()
 		open[r.Seq] = &kept
+	case journal.Sent:
+		if o := open[r.Txn]; o != nil {
+			o.Reason = 0
+		}
 	case journal.Closed:
 		delete(open, r.Txn)
 	}
@@ -159,6 +163,9 @@ func (s *Switch) abandon(r *journal.Record) error {
 		row.State = txn.Cancelled // the merchant has reversed it already
 	}
 	d := authorization.Deadline(txn.Restarted, row.State == txn.Cancelled)
+	if txn.Reason(r.Reason) == txn.HeldForCard { // and so it never left
+		d = authorization.NeverSent(txn.NeverLeft)
+	}
 	s.conclude(s.now(), from, c, row, d, nil)
 	return nil
 }

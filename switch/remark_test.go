@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"cardswitch/store/journal"
+
+	cardswitch "cardswitch/switch"
 )
 
 const (
@@ -95,7 +97,9 @@ func TestCardsInRemarks(t *testing.T) {
 // that a restart reverses is read from there too.
 func TestCardsInRemarksOfAdvices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		y := newYard(t, nil)
+		y := newYard(t, func(c *cardswitch.Config) { // the request doesn't wait for the advice
+			c.Centers[1].SAF = &cardswitch.SAFConfig{Overtake: true}
+		})
 		first, other := y.listen(primaryAt), y.listen(standbyAt)
 		defer first.Close()
 		defer other.Close()

@@ -39,15 +39,19 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 		s.refuse(now, l, c, a, why)
 		return
 	}
-	out := dest.link.Best()
+	held, why := dest.holds(a.card)
+	if why != txn.None {
+		s.refuse(now, l, c, a, why)
+		return
+	}
+	out := dest.linkFor(a.card)
 	stan, ok := dest.rows.Fresh()
 	if !ok || out == nil || !acquireBoth(l, out) {
 		s.refuse(now, l, c, a, txn.WindowFull)
 		return
 	}
 	if !s.spend(a) {
-		l.Release()
-		out.Release()
+		releaseBoth(l, out)
 		s.refuse(now, l, c, a, txn.TokenUnknown)
 		return
 	}
@@ -66,8 +70,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	sent := s.pending.out[from:]
 	if why := dest.unfit(len(sent), fault); why != txn.None {
 		s.pending.out = s.pending.out[:from]
-		l.Release()
-		out.Release()
+		releaseBoth(l, out)
 		a.fault = fault
 		s.refuse(now, l, c, a, why)
 		return
@@ -79,6 +82,9 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	rec := s.record(now, journal.Opened, l, a)
 	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
+	if held {
+		rec.Reason = uint16(txn.HeldForCard)
+	}
 	s.addEdited(rec, journal.Forward, out.ID(), dest, sent, a.msg, journal.Request)
 	r.Txn = s.pending.batch.Append(rec)
 	s.useCounter(c, a)
@@ -87,9 +93,14 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	c.inFlight++
 	r.Place = s.remember(c, a.key, txn.Question{Txn: r.Txn, Fingerprint: a.fingerprint, STAN: stan,
 		Dest: dest.id, MTI: a.mti.Original()})
+	c.metrics.request(a.mti)
+	if held {
+		s.hold(now, dest, c, r, from, block)
+		return
+	}
+	dest.ways.went(a.card, out, r.Txn)
 	s.pending.effects = append(s.pending.effects, effect{kind: sendRequest, to: dest, link: out,
 		tag: tagOf(r), from: from, end: len(s.pending.out), pin: block, asker: c})
-	c.metrics.request(a.mti)
 	dest.metrics.sent.Inc()
 }
 
@@ -103,6 +114,11 @@ func acquireBoth(from, to *link.Link) bool {
 		return false
 	}
 	return true
+}
+
+func releaseBoth(from, to *link.Link) {
+	from.Release()
+	to.Release()
 }
 
 func (s *Switch) fill(r *txn.Row, now int64, l *link.Link, c, dest *center, a *arrival,

@@ -32,6 +32,7 @@ func (s *Switch) Status() Status {
 	defer s.mu.Unlock()
 	for _, c := range s.centers {
 		out.Open += c.inFlight
+		out.Held += c.held.count
 		out.Owed += c.owed.Len()
 		out.Shelved += c.shelved
 	}
@@ -77,8 +78,8 @@ func (s *Switch) Queues() []QueueStatus {
 	defer s.mu.Unlock()
 	var out []QueueStatus
 	for _, c := range s.issuers {
-		q := QueueStatus{Center: c.name, Depth: c.owed.Len(), InFlight: c.owed.InFlight(),
-			Shelved: c.shelved, Owed: []OwedAdvice{}}
+		q := QueueStatus{Center: c.name, Depth: c.owed.Len(), Held: c.held.count,
+			InFlight: c.owed.InFlight(), Shelved: c.shelved, Owed: []OwedAdvice{}}
 		var items []*saf.Item
 		c.owed.Each(func(item *saf.Item) {
 			items = append(items, item)
@@ -178,6 +179,7 @@ func (s *Switch) measure() {
 		}
 		c.metrics.inFlight.Set(float64(waiting))
 		c.metrics.owed.Set(float64(c.owed.Len()))
+		c.metrics.waiting.Set(float64(c.held.count))
 		c.metrics.shelved.Set(float64(c.shelved))
 	}
 	s.metrics.open.Set(float64(open))

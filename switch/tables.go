@@ -92,6 +92,7 @@ func (s *Switch) install(t *tables) {
 	defer s.mu.Unlock()
 	for id, seat := range t.seats {
 		seat.center.profile = seat.profile
+		seat.center.keepWays()
 		seat.center.shield.Store(seat.profile.security)
 		seat.center.link = s.network.Center(seat.center.name)
 		s.centers[id] = seat.center

@@ -12,6 +12,7 @@ type Status struct {
 	Reason   string        `json:"reason,omitempty"` // why it isn't serving
 	Started  time.Time     `json:"started"`
 	Open     int           `json:"open"`    // transactions waiting for their issuer
+	Held     int           `json:"held"`    // of these, behind what is owed for their card
 	Owed     int           `json:"owed"`    // advices waiting for delivery
 	Shelved  int           `json:"shelved"` // advices waiting for a person
 	Counts   Counts        `json:"counts"`
@@ -76,6 +77,7 @@ type Told struct {
 type QueueStatus struct {
 	Center   string       `json:"center"`
 	Depth    int          `json:"depth"`
+	Held     int          `json:"held"` // requests that wait behind it
 	InFlight int          `json:"in_flight"`
 	Shelved  int          `json:"shelved"`
 	Alarm    bool         `json:"alarm"` // one was sent alarm_after times

@@ -30,13 +30,13 @@ func printQueues(command *cobra.Command, queues []cardswitch.QueueStatus) error 
 	if all {
 		return printOwed(command, queues)
 	}
-	t := newTable(command, "CENTER", "DEPTH", "IN FLIGHT", "OLDEST", "SHELVED", "ALARM")
+	t := newTable(command, "CENTER", "DEPTH", "IN FLIGHT", "HELD", "OLDEST", "SHELVED", "ALARM")
 	for _, q := range queues {
 		oldest := ""
 		if len(q.Owed) > 0 {
 			oldest = ago(time.Now(), q.Owed[0].Since)
 		}
-		t.row(q.Center, q.Depth, q.InFlight, oldest, q.Shelved, yesNo(q.Alarm))
+		t.row(q.Center, q.Depth, q.InFlight, q.Held, oldest, q.Shelved, yesNo(q.Alarm))
 	}
 	return t.flush()
 }

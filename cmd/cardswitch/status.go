@@ -45,6 +45,7 @@ func printStatus(command *cobra.Command, s *cardswitch.Status) error {
 	t.row("timed out", s.Counts.TimedOut)
 	t.row("reversals owed", s.Counts.Reversals)
 	t.row("open", s.Open)
+	t.row("held for their card", s.Held)
 	t.row("to deliver", s.Owed)
 	t.row("on the work list", s.Shelved)
 	t.row("latency", fmt.Sprintf("p50 %s  p99 %s  p99.9 %s", micros(s.Latency.P50),

@@ -27,6 +27,10 @@ const (
 	Reversed                   // the merchant reversed the transaction Txn; Advice is its reversal
 )
 
+// Sent is a request that was opened with reason HeldForCard and goes out only now. One without it
+// never left.
+const Sent Kind = 15
+
 // Role says which message of a transaction an image is.
 type Role uint8
 
@@ -101,7 +105,7 @@ func (r *Record) Image(role Role) *Image {
 
 var kindNames = [...]string{"", "opened", "closed", "settled", "delivered", "shelved", "late",
 	"originated", "moved", "repeated", "event", "resolved",
-	"reversed"}
+	"reversed", Sent: "sent"}
 
 var roleNames = [...]string{"", "request", "forward", "answer", "reply", "advice", "advice answer"}
 

@@ -83,10 +83,30 @@ func (c *Center) Best() *Link {
 	return nil
 }
 
+// For is the best link for what must keep its order with all else of the same key, as of a card:
+// of links of equal rank always the same one, while they are the same and it has room.
+func (c *Center) For(key uint32) *Link {
+	for _, tier := range *c.ranking.Load() {
+		if l := c.pickFrom(tier, int(key)); l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
 func (c *Center) pick(tier []*Link) *Link {
 	turn := 0
 	if len(tier) > 1 {
-		turn = int(c.turn.Add(1)) % len(tier)
+		turn = int(c.turn.Add(1))
+	}
+	return c.pickFrom(tier, turn)
+}
+
+func (c *Center) pickFrom(tier []*Link, turn int) *Link {
+	if len(tier) > 1 {
+		turn %= len(tier)
+	} else {
+		turn = 0
 	}
 	for i := range tier {
 		l := tier[(turn+i)%len(tier)]

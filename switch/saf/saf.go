@@ -8,6 +8,7 @@ package saf
 
 import (
 	"container/heap"
+	"slices"
 
 	"cardswitch/store/queue"
 )
@@ -62,6 +63,12 @@ func (q *Queue) InFlight() int { return q.inFlight }
 
 // Item gives the item with this number, or nil.
 func (q *Queue) Item(id uint64) *Item { return q.items[id] }
+
+// Owes tells whether something that is owed for a card is older than a transaction.
+func (q *Queue) Owes(card [16]byte, txn uint64) bool {
+	l := q.lanes[card]
+	return l != nil && slices.ContainsFunc(l.items, func(i *Item) bool { return i.ID < txn })
+}
 
 // Each calls fn for every item, in no particular order.
 func (q *Queue) Each(fn func(*Item)) {

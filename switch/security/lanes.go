@@ -3,27 +3,36 @@ package security
 import (
 	"hash/maphash"
 	"sync"
+
+	"cardswitch/spec"
 )
 
 // Lanes are where jobs wait that ask a module somewhere else: those of one lane are done one
-// after the other, in order, lanes beside each other. So a slow module delays who needs it, and
-// nobody is overtaken by his own next message. How many wait is bounded.
+// after the other, in order, lanes beside each other. A message is in the lane of its terminal and
+// in that of its card. So a slow module delays who needs it, and nobody is overtaken by his own
+// next message. How many wait is bounded.
 type Lanes struct {
 	seed maphash.Seed
 	mu   sync.Mutex
-	work sync.Cond // a lane is ready
+	work sync.Cond // a job is ready
 	room sync.Cond // less than most wait
 
 	lanes   map[uint64]*lane
-	ready   []*lane // that have jobs and aren't worked on
-	waiting int     // jobs, those being done included
+	ready   []*job // first in all of their lanes, and not being done
+	waiting int    // jobs, those being done included
 	most    int
 	closed  bool
 }
 
 type lane struct {
 	key  uint64
-	jobs []func() // the first is being done
+	jobs []*job // the first is being done, or waits for its other lane
+}
+
+type job struct {
+	do     func()
+	in     [2]*lane // the second may be nil
+	behind int      // in how many of them it isn't first
 }
 
 // NewLanes makes lanes for so many jobs.
@@ -33,17 +42,25 @@ func NewLanes(most int) *Lanes {
 	return l
 }
 
-// Key names the lane of one terminal (element 41) on one connection, one way.
-func (l *Lanes) Key(connection uint64, out bool, terminal []byte) uint64 {
-	key := maphash.Bytes(l.seed, terminal) ^ connection*0x9E3779B97F4A7C15
+// Pair names the lanes of a message: of its terminal, and of its card if it names one.
+type Pair [2]uint64
+
+// Of names the lanes of a message on one connection, one way.
+func (l *Lanes) Of(connection uint64, out bool, m *spec.Message) Pair {
+	way := connection * 0x9E3779B97F4A7C15
 	if out {
-		return ^key
+		way = ^way
 	}
-	return key
+	terminal := maphash.Bytes(l.seed, m.Data(41)) ^ way
+	pan := m.PAN()
+	if pan.IsZero() {
+		return Pair{terminal, terminal}
+	}
+	return Pair{terminal, maphash.Comparable(l.seed, pan) ^ way}
 }
 
-// Submit adds a job to a lane. Where too many wait it waits for room, or is false.
-func (l *Lanes) Submit(key uint64, wait bool, job func()) bool {
+// Submit adds a job to its lanes. Where too many wait it waits for room, or is false.
+func (l *Lanes) Submit(keys Pair, wait bool, do func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.waiting >= l.most && wait && !l.closed {
@@ -53,24 +70,35 @@ func (l *Lanes) Submit(key uint64, wait bool, job func()) bool {
 		return false
 	}
 	l.waiting++
-	one := l.lanes[key]
-	if one == nil {
-		one = &lane{key: key}
-		l.lanes[key] = one
+	j := &job{do: do}
+	l.enter(j, 0, keys[0])
+	if keys[1] != keys[0] {
+		l.enter(j, 1, keys[1])
 	}
-	one.jobs = append(one.jobs, job)
-	if len(one.jobs) == 1 {
-		l.ready = append(l.ready, one)
+	if j.behind == 0 {
+		l.ready = append(l.ready, j)
 		l.work.Signal()
 	}
 	return true
 }
 
-// Busy tells whether a lane has jobs.
-func (l *Lanes) Busy(key uint64) bool {
+func (l *Lanes) enter(j *job, at int, key uint64) {
+	one := l.lanes[key]
+	if one == nil {
+		one = &lane{key: key}
+		l.lanes[key] = one
+	}
+	j.in[at] = one
+	if one.jobs = append(one.jobs, j); len(one.jobs) > 1 {
+		j.behind++
+	}
+}
+
+// Busy tells whether one of the lanes has jobs.
+func (l *Lanes) Busy(keys Pair) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lanes[key] != nil
+	return l.lanes[keys[0]] != nil || l.lanes[keys[1]] != nil
 }
 
 // Waiting is how many jobs there are.
@@ -91,28 +119,35 @@ func (l *Lanes) Work() {
 		if l.closed {
 			return
 		}
-		one := l.ready[0]
+		j := l.ready[0]
 		l.ready = l.ready[1:]
-		job := one.jobs[0]
 		l.mu.Unlock()
-		job()
+		j.do()
 		l.mu.Lock()
-		l.done(one)
+		l.waiting--
+		l.room.Signal()
+		for _, one := range j.in {
+			l.leave(one)
+		}
 	}
 }
 
-// done takes the first job of a lane off.
-func (l *Lanes) done(one *lane) {
+// leave takes the first job of a lane off. The next one is ready if it's also first in its other.
+func (l *Lanes) leave(one *lane) {
+	if one == nil {
+		return
+	}
 	one.jobs[0] = nil
 	one.jobs = one.jobs[1:]
-	l.waiting--
-	l.room.Signal()
 	if len(one.jobs) == 0 {
 		delete(l.lanes, one.key)
 		return
 	}
-	l.ready = append(l.ready, one)
-	l.work.Signal()
+	next := one.jobs[0]
+	if next.behind--; next.behind == 0 {
+		l.ready = append(l.ready, next)
+		l.work.Signal()
+	}
 }
 
 // Close ends Work and forgets what waits.

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"cardswitch/switch/security"
 )
 
@@ -20,7 +22,7 @@ func TestLanes(t *testing.T) {
 		}
 		began := time.Now()
 		var order []int
-		slow := l.Key(1, false, []byte("TERM0001"))
+		slow := security.Pair{1, 11}
 		for i := range 10 {
 			l.Submit(slow, false, func() {
 				time.Sleep(time.Second)
@@ -28,7 +30,7 @@ func TestLanes(t *testing.T) {
 			})
 		}
 		var quick time.Duration
-		l.Submit(l.Key(1, false, []byte("TERM0002")), false, func() { quick = time.Since(began) })
+		l.Submit(security.Pair{2, 12}, false, func() { quick = time.Since(began) })
 		synctest.Wait()
 		if quick != 0 || l.Waiting() != 10 || !l.Busy(slow) {
 			t.Errorf("the other lane waited %v, %d wait", quick, l.Waiting())
@@ -58,7 +60,8 @@ func TestLanesWorkBesideEachOther(t *testing.T) {
 		}
 		var done atomic.Int32
 		for i := range 40 {
-			l.Submit(uint64(i), false, func() { time.Sleep(time.Second); done.Add(1) })
+			in := security.Pair{uint64(i), uint64(i)}
+			l.Submit(in, false, func() { time.Sleep(time.Second); done.Add(1) })
 		}
 		time.Sleep(10*time.Second + time.Millisecond)
 		if done.Load() != 40 {
@@ -75,14 +78,14 @@ func TestLanesAreBounded(t *testing.T) {
 		l := security.NewLanes(2)
 		var joined sync.WaitGroup
 		for range 2 {
-			l.Submit(1, false, func() { time.Sleep(time.Second) })
+			l.Submit(security.Pair{1, 1}, false, func() { time.Sleep(time.Second) })
 		}
-		if l.Submit(2, false, func() {}) {
+		if l.Submit(security.Pair{2, 2}, false, func() {}) {
 			t.Error("a third job is taken")
 		}
 		took := make(chan bool, 2)
 		for range 2 {
-			go func() { took <- l.Submit(2, true, func() {}) }()
+			go func() { took <- l.Submit(security.Pair{2, 2}, true, func() {}) }()
 		}
 		synctest.Wait()
 		if len(took) != 0 {
@@ -95,8 +98,58 @@ func TestLanesAreBounded(t *testing.T) {
 		}
 		l.Close()
 		joined.Wait()
-		if l.Submit(1, true, func() {}) {
+		if l.Submit(security.Pair{1, 1}, true, func() {}) {
 			t.Error("a job is taken after the end")
+		}
+	})
+}
+
+// A message waits behind those of its terminal and behind those of its card, whatever other lanes
+// they are in, and every job is done.
+func TestLanesOfTerminalsAndCards(t *testing.T) {
+	type one struct {
+		in   security.Pair
+		took time.Duration
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		jobs := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) one {
+			return one{security.Pair{rapid.Uint64Range(1, 3).Draw(t, "terminal"),
+				rapid.Uint64Range(1, 9).Draw(t, "card")},
+				time.Duration(rapid.IntRange(0, 3).Draw(t, "took")) * time.Second}
+		}), 1, 60).Draw(rt, "jobs")
+		var mu sync.Mutex
+		last, done, overtook := map[uint64]int{}, 0, 0
+		synctest.Test(t, func(t *testing.T) {
+			l := security.NewLanes(1000)
+			var joined sync.WaitGroup
+			for range 3 {
+				joined.Go(l.Work)
+			}
+			for i, j := range jobs {
+				l.Submit(j.in, false, func() {
+					mu.Lock()
+					for _, lane := range j.in {
+						if last[lane] > i {
+							overtook++
+						}
+						last[lane] = i
+					}
+					mu.Unlock()
+					time.Sleep(j.took)
+					mu.Lock()
+					done++
+					mu.Unlock()
+				})
+			}
+			time.Sleep(time.Hour)
+			if l.Waiting() != 0 || l.Busy(security.Pair{1, 2}) {
+				t.Errorf("%d wait", l.Waiting())
+			}
+			l.Close()
+			joined.Wait()
+		})
+		if done != len(jobs) || overtook != 0 {
+			rt.Fatalf("%d of %d are done, %d too early", done, len(jobs), overtook)
 		}
 	})
 }

@@ -107,6 +107,8 @@ const (
 	NotFound
 	// Waiting: the issuer has not answered it yet.
 	Waiting
+	// Unsent: it is held, so the issuer doesn't know of it yet.
+	Unsent
 	// Approved: it stands approved at the issuer.
 	Approved
 	// Declined: it never took effect.

@@ -72,6 +72,14 @@ const (
 	OperatorRetried     Reason = 321
 	OperatorDropped     Reason = 322
 
+	HeldForCard       Reason = 331
+	HeldTooLong       Reason = 332
+	TooManyHeld       Reason = 333
+	OwedPaid          Reason = 334
+	ReversalWithdraws Reason = 335
+	OvertakenByCard   Reason = 336
+	Withdrawn         Reason = 337
+
 	LateApproval Reason = 401
 	LateDenial   Reason = 402
 	Unasked      Reason = 403
@@ -200,7 +208,8 @@ func aboutCards(r Reason) reasonText {
 // Unsent tells whether the reason takes back a forwarded request of which not one byte left, so
 // that no answer can come and there is nothing to reverse.
 func (r Reason) Unsent() bool {
-	return r == NeverLeft || r >= PINKeyUnknown && r <= ModuleBusy
+	return r == NeverLeft || r >= PINKeyUnknown && r <= ModuleBusy ||
+		r == HeldTooLong || r == Withdrawn || r == OvertakenByCard
 }
 
 func aboutLater(r Reason) reasonText {
@@ -257,6 +266,29 @@ func aboutLater(r Reason) reasonText {
 		return reasonText{917, "the key's generation is another key", "begin a new change"}
 	case KeyMalformed:
 		return reasonText{904, "elements 53 and 96 don't bring a key", "see package keychange"}
+	}
+	return aboutOrder(r)
+}
+
+// aboutOrder is about the order of what concerns one card. What was never sent is answered as what
+// never left: the merchant may ask again.
+func aboutOrder(r Reason) reasonText {
+	switch r {
+	case HeldForCard:
+		return reasonText{0, "held behind what is owed for the card", "`cardswitch saf list`"}
+	case HeldTooLong:
+		return reasonText{912, "held too long behind what is owed for the card",
+			"`cardswitch saf list`"}
+	case TooManyHeld:
+		return reasonText{907, "too many are held behind what is owed", "`cardswitch saf list`"}
+	case OwedPaid:
+		return reasonText{0, "sent: what was owed before it is paid", ""}
+	case ReversalWithdraws:
+		return reasonText{400, "the original was held and is never sent", ""}
+	case Withdrawn:
+		return reasonText{902, "reversed while it was held", ""}
+	case OvertakenByCard:
+		return reasonText{912, "a later request of the card left before it", ""}
 	}
 	return reasonText{909, "unknown reason", ""}
 }

@@ -61,6 +61,7 @@ type Row struct {
 
 	Arrived  int64 // unix nanoseconds
 	Deadline int64
+	LeaveBy  int64 // of a held one: its deadline once it has left
 
 	Token *vault.Op // the token for the answer; nil: none
 

@@ -14,6 +14,8 @@ const (
 	Cancelled
 	// Closed has its outcome; its row stays only as the mark by which a late answer is known.
 	Closed
+	// Held has not been sent: something older is still owed to the issuer for the same card.
+	Held
 )
 
 // Event is what moves a transaction from one state to another.
@@ -26,6 +28,8 @@ const (
 	TimeIsUp
 	// MerchantReversed: the merchant's reversal came before the issuer's answer.
 	MerchantReversed
+	// Departed: what was owed before it is paid, so it goes out.
+	Departed
 )
 
 // After gives the state that follows s on e, and whether e is legal in s at all.
@@ -37,6 +41,10 @@ func (s State) After(e Event) (State, bool) {
 		return Cancelled, true
 	case (e == AnswerCame || e == TimeIsUp) && (s == Open || s == Cancelled):
 		return Closed, true
+	case e == Departed && s == Held:
+		return Open, true
+	case e == TimeIsUp && s == Held:
+		return Closed, true // as never sent
 	case e == AnswerCame && s == Closed:
 		return Closed, true // a late answer
 	}
@@ -52,6 +60,8 @@ func (s State) String() string {
 		return "cancelled"
 	case Closed:
 		return "closed"
+	case Held:
+		return "held"
 	}
 	return "unknown"
 }

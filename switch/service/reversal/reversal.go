@@ -22,6 +22,8 @@ func Request(q txn.Request) txn.Decision {
 	switch q.Original {
 	case txn.Waiting:
 		return keep(txn.ReversalAhead)
+	case txn.Unsent:
+		return acknowledge(txn.ReversalWithdraws)
 	case txn.Approved:
 		return keep(txn.ReversalKept)
 	case txn.Declined, txn.Reversed:
