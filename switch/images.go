@@ -29,6 +29,13 @@ func NewArchive(names Names) *Archive {
 	return &Archive{names: names, dialects: make(map[uint16]*spec.Dialect)}
 }
 
+// know tells the format of a number, made already from the definition that the registry has.
+func (a *Archive) know(id uint16, d *spec.Dialect) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.dialects[id] = d
+}
+
 // Dialect is the format of the images that carry this number.
 func (a *Archive) Dialect(id uint16) (*spec.Dialect, error) {
 	a.mu.Lock()

@@ -1,7 +1,9 @@
 package cardswitch
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"cardswitch/spec"
@@ -52,6 +54,10 @@ func (s *Switch) Down(l *link.Link, unsent []link.Unsent, cause error) {
 		if on && r.State != txn.Closed && !r.Aside {
 			s.due = append(s.due, r)
 		}
+	})
+	// In order, for the records are not to depend on the order of a map.
+	slices.SortFunc(s.due, func(a, b *txn.Row) int {
+		return cmp.Or(cmp.Compare(a.Txn, b.Txn), cmp.Compare(a.STAN, b.STAN))
 	})
 	for _, r := range s.due {
 		switch r.Kind {

@@ -28,6 +28,7 @@ var errTooLong = errors.New("it is longer than max_frame of the center's links")
 // drains delivers what centers must still get: it takes what is due, reads the messages back from
 // the journal without a lock, and sends them through the same release as everything else.
 func (s *Switch) drains() {
+	time.Sleep(drainTick / 2) // between the ticks of deadlines, so that a simulation has one order
 	ticker := time.NewTicker(drainTick)
 	defer ticker.Stop()
 	var list []delivery
@@ -239,7 +240,8 @@ func (s *Switch) landed(now int64, c *center, r *txn.Row, answered bool) {
 func (s *Switch) again(now int64, c *center, item *saf.Item) {
 	item.Repeat = true
 	cfg := c.config.SAF
-	c.owed.Retry(item, now+int64(saf.Backoff(cfg.First, cfg.BackoffMax, item.Attempts-1)))
+	c.owed.Retry(item, now+int64(saf.Backoff(cfg.First, cfg.BackoffMax,
+		item.Attempts-1, s.jitter)))
 	c.metrics.deliveryRetries.Inc()
 	if item.Attempts == cfg.AlarmAfter {
 		c.metrics.deliveryAlarms.Inc()

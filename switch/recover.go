@@ -2,6 +2,8 @@ package cardswitch
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"cardswitch/store/journal"
 	"cardswitch/store/registry"
@@ -35,7 +37,8 @@ func (s *Switch) recover() (Recovered, error) {
 	if err := s.refill(&found); err != nil {
 		return found, err
 	}
-	for _, r := range open {
+	for _, seq := range slices.Sorted(maps.Keys(open)) { // in order, so that all nodes decide the same
+		r := open[seq]
 		if err := s.abandon(r); err != nil {
 			return found, fmt.Errorf("finish transaction %d: %w", r.Seq, err)
 		}

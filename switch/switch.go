@@ -10,10 +10,12 @@
 package cardswitch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -23,6 +25,7 @@ import (
 
 	"cardswitch/hsm/keyring"
 	"cardswitch/spec"
+	"cardswitch/spec/dialect"
 	"cardswitch/store"
 	"cardswitch/store/journal"
 	"cardswitch/store/vault"
@@ -38,6 +41,14 @@ type Deps struct {
 	Disk    store.FS
 	Listen  func(address string) (net.Listener, error)
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
+	// Dialect gives a format that comes with the program; nil: dialect.Builtin.
+	Dialect func(name string) (*spec.Dialect, error)
+	// Seed makes the jitter of repeats and of dialers repeatable; 0 draws one.
+	Seed uint64
+	// Skew is how far the machine's clock is off, in a simulation that steps it.
+	Skew time.Duration
+	// Questions is how many are remembered in memory; of more, the index is asked. 0: questionsKept.
+	Questions int
 	// Keys are the keys in force; nil if there are none, and so no link with an envelope.
 	// The security of messages (`security` of a center) comes from it and its module.
 	Keys *keyring.Ring
@@ -96,6 +107,7 @@ type Switch struct {
 	due      []*txn.Row
 	tries    tries
 	items    []*saf.Item
+	jitter   *rand.Rand // of repeats
 
 	draining atomic.Bool
 	diskLow  atomic.Bool   // no new requests; what is in flight can still be finished
@@ -118,12 +130,19 @@ func New(config Config, deps Deps) (*Switch, error) {
 	if deps.Metrics == nil {
 		deps.Metrics = prometheus.NewRegistry()
 	}
+	if deps.Dialect == nil {
+		deps.Dialect = dialect.Builtin
+	}
+	if deps.Seed == 0 {
+		deps.Seed = rand.Uint64()
+	}
 	s := &Switch{log: deps.Log, deps: deps, started: time.Now(), services: services(),
 		institution: []byte(config.Institution), centers: make(map[uint16]*center),
-		questions: txn.NewQuestions(questionsKept), recalls: make(chan recall, recallsWaiting),
-		ready: make(chan struct{}), wake: make(chan struct{}, 1),
+		questions: txn.NewQuestions(cmp.Or(deps.Questions, questionsKept)),
+		recalls:   make(chan recall, recallsWaiting),
+		ready:     make(chan struct{}), wake: make(chan struct{}, 1),
 		stopped: make(chan struct{}), failed: make(chan struct{}),
-		exchange: newExchange()}
+		jitter: rand.New(rand.NewPCG(deps.Seed, 0)), exchange: newExchange()}
 	s.room = sync.NewCond(&s.mu)
 	s.arrivals.New = func() any { return new(arrivals) }
 	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())
@@ -166,7 +185,7 @@ func (s *Switch) open(config Config) error {
 	t, links, err := s.build(config)
 	if err == nil {
 		s.network, err = link.New(link.Config{Centers: links, Logger: s.log,
-			Listen: s.deps.Listen, Dial: s.deps.Dial}, s)
+			Listen: s.deps.Listen, Dial: s.deps.Dial, Seed: s.deps.Seed}, s)
 	}
 	if err != nil {
 		return errors.Join(err, opened.Close())
@@ -303,7 +322,9 @@ func (s *Switch) opened() bool {
 
 // now is the time in unix nanoseconds. It goes on evenly: a step of the machine's clock moves no
 // deadline.
-func (s *Switch) now() int64 { return s.started.UnixNano() + int64(time.Since(s.started)) }
+func (s *Switch) now() int64 {
+	return s.started.UnixNano() + int64(s.deps.Skew) + int64(time.Since(s.started))
+}
 
 // note journals an event of the process.
 func (s *Switch) note(text string) {

@@ -154,9 +154,10 @@ func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect, produ
 		retry: make(map[int]bool), institution: []byte(c.Institution)}
 	var err error
 	if p.dialect = extra[c.Dialect]; p.dialect == nil {
-		if p.dialect, err = dialect.Builtin(c.Dialect); err != nil {
+		if p.dialect, err = s.deps.Dialect(c.Dialect); err != nil {
 			return nil, err
 		}
+		extra[c.Dialect] = p.dialect // made once: that takes a while
 	}
 	if p.rules, err = rule.Standard().With(c.Rules.Require, c.Rules.Relax); err != nil {
 		return nil, err
@@ -172,6 +173,7 @@ func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect, produ
 	if err != nil {
 		return nil, err
 	}
+	s.archive.know(p.dialectID, p.dialect)
 	if p.security, err = s.securityOf(&p.config, p.dialect, production); err != nil {
 		return nil, fmt.Errorf("security: %w", err)
 	}

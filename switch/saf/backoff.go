@@ -6,8 +6,9 @@ import (
 )
 
 // Backoff is how long to wait before the next try after so many tries: doubling from first up to
-// limit, each within a quarter around its value so that many queues don't come back at once.
-func Backoff(first, limit time.Duration, attempts int) time.Duration {
+// limit, each within a quarter around its value, drawn from random, so that many queues don't come
+// back at once.
+func Backoff(first, limit time.Duration, attempts int, random *rand.Rand) time.Duration {
 	wait := first
 	for range min(attempts, 30) {
 		if wait >= limit/2 {
@@ -21,5 +22,5 @@ func Backoff(first, limit time.Duration, attempts int) time.Duration {
 	if quarter == 0 {
 		return wait
 	}
-	return wait - time.Duration(quarter) + time.Duration(rand.Int64N(2*quarter))
+	return wait - time.Duration(quarter) + time.Duration(random.Int64N(2*quarter))
 }

@@ -1,6 +1,7 @@
 package saf
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -97,10 +98,11 @@ func empties(t *rapid.T, q *Queue, owed map[byte][]uint64, now int64) {
 }
 
 func TestBackoff(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
 	for attempts, want := range []time.Duration{5, 10, 20, 40, 60, 60, 60} {
 		want *= time.Second
 		for range 50 {
-			got := Backoff(5*time.Second, time.Minute, attempts)
+			got := Backoff(5*time.Second, time.Minute, attempts, random)
 			if got < want*3/4 || got > want*5/4 {
 				t.Fatalf("after %d attempts: %v, want about %v", attempts, got, want)
 			}
