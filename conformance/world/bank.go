@@ -1,0 +1,266 @@
+package world
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"time"
+
+	"cardswitch/conformance/ledger"
+)
+
+// bank is the center of one issuer: its book, and its links to the switch.
+type bank struct {
+	world    *World
+	name     string
+	id       string // DE 94
+	timed    class
+	random   *rand.Rand
+	sessions []*session // that stand
+	away     bool
+	stan     int
+	book     map[question]*posting
+	order    []*posting
+	sales    map[string]*posting // first postings by reference number
+	undone   map[question]string // reversals that were taken, and their reference number
+	stopped  map[question]bool   // originals that were reversed before they came
+}
+
+// posting is one message in a bank's book.
+type posting struct {
+	asked      question
+	rrn        string
+	processing string
+	amount     int64
+	action     string
+	approval   string
+	reversed   bool
+}
+
+func (p *posting) stands() bool { return !p.reversed && p.action < "100" }
+
+func (w *World) newBank(i int) *bank {
+	return &bank{world: w, name: fmt.Sprintf("bank-%d", i+1), id: fmt.Sprintf("0000000001%d", i+1),
+		timed: ofBanks + class(i), random: w.stream(fmt.Sprint("bank ", i)),
+		book: map[question]*posting{}, sales: map[string]*posting{},
+		undone: map[question]string{}, stopped: map[question]bool{}}
+}
+
+// accept takes the switch's connections on one line, until the world ends.
+func (b *bank) accept(l net.Listener, line int) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		b.world.parties.Go(func() { b.receive(conn, line) })
+	}
+}
+
+func (b *bank) receive(conn net.Conn, line int) {
+	w := b.world
+	in, err := w.seal(conn, b.name, line, false)
+	if err != nil {
+		conn.Close()
+		return
+	}
+	w.mu.Lock()
+	if b.away || w.over {
+		w.mu.Unlock()
+		conn.Close()
+		return
+	}
+	s := w.newSession(in, line, b.timed)
+	b.sessions = append(slices.DeleteFunc(b.sessions, func(s *session) bool { return s.gone }), s)
+	w.mu.Unlock()
+	s.serve(b.handle)
+}
+
+// handle does with a message what a bank does.
+func (b *bank) handle(s *session, m *message) {
+	w := b.world
+	switch m.kind() {
+	case 1804:
+		w.trace.add("%s/%d gets 1804 %s", b.name, s.line, m.text(24))
+		s.on = m.text(24) != "802"
+		s.send(m.answer([]int{7, 11, 12, 24, 59, 93, 94}, elements{39: "800"}))
+		return
+	case 1814:
+		return
+	case 1100, 1200:
+		b.asked(s, m)
+	case 1120, 1220:
+		b.told(s, m)
+	case 1420:
+		b.undo(s, m)
+	default:
+		w.violation("%s got a %d", b.name, m.MTI())
+	}
+}
+
+// known finds what was asked before, and says whether the same was meant.
+func (b *bank) known(m *message) *posting {
+	p := b.book[m.question()]
+	if p != nil && p.rrn != m.text(37) {
+		b.world.violation("%s: one question about two sales: %s and %s, trace number %s", b.name,
+			p.rrn, m.text(37), m.text(11))
+	}
+	return p
+}
+
+// asked decides on a request, once.
+func (b *bank) asked(s *session, m *message) {
+	w, o := b.world, b.world.options
+	w.witness.left(sent{b.name, m.kind(), m.number(11), m.text(37)})
+	p := b.known(m)
+	if p == nil {
+		if other := b.sales[m.text(37)]; other != nil {
+			w.violation("%s: %s is forwarded twice, as %d and %s", b.name, m.text(37),
+				other.asked.stan, m.text(11))
+		}
+		if o.Silence && w.faults && b.random.IntN(12) == 0 {
+			w.trace.add("%s loses %d %s %s", b.name, m.MTI(), m.text(11), m.text(37))
+			return // it never came
+		}
+		p = b.post(m, "000")
+		switch {
+		case b.stopped[p.asked]:
+			p.action = "121"
+		case o.Declines && b.random.IntN(10) == 0:
+			p.action = "116"
+		default:
+			p.approval = fmt.Sprintf("%06d", b.random.IntN(1_000_000))
+		}
+	}
+	w.trace.add("%s/%d gets %d %s %s: %s", b.name, s.line, m.MTI(), m.text(11), m.text(37), p.action)
+	if o.Silence && w.faults && b.random.IntN(12) == 0 {
+		return // posted, and not a word
+	}
+	more := elements{39: p.action}
+	if p.approval != "" {
+		more[38] = p.approval
+	}
+	if o.Invalid && w.faults && b.random.IntN(15) == 0 {
+		more[2] = "3528990000000005"
+	}
+	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49, 59}, more))
+}
+
+// told takes note of what was decided in the shop. It can only take note.
+func (b *bank) told(s *session, m *message) {
+	b.world.witness.left(sent{b.name, m.kind(), m.number(11), m.text(37)})
+	if b.puts(s, m) {
+		return
+	}
+	p := b.known(m)
+	if p == nil {
+		p = b.post(m, "000")
+		p.reversed = b.stopped[p.asked]
+	}
+	b.world.trace.add("%s/%d gets %d %s %s", b.name, s.line, m.MTI(), m.text(11), m.text(37))
+	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49}, elements{39: "900"}))
+}
+
+// puts an advice off, with a code after which it comes again.
+func (b *bank) puts(s *session, m *message) bool {
+	if !b.world.options.NotYet || !b.world.faults || b.random.IntN(4) != 0 {
+		return false
+	}
+	b.world.trace.add("%s/%d puts off %d %s", b.name, s.line, m.MTI(), m.text(11))
+	b.answer(s, m.answer([]int{3, 4, 11, 12, 32, 33, 37, 41, 42, 49}, elements{39: "907"}))
+	return true
+}
+
+func (b *bank) post(m *message, action string) *posting {
+	p := &posting{asked: m.question(), rrn: m.text(37), processing: m.text(3),
+		amount: int64(m.number(4)), action: action}
+	b.book[p.asked] = p
+	b.order = append(b.order, p)
+	if b.sales[p.rrn] == nil {
+		b.sales[p.rrn] = p
+	}
+	return p
+}
+
+// undo takes a sale back, or stops one that hasn't come yet.
+func (b *bank) undo(s *session, m *message) {
+	w := b.world
+	w.witness.left(sent{b.name, m.kind(), m.number(11), m.text(37)})
+	if b.puts(s, m) {
+		return
+	}
+	o, named := m.original()
+	if !named {
+		w.violation("%s: reversal %s names no original", b.name, m.text(11))
+	}
+	if before, again := b.undone[m.question()]; again && before != m.text(37) {
+		w.violation("%s: one reversal of two sales: %s and %s", b.name, before, m.text(37))
+	}
+	b.undone[m.question()] = m.text(37)
+	what := "nothing"
+	if p := b.book[o]; p == nil {
+		b.stopped[o] = true
+	} else {
+		if p.rrn != m.text(37) {
+			w.violation("%s: reversal of %s names %s", b.name, m.text(37), p.rrn)
+		}
+		p.reversed, what = true, fmt.Sprint(p.asked.stan)
+	}
+	w.trace.add("%s/%d gets %d %s %s (%s): undoes %s", b.name, s.line, m.MTI(), m.text(11),
+		m.text(37), m.text(25), what)
+	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49, 56}, elements{39: "400"}))
+}
+
+// answer sends an answer after the time that the bank takes, sometimes twice or over another link.
+func (b *bank) answer(s *session, frame []byte) {
+	w, o := b.world, b.world.options
+	think := time.Duration(b.random.IntN(15000)) * time.Microsecond
+	if o.Late && w.faults && b.random.IntN(12) == 0 {
+		think += bankTime - 200*time.Millisecond + time.Duration(b.random.IntN(800))*time.Millisecond
+	}
+	times := 1
+	if o.Doubles && b.random.IntN(6) == 0 {
+		times = 2
+	}
+	astray := o.Astray && w.faults && b.random.IntN(8) == 0
+	for range times {
+		w.after(b.timed, think, func() {
+			to := s
+			for _, other := range b.sessions {
+				if astray && other != s && !other.gone && other.on {
+					to = other
+				}
+			}
+			to.send(frame)
+		})
+		think += time.Duration(b.random.IntN(30000)) * time.Microsecond
+	}
+}
+
+// leave closes all connections and takes none, until come.
+func (b *bank) leave() {
+	b.away = true
+	for _, s := range b.sessions {
+		b.world.after(b.timed, 0, func() { s.conn.Close() })
+	}
+	b.sessions = nil
+}
+
+// postings is the book as the count wants it.
+func (b *bank) postings() []ledger.Posting {
+	var list []ledger.Posting
+	for _, p := range b.order {
+		out := ledger.Posting{Key: fmt.Sprint(p.asked), RRN: p.rrn, MTI: fmt.Sprint(p.asked.kind),
+			Processing: p.processing, Amount: p.amount, Action: p.action, Approval: p.approval,
+			State: ledger.Declined}
+		switch {
+		case p.stands():
+			out.State, out.Live = ledger.Approved, p.amount
+		case p.reversed:
+			out.State = ledger.Reversed
+		}
+		list = append(list, out)
+	}
+	return list
+}

@@ -1,0 +1,54 @@
+package world
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// class is who makes something happen. The instants of a class are its own: their nanoseconds are
+// the class, modulo classes. A millisecond is a multiple of that, so what is set in round times
+// from an instant stays in its class.
+type class int64
+
+const classes = 64
+
+// The classes that are no wire's.
+const (
+	ofWorld class = iota // faults
+	ofStart              // the switch's process, and so its ticks
+	ofDisk
+	ofShops // and the next ones, one a shop
+	ofBanks = ofShops + maxShops
+	ofWires = ofBanks + maxBanks // and the next ones, two a wire
+)
+
+// clock gives out instants, each once.
+type clock struct {
+	mu    sync.Mutex
+	taken map[int64]bool
+}
+
+// in is how long from now to the next free instant of a class that is at least d away.
+func (c *clock) in(k class, d time.Duration) time.Duration {
+	now := time.Now().UnixNano()
+	at := now + max(int64(d), 1)
+	at += ((int64(k)-at)%classes + classes) % classes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.taken[at] {
+		at += classes
+	}
+	c.taken[at] = true
+	return time.Duration(at - now)
+}
+
+// drawer draws for an instant: whoever asks how often, at the same time the draws are the same.
+type drawer struct{ seed, stream uint64 }
+
+func (d drawer) at(t time.Time) *rand.Rand {
+	return rand.New(rand.NewPCG(d.seed^d.stream<<56, uint64(t.UnixNano())))
+}
+
+// sleep waits for an instant of its own.
+func (c *clock) sleep(k class, d time.Duration) { time.Sleep(c.in(k, d)) }

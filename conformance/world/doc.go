@@ -1,0 +1,17 @@
+// Package world plays the whole center in one process: merchants, switch, issuers, network, disk.
+//
+// Each world is drawn from a seed: who there is, what they do, which faults there are and when. It
+// runs the switch's real code in a bubble of testing/synctest, in two phases. First there are
+// faults, and what may never happen is watched for: see witness.go for the promises. Then the
+// faults stop, and everything must drain and balance: merchants' receipts, the journal and the
+// issuers' books agree to the yen.
+//
+// A seed that fails prints its options and its last lines, and runs again exactly:
+//
+//	go test ./conformance/world -run TestSeed -seed N -v
+//
+// What makes it repeatable: everything that happens in a world has its own nanosecond (clock.go),
+// each party and each wire draws from a stream of its own, so that draws don't depend on who runs
+// first, and no order of a map reaches anything. The switch does its part: the jitter of repeats
+// and dialers is drawn from the seed, and recovery goes by record number.
+package world

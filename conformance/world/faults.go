@@ -1,0 +1,200 @@
+package world
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// draw gives the faults of the first phase.
+func (w *World) draw() []event {
+	o, r := w.options, w.stream("faults")
+	var list []event
+	some := func(on bool, most int, do func(r *rand.Rand)) {
+		if !on {
+			return
+		}
+		for range 1 + r.IntN(most) {
+			own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))
+			list = append(list, event{300*time.Millisecond + time.Duration(r.Int64N(int64(o.Span))),
+				func() { do(own) }})
+		}
+	}
+	some(o.Cuts, 4, w.tear)
+	some(o.Stalls, 2, w.stall)
+	some(o.Mute, 2, w.silence)
+	some(o.Crashes, 2, w.crash)
+	some(o.AtSync, 2, w.crashAtSync)
+	some(o.FailDisk, 1, func(*rand.Rand) { w.breakDisk() })
+	some(o.FullDisk, 2, w.fillDisk)
+	some(o.Outages, 2, w.outage)
+	some(o.SignOffs, 2, w.signOff)
+	some(o.Audits, 2, func(*rand.Rand) { w.audit() })
+	some(o.Reloads, 2, func(*rand.Rand) { w.reload() })
+	some(o.Stops, 1, w.stopAndStart)
+	return list
+}
+
+// tell notes what happens to the world.
+func (w *World) tell(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trace.add(format, args...)
+}
+
+func (w *World) cable(r *rand.Rand) *cable {
+	return w.network.order[r.IntN(len(w.network.order))]
+}
+
+func (w *World) tear(r *rand.Rand) {
+	c, side, bytes := w.cable(r), r.IntN(2), 1+r.IntN(600)
+	w.tell("the cable %s breaks after %d bytes from side %d", c.name, bytes, side)
+	c.tear(side, bytes)
+}
+
+func (w *World) stall(r *rand.Rand) {
+	c, d := w.cable(r), time.Duration(100+r.IntN(6000))*time.Millisecond
+	w.tell("the cable %s stands still for %v", c.name, d)
+	c.stall(d)
+}
+
+func (w *World) silence(r *rand.Rand) {
+	c, side := w.cable(r), r.IntN(2)
+	w.tell("the cable %s is mute from side %d", c.name, side)
+	c.silence(side)
+}
+
+// crash cuts the power now.
+func (w *World) crash(r *rand.Rand) {
+	if w.node.now == nil {
+		return
+	}
+	w.tell("the power is cut")
+	w.node.cut()
+	w.down(r)
+}
+
+// down is the time until the machine is on again, perhaps with its clock set.
+func (w *World) down(r *rand.Rand) {
+	if w.options.Steps {
+		w.node.skew += time.Duration(r.Int64N(int64(20*time.Second))) - 10*time.Second
+	}
+	w.clock.sleep(ofWorld, time.Duration(1+r.IntN(1500))*time.Millisecond)
+	w.start()
+}
+
+// crashAtSync cuts the power as one of the next batches is about to be synced.
+func (w *World) crashAtSync(r *rand.Rand) {
+	if w.node.now == nil {
+		return
+	}
+	n, done := 1+r.IntN(40), make(chan struct{}, 1)
+	w.tell("the power will be cut at sync %d", n)
+	w.node.disk.OnSync(func() {
+		if n--; n == 0 {
+			w.node.cut()
+			done <- struct{}{}
+		}
+	})
+	select {
+	case <-done:
+		w.clock.sleep(ofWorld, time.Millisecond)
+		w.tell("the power was cut")
+		w.down(r)
+	case <-time.After(w.clock.in(ofWorld, 2*time.Second)):
+		w.node.disk.OnSync(nil)
+	}
+}
+
+func (w *World) breakDisk() {
+	w.tell("the disk breaks")
+	w.node.disk.Break()
+}
+
+// fillDisk fills the disk: to where the switch takes no new requests, to where it commits nothing,
+// or to the last byte.
+func (w *World) fillDisk(r *rand.Rand) {
+	disk, free := w.node.disk, []uint64{800 << 20, 300 << 20, 0}[r.IntN(3)]
+	w.tell("the disk has %d MB left", free>>20)
+	disk.Free(free + 1)
+	if free == 0 {
+		disk.Fill()
+	}
+	d := time.Duration(200+r.IntN(3000)) * time.Millisecond
+	w.after(ofWorld, d, func() { disk.Free(1 << 40) })
+}
+
+// outage takes an issuer away for a while.
+func (w *World) outage(r *rand.Rand) {
+	b, d := w.banks[r.IntN(len(w.banks))], time.Duration(200+r.IntN(5000))*time.Millisecond
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trace.add("%s is away for %v", b.name, d)
+	b.leave()
+	w.after(b.timed, d, func() { b.away = false })
+}
+
+// signOff lets an issuer sign off, and on again.
+func (w *World) signOff(r *rand.Rand) {
+	b, d := w.banks[r.IntN(len(w.banks))], time.Duration(100+r.IntN(2000))*time.Millisecond
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trace.add("%s signs off for %v", b.name, d)
+	b.tell("802")
+	w.after(b.timed, d, func() { b.tell("801") })
+}
+
+// audit reads the journal from what the disk would have kept, had its power been cut now.
+func (w *World) audit() {
+	if w.node.now == nil {
+		return
+	}
+	b, err := w.node.audit()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.violation("the journal can't be read from what the disk keeps: %v", err)
+		return
+	}
+	for _, what := range w.witness.compare(b) {
+		w.violation("a power cut now would lose that %s", what)
+	}
+	w.trace.add("audited: %d sent, %d answered", len(w.witness.sent), len(w.witness.replies))
+}
+
+func (w *World) reload() {
+	if w.node.now == nil {
+		return
+	}
+	w.tell("the configuration is read again")
+	if err := w.node.now.sw.Reload(w.node.config); err != nil {
+		w.say("the same configuration isn't taken again: %v", err)
+	}
+}
+
+// stopAndStart stops the switch in order, and starts it.
+func (w *World) stopAndStart(r *rand.Rand) {
+	if w.node.now == nil {
+		return
+	}
+	w.tell("the switch is to stop")
+	if err := w.node.end(); err != nil {
+		w.tell("it ended with %v", err)
+	}
+	w.tell("the switch has stopped")
+	w.clock.sleep(ofWorld, time.Duration(1+r.IntN(1000))*time.Millisecond)
+	w.start()
+}
+
+// tell sends network management over every link.
+func (b *bank) tell(function string) {
+	for _, s := range b.sessions {
+		if s.gone {
+			continue
+		}
+		b.stan++
+		s.send(build("1804", elements{11: fmt.Sprintf("%06d", b.stan), 12: localTime(time.Now()),
+			24: function, 93: institution, 94: b.id}))
+		s.on = function == "801"
+	}
+}

@@ -1,0 +1,120 @@
+package world
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+const (
+	maxShops = 3
+	maxBanks = 2
+	maxLines = 2 // connections of a shop, links of a bank
+)
+
+// Options are what a world is like, all drawn from its seed. Each run has a part of the faults only
+// (swarm testing: what hides behind one fault is found in a run without it).
+type Options struct {
+	Seed  uint64
+	Shops int
+	Lines int // connections that each shop has
+	Banks int
+	Cards int
+	Sales int           // of all shops together
+	Span  time.Duration // in which they begin
+
+	// What merchants do.
+	Cancels  bool // sales are taken back after their approval
+	Hasty    bool // sales are taken back before their answer has come
+	Offline  bool // sales decided in the shop, told afterwards
+	Returns  bool // money goes back to the cardholder
+	Holds    bool // authorizations
+	Patience time.Duration
+	Repeats  int  // before a shop gives up on a request
+	Impatent bool // repeats long before anybody could have answered
+	Cross    bool // repeats and reversals over whichever connection
+	Tolerant bool // the switch accepts reversals of what it doesn't know
+	Flood    bool // sales come in crowds, more than a window holds
+
+	// What issuers do.
+	Declines bool
+	Silence  bool // no answer, whether posted or not
+	Late     bool // an answer after its time
+	Doubles  bool // the same answer twice
+	Astray   bool // answers over another link
+	Invalid  bool // answers about another card
+	SignOffs bool
+	Outages  bool // an issuer is gone for a while
+	NotYet   bool // advices are put off
+
+	// What networks do.
+	Latency time.Duration
+	Cuts    bool // in the middle of a message
+	Stalls  bool // nothing arrives for a while
+	Mute    bool // half open: one side's bytes reach nobody any more
+
+	// What disks and machines do.
+	SlowDisk bool
+	FullDisk bool
+	FailDisk bool
+	Crashes  bool // the power is cut at any instant
+	AtSync   bool // or just as the journal is synced
+	Steps    bool // the machine's clock has been set when it comes back
+	Forgets  bool // the switch has room for few questions in memory
+	Audits   bool // the disk is read as if the power had been cut now
+
+	// What operators do.
+	Reloads bool
+	Stops   bool // and starts, in order
+
+	Sealed bool // links have envelopes
+	Rekeys bool // whose keys change
+}
+
+// Draw gives the options of a seed.
+func Draw(seed uint64) Options {
+	r := rand.New(rand.NewPCG(seed, 0x0971045))
+	some := func(chance int) bool { return r.IntN(100) < chance }
+	o := Options{
+		Seed: seed, Shops: 1 + r.IntN(maxShops), Lines: 1 + r.IntN(maxLines),
+		Banks: 1 + r.IntN(maxBanks), Cards: 1 + r.IntN(12), Sales: 10 + r.IntN(70),
+		Span: time.Duration(1000+r.IntN(7000)) * time.Millisecond,
+
+		Cancels: some(50), Hasty: some(30), Offline: some(40), Returns: some(30), Holds: some(30),
+		Patience: time.Duration(1500+r.IntN(3000)) * time.Millisecond, Repeats: r.IntN(4),
+		Impatent: some(25), Cross: some(40), Tolerant: some(50), Flood: some(15),
+
+		Declines: some(60), Silence: some(40), Late: some(30), Doubles: some(25), Astray: some(20),
+		Invalid: some(15), SignOffs: some(15), Outages: some(30), NotYet: some(20),
+
+		Latency: time.Duration(50+r.IntN(2000)) * time.Microsecond,
+		Cuts:    some(40), Stalls: some(25), Mute: some(20),
+
+		SlowDisk: some(40), FullDisk: some(10), FailDisk: some(10), Crashes: some(40),
+		AtSync: some(30), Steps: some(15), Forgets: some(30), Audits: some(40),
+
+		Reloads: some(15), Stops: some(15),
+	}
+	if some(20) {
+		o.Latency *= 20
+	}
+	return o
+}
+
+// String lists the options, and those that are on by name.
+func (o Options) String() string {
+	type plain Options // which doesn't print itself
+	var said []string
+	for _, field := range strings.Fields(strings.Trim(fmt.Sprintf("%+v", plain(o)), "{}")) {
+		name, value, _ := strings.Cut(strings.ToLower(field), ":")
+		switch value {
+		case "false":
+		case "true":
+			said = append(said, name)
+		default:
+			said = append(said, name+" "+value)
+		}
+	}
+	return strings.Join(said, ", ")
+}

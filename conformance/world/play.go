@@ -1,0 +1,245 @@
+package world
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"time"
+
+	"cardswitch/conformance/count"
+	"cardswitch/conformance/ledger"
+)
+
+// event is something that happens to the world from outside.
+type event struct {
+	at time.Duration
+	do func()
+}
+
+// play runs both phases: faults, then none, until all is done or too much time has passed.
+func (w *World) play() {
+	if !w.start() {
+		return
+	}
+	w.workload()
+	w.follow(w.draw(), w.options.Span+2*time.Second)
+	w.heal()
+	for began := time.Now(); !w.broke() && !w.settled(); w.clock.sleep(ofWorld, 250*time.Millisecond) {
+		w.look()
+		if time.Since(began) > healTime {
+			w.undrained()
+			break
+		}
+	}
+	if w.broke() {
+		return
+	}
+	w.check()
+	w.clock.sleep(ofWorld, time.Millisecond)
+	w.mu.Lock()
+	w.trace.add("the switch is stopped")
+	w.mu.Unlock()
+	if err := w.node.end(); err != nil {
+		w.say("the switch ends with %v", err)
+	}
+}
+
+// say notes a violation from outside the parties.
+func (w *World) say(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.violation(format, args...)
+}
+
+func (w *World) broke() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.broken) > 0
+}
+
+// start switches the machine on, and holds the journal that it comes up with against what left.
+func (w *World) start() bool {
+	w.clock.sleep(ofStart, time.Millisecond)
+	if err := w.node.start(); err != nil {
+		w.say("the switch can't start: %v", err)
+		return false
+	}
+	w.mu.Lock()
+	w.trace.add("the switch starts")
+	w.mu.Unlock()
+	w.clock.sleep(ofWorld, time.Microsecond)
+	w.compare("after a start")
+	return true
+}
+
+// compare holds the journal of the running switch against what left it.
+func (w *World) compare(when string) {
+	b, err := readBooks(w.node.now.sw.Journal())
+	if err != nil {
+		w.say("%s the journal can't be read: %v", when, err)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, what := range w.witness.compare(b) {
+		w.violation("%s the journal doesn't know that %s", when, what)
+	}
+}
+
+// workload has the shops begin their sales.
+func (w *World) workload() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.shops {
+		for i := range p.world.options.Lines {
+			w.parties.Go(func() { p.keep(i, p.at(i)) })
+		}
+	}
+	r := w.stream("workload")
+	crowd := time.Duration(r.Int64N(int64(w.options.Span)))
+	for range w.options.Sales {
+		p := w.shops[r.IntN(len(w.shops))]
+		at := time.Duration(r.Int64N(int64(w.options.Span)))
+		if w.options.Flood && r.IntN(3) > 0 {
+			at = crowd + time.Duration(r.IntN(20))*time.Millisecond
+		}
+		w.after(p.timed, 400*time.Millisecond+at, p.begin)
+	}
+}
+
+// follow lets the events come, each at its time, and ends with the first phase.
+func (w *World) follow(events []event, span time.Duration) {
+	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	began := time.Now()
+	for _, e := range append(events, event{at: span}) {
+		w.clock.sleep(ofWorld, e.at-time.Since(began))
+		w.look()
+		if w.broke() {
+			return
+		}
+		if e.do != nil {
+			e.do()
+		}
+	}
+}
+
+// look sees whether the switch has ended by itself, and starts it again as the machine's service
+// manager would.
+func (w *World) look() {
+	p := w.node.now
+	if p == nil {
+		w.start()
+		return
+	}
+	select {
+	case err := <-p.ended:
+		w.mu.Lock()
+		w.trace.add("the switch has ended: %v", err)
+		w.mu.Unlock()
+		w.node.died(err)
+	default:
+	}
+}
+
+// heal ends all faults.
+func (w *World) heal() {
+	w.mu.Lock()
+	w.faults = false
+	w.trace.add("the faults stop")
+	for _, b := range w.banks {
+		b.away = false
+	}
+	w.mu.Unlock()
+	for _, c := range w.network.order {
+		c.heal()
+	}
+	if w.node.now != nil {
+		w.node.disk.Free(1 << 40)
+	}
+}
+
+// settled tells whether nothing is left to be done by anybody.
+func (w *World) settled() bool {
+	if w.node.now == nil {
+		return false
+	}
+	status := w.node.now.sw.Status()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.shops {
+		for _, s := range p.sales {
+			if !s.done() {
+				return false
+			}
+		}
+	}
+	return status.Open == 0 && status.Owed == 0
+}
+
+// undrained says what is left, of what should not be.
+func (w *World) undrained() {
+	if w.node.now == nil {
+		w.say("the switch doesn't run")
+		return
+	}
+	status := w.node.now.sw.Status()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.violation("not drained: %d open, %d owed, %d shelved", status.Open, status.Owed, status.Shelved)
+	for _, p := range w.shops {
+		for _, s := range p.sales {
+			if !s.done() {
+				w.violation("not done: %s %s %v, ask %+v undo %+v", p.name, s.rrn, s.business, s.ask, s.undo)
+			}
+		}
+	}
+}
+
+// check lays the three books side by side.
+func (w *World) check() {
+	w.compare("in the end")
+	sw := w.node.now.sw
+	if n := sw.Status().Shelved; n > 0 {
+		w.say("%d are on the work list, though nobody refused anything", n)
+	}
+	entries, err := count.FromJournal(sw.Journal(), nil)
+	if err != nil {
+		w.say("the journal can't be counted: %v", err)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	books := count.Books{Switch: entries, Issuers: map[string][]ledger.Posting{}}
+	for _, p := range w.shops {
+		for _, s := range p.sales {
+			books.Receipts = append(books.Receipts, s.receipt())
+		}
+	}
+	for _, b := range w.banks {
+		books.Issuers[b.name] = b.postings()
+	}
+	report := books.Count()
+	for _, d := range report.Differences {
+		w.violation("%s %s: %s", d.Kind, d.RRN, d.Why)
+	}
+	w.trace.add("balance: %+v", report.Issuers)
+}
+
+// close ends the world: everybody goes home.
+func (w *World) close(doors []net.Listener) {
+	w.mu.Lock()
+	w.over = true
+	w.mu.Unlock()
+	for _, l := range doors {
+		l.Close()
+	}
+	if w.node.now != nil { // it has failed, or the world has
+		w.node.cut()
+	}
+	for _, c := range w.network.order {
+		c.heal()
+		c.cut()
+	}
+	w.node.await()
+	w.parties.Wait()
+}

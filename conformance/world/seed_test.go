@@ -1,0 +1,136 @@
+package world
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+)
+
+// flags say which seeds are played.
+type flags struct {
+	seed, first, step, count *uint64
+	time, tell               *time.Duration
+}
+
+// given is read once, as flags are.
+var given = flags{
+	seed:  flag.Uint64("seed", 0, "the one seed of TestSeed"),
+	first: flag.Uint64("first", 1, "the first seed of TestFresh"),
+	step:  flag.Uint64("step", 1, "from one seed of TestFresh to the next"),
+	count: flag.Uint64("count", 0, "how many seeds TestFresh plays; 0: as many as fit"),
+	time:  flag.Duration("for", 15*time.Second, "how long TestFresh plays if it has no count"),
+	tell:  flag.Duration("tell", 0, "how often TestFresh says how far it is; 0: never"),
+}
+
+// play runs a world in a bubble of its own. With one processor what happens at one instant happens
+// in one order, so that a world is the same each time.
+func play(t *testing.T, o Options, g *Ground, each func(string)) (r Result) {
+	t.Helper()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	cryptotest.SetGlobalRandom(t, o.Seed)
+	synctest.Test(t, func(t *testing.T) { r = Run(o, g, each) })
+	return r
+}
+
+// ground makes what worlds share.
+func ground(t *testing.T) *Ground {
+	t.Helper()
+	g, err := NewGround(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// judge fails the test for a world that broke a promise.
+func judge(t *testing.T, r Result) {
+	t.Helper()
+	if len(r.Broken) == 0 {
+		return
+	}
+	t.Errorf("seed %d broke a promise\n%s\n%s\n%s\nagain: "+
+		"go test ./conformance/world -run TestSeed -seed %d -v",
+		r.Options.Seed, r.Options, r.Last, strings.Join(r.Broken, "\n"), r.Options.Seed)
+}
+
+// One seed, named by -seed, line by line.
+func TestSeed(t *testing.T) {
+	if *given.seed == 0 {
+		t.Skip("name one with -seed")
+	}
+	o := Draw(*given.seed)
+	t.Log(o)
+	r := play(t, o, ground(t), func(line string) { fmt.Println(line) })
+	t.Logf("%d events, digest %x, %d sales, %d starts", r.Events, r.Digest, r.Sales, r.Starts)
+	judge(t, r)
+}
+
+// The seeds of the bugs that the world has found.
+func TestKept(t *testing.T) {
+	f, err := os.Open("testdata/seeds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	g := ground(t)
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		number, bug, _ := strings.Cut(lines.Text(), " ")
+		if strings.HasPrefix(number, "#") || number == "" {
+			continue
+		}
+		seed, err := strconv.ParseUint(number, 10, 64)
+		if err != nil || bug == "" {
+			t.Fatalf("%q is no seed with its bug", lines.Text())
+		}
+		t.Run(number, func(t *testing.T) { judge(t, play(t, Draw(seed), g, nil)) })
+	}
+}
+
+// Fresh seeds, as many as fit.
+func TestFresh(t *testing.T) {
+	g, began, told := ground(t), time.Now(), time.Now()
+	var played, failed uint64
+	for seed := *given.first; ; seed += *given.step {
+		if *given.count == 0 && time.Since(began) > *given.time ||
+			*given.count > 0 && played == *given.count {
+			break
+		}
+		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) { judge(t, play(t, Draw(seed), g, nil)) })
+		if played++; !ok {
+			failed++
+		}
+		if *given.tell > 0 && time.Since(told) > *given.tell {
+			told = time.Now()
+			fmt.Printf("world: %d seeds, %d failed, %.1f a second\n", played, failed,
+				float64(played)/time.Since(began).Seconds())
+		}
+	}
+	t.Logf("%d seeds from %d, %d failed, %.1f a second", played, *given.first, failed,
+		float64(played)/time.Since(began).Seconds())
+}
+
+// A seed is the same world each time.
+func TestAgain(t *testing.T) {
+	g := ground(t)
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			o := Draw(seed)
+			first, second := play(t, o, g, nil), play(t, o, g, nil)
+			if first.Digest != second.Digest || first.Events != second.Events {
+				t.Errorf("two runs of seed %d differ: %d events with digest %x, %d with %x", seed,
+					first.Events, first.Digest, second.Events, second.Digest)
+			}
+			if first.Events == 0 || first.Sales == 0 {
+				t.Error("nothing happened")
+			}
+		})
+	}
+}

@@ -1,0 +1,275 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+)
+
+// shop is the center of one merchant: its receipts, and its connections to the switch.
+type shop struct {
+	world    *World
+	name     string
+	acquirer string
+	terminal string
+	timed    class
+	random   *rand.Rand
+	sessions []*session // by line; nil: not connected
+	sales    []*sale
+	byRRN    map[string]*sale
+	stan     int
+}
+
+func (w *World) newShop(i int) *shop {
+	return &shop{world: w, name: fmt.Sprintf("shop-%d", i+1),
+		acquirer: fmt.Sprintf("1000000000%d", i+1), terminal: fmt.Sprintf("T%07d", i+1),
+		timed: ofShops + class(i), random: w.stream(fmt.Sprint("shop ", i)),
+		sessions: make([]*session, w.options.Lines), byRRN: map[string]*sale{}}
+}
+
+// keep holds one line to the switch until the world ends.
+func (p *shop) keep(line int, at string) {
+	w, random := p.world, p.world.stream(fmt.Sprint(p.name, " line ", line))
+	for {
+		w.clock.sleep(p.timed, time.Duration(20+random.IntN(200))*time.Millisecond)
+		w.mu.Lock()
+		over := w.over
+		w.mu.Unlock()
+		if over {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		conn, err := w.network.dial(ctx, at)
+		cancel()
+		if err != nil {
+			continue
+		}
+		in, err := w.seal(conn, p.name, line, true)
+		if err != nil {
+			conn.Close()
+			continue
+		}
+		p.serve(in, line)
+	}
+}
+
+func (p *shop) serve(conn net.Conn, line int) {
+	w := p.world
+	w.mu.Lock()
+	s := w.newSession(conn, line, p.timed)
+	if w.over {
+		conn.Close()
+	}
+	p.sessions[line] = s
+	p.signOn(s)
+	w.mu.Unlock()
+	s.serve(p.handle)
+}
+
+// signOn signs a connection on, again and again until the switch has said yes.
+func (p *shop) signOn(s *session) {
+	w := p.world
+	if s.gone || s.on || w.over {
+		return
+	}
+	s.send(build("1804", elements{11: p.nextSTAN(), 12: localTime(time.Now()), 24: "801",
+		93: institution, 94: p.acquirer}))
+	w.after(p.timed, 2*time.Second, func() { p.signOn(s) })
+	// Half-open connections are found by asking, and who gets no answer goes.
+	w.after(p.timed, 7*time.Second, func() {
+		if !s.on {
+			s.conn.Close()
+		}
+	})
+}
+
+func (p *shop) nextSTAN() string {
+	p.stan++
+	return fmt.Sprintf("%06d", p.stan)
+}
+
+// begin makes a sale.
+func (p *shop) begin() {
+	w, o := p.world, p.world.options
+	n := len(p.sales) + 1
+	bank := p.random.IntN(o.Banks)
+	s := &sale{shop: p, rrn: fmt.Sprintf("%s%09d", p.name[len(p.name)-1:]+"RR", n), bank: bank,
+		card: pan(bank, p.random.IntN(o.Cards)), amount: int64(100 + p.random.IntN(9900)),
+		business: p.draw()}
+	p.sales = append(p.sales, s)
+	p.byRRN[s.rrn] = s
+	s.ask = &ask{sale: s, mti: "1200", stan: p.nextSTAN(), local: localTime(time.Now())}
+	switch s.business {
+	case offline:
+		s.ask.mti = "1220"
+	case hold:
+		s.ask.mti = "1100"
+	case hasty:
+		w.after(p.timed, time.Duration(p.random.IntN(30000))*time.Microsecond, func() {
+			p.takeBack(s, "4000")
+		})
+	}
+	p.send(s.ask)
+}
+
+// draw gives the business of the next sale.
+func (p *shop) draw() business {
+	o, n := p.world.options, p.random.IntN(100)
+	switch {
+	case n < 15 && o.Cancels:
+		return cancelled
+	case n < 30 && o.Hasty:
+		return hasty
+	case n < 45 && o.Offline:
+		return offline
+	case n < 60 && o.Returns:
+		return credit
+	case n < 70 && o.Holds:
+		return hold
+	}
+	return plain
+}
+
+// takeBack has a sale undone, once.
+func (p *shop) takeBack(s *sale, reason string) {
+	if s.undo != nil || s.ask.final && !accepted(s.ask) {
+		return
+	}
+	s.undo = &ask{sale: s, mti: "1420", stan: p.nextSTAN(), local: localTime(time.Now()),
+		reason: reason, on: s.ask.on}
+	p.send(s.undo)
+}
+
+// session picks the connection for a message: the one on which it, or what it takes back, was sent
+// last, while that stands. So a reversal can't overtake its original; where the switch can bear
+// that, it may.
+func (p *shop) session(a *ask) *session {
+	free := p.world.options.Cross && (p.world.options.Tolerant || a.mti != "1420")
+	if a.on != nil && !a.on.gone && !free {
+		return a.on
+	}
+	var up []*session
+	for _, s := range p.sessions {
+		if s != nil && s.on && !s.gone {
+			up = append(up, s)
+		}
+	}
+	if len(up) == 0 {
+		return nil
+	}
+	return up[p.random.IntN(len(up))]
+}
+
+// send sends a message, or waits for a connection, and asks again later.
+func (p *shop) send(a *ask) {
+	w := p.world
+	wait := w.options.Patience + time.Duration(p.random.IntN(500))*time.Millisecond
+	if s := p.session(a); s != nil {
+		w.trace.add("%s/%d sends %s%d %s %s", p.name, s.line, a.mti[:3], min(a.tries, 1), a.stan,
+			a.sale.rrn)
+		s.send(a.frame())
+		a.on = s
+		a.tries++
+		if w.options.Impatent {
+			wait = time.Duration(5+p.random.IntN(300)) * time.Millisecond
+		}
+	} else {
+		wait = 200 * time.Millisecond
+	}
+	w.after(p.timed, wait, func() { p.again(a) })
+}
+
+// again is when a message has waited long enough for its answer.
+func (p *shop) again(a *ask) {
+	s := a.sale
+	switch {
+	case a.final || a == s.ask && s.undo != nil:
+	case a.mti == "1200" || a.mti == "1100":
+		if a.tries > p.world.options.Repeats {
+			p.takeBack(s, "4021")
+			return
+		}
+		p.send(a)
+	default: // what has happened must get in at last
+		p.send(a)
+	}
+}
+
+// handle does with a message what a shop does.
+func (p *shop) handle(s *session, m *message) {
+	w := p.world
+	switch m.kind() {
+	case 1814:
+		if m.text(39) == "800" && !s.gone {
+			s.on = true
+		}
+		return
+	case 1804:
+		s.send(m.answer([]int{7, 11, 12, 24, 59, 93, 94}, elements{39: "800"}))
+		return
+	case 1644:
+		w.violation("%s is told that a message of its is malformed: %s", p.name, m.text(72))
+		return
+	}
+	sale := p.byRRN[m.text(37)]
+	if sale == nil {
+		w.violation("%s got a %d about nothing it knows: %s %s", p.name, m.MTI(), m.text(37), m.text(39))
+		return
+	}
+	a := sale.ask
+	if m.kind() == 1430 {
+		a = sale.undo
+	}
+	if a == nil || m.text(11) != a.stan || m.text(12) != a.local {
+		w.violation("%s got an answer %d to what it never asked: %s %s", p.name, m.MTI(), m.text(11),
+			sale.rrn)
+		return
+	}
+	w.trace.add("%s/%d gets %d %s %s: %s", p.name, s.line, m.MTI(), a.stan, sale.rrn, m.text(39))
+	p.answered(a, m)
+}
+
+// answered books an answer.
+func (p *shop) answered(a *ask, m *message) {
+	w, s, action := p.world, a.sale, m.text(39)
+	if stillOpen(a, action) {
+		return // no outcome: it is asked again
+	}
+	if a.final {
+		if now := summary(m); now != a.outcome {
+			w.violation("%s got two answers to %s %s: %sand %s", p.name, a.mti, a.stan, a.outcome, now)
+		}
+		return
+	}
+	a.final, a.action, a.outcome = true, action, summary(m)
+	if action < "902" || a.mti == "1200" || a.mti == "1100" {
+		w.witness.answered(reply{p.name, m.kind(), a.stan, action})
+	}
+	if a.mti == "1420" {
+		if action == "914" && s.ask.final && accepted(s.ask) {
+			w.violation("%s: the switch doesn't know %s, which it has answered", p.name, s.rrn)
+		}
+		return
+	}
+	switch {
+	case !accepted(a):
+	case s.business == cancelled:
+		w.after(p.timed, time.Duration(p.random.IntN(800))*time.Millisecond, func() {
+			p.takeBack(s, "4000")
+		})
+	}
+}
+
+// stillOpen tells whether an action code is no outcome. A refusal of what has happened stands for
+// the moment only, and so does one for want of room.
+func stillOpen(a *ask, action string) bool {
+	switch {
+	case action == "923" || action == "907":
+		return true
+	case a.mti == "1420":
+		return action >= "902" && action != "914"
+	}
+	return a.mti == "1220" && action >= "902"
+}
