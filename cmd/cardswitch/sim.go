@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"fmt"
 	"os"
 
@@ -30,6 +32,20 @@ func readOptions(command *cobra.Command, options any) error {
 		return wrongUsage(fmt.Sprintf("%s: %v", name, err), "see `"+command.CommandPath()+" --help`")
 	}
 	return nil
+}
+
+// simCommands gives a simulator the lines of standard input and prints what came of each.
+func simCommands(command *cobra.Command,
+	do func(ctx context.Context, line string) (string, error)) {
+	lines := bufio.NewScanner(command.InOrStdin())
+	for lines.Scan() {
+		answer, err := do(command.Context(), lines.Text())
+		if err != nil {
+			fmt.Fprintln(command.ErrOrStderr(), err)
+		} else if answer != "" {
+			fmt.Fprintln(command.OutOrStdout(), answer)
+		}
+	}
 }
 
 // override sets a value if its flag was given, so that flags stand over the file.

@@ -15,18 +15,11 @@ func newSimIssuerCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "issuer",
 		Short: "Play an issuer center until Ctrl-C",
-		Long: "Plays an issuer center: answers by rules on element values, with the latency and the\n" +
-			"faults they ask for, and keeps a ledger of what it posted. Rules are a YAML list; the\n" +
-			"first whose conditions all hold is followed, else the request is approved:\n\n" +
-			"  - name: no funds\n" +
-			"    when: {mti: one-of 1100 1200, de4: suffix 13}\n" +
-			"    do: {action: 116, delay: 5ms..30ms}\n" +
-			"  - name: silence\n" +
-			"    chance: 0.01\n" +
-			"    do: {answer: never}\n\n" +
-			"--envelope-link and --envelope-key-file are for every link, or for one: LINK=VALUE.",
+		Long:  simIssuerHelp,
 		Example: "  cardswitch sim issuer --listen primary=127.0.0.1:7201 " +
-			"--listen standby=127.0.0.1:7202",
+			"--listen standby=127.0.0.1:7202\n" +
+			"  cardswitch sim issuer --listen 127.0.0.1:7201 --days ours --cutover 23:30\n" +
+			"  cardswitch sim issuer --listen 127.0.0.1:7201 --at '10s away drop 1m' --at '2m cutover'",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return simIssuer(command) },
 	}
@@ -39,15 +32,49 @@ func newSimIssuerCommand() *cobra.Command {
 	flags.String("rules", "", "file of rules")
 	flags.String("latency", "", `before each answer: "20ms", "5ms..30ms" or "exp 12ms"`)
 	flags.String("ledger", "", "write the ledger here at the end")
+	flags.String("days", "", "keep business days: ours (we name them) or theirs (the switch does)")
+	flags.String("day", "", "the first business day, YYMMDD (default today)")
+	flags.String("cutover", "", "hh:mm in Tokyo at which a day of ours ends (default by command)")
+	flags.String("convention", "", "where reversals count: by_effect (default) or by_original")
+	flags.StringArray("at", nil, "a command at a time after the start, several times: '10s cutover'")
 	flags.Uint64("seed", 0, "of the random choices")
 	envelopeFlags(command)
 	return command
 }
 
+const simIssuerHelp = `Plays an issuer center: answers by rules on element values, with the latency and the
+faults they ask for, and keeps a ledger of what it posted. Rules are a YAML list; the
+first whose conditions all hold is followed, else the request is approved:
+
+  - name: no funds
+    when: {mti: one-of 1100 1200, de4: suffix 13}
+    do: {action: 116, delay: 5ms..30ms}
+  - name: silence
+    chance: 0.01
+    do: {answer: never}
+
+do also has amount (approve only so much), answer (once, never, twice, garbage), cut
+(before, after), ignore, refuse (an action code, and nothing is booked), book (drop, double,
+change: a wrong entry), away (as "drop 30s"), set and drop (elements of the answer).
+
+With --days the center keeps business days: it names the day in DE 28, cuts over by 1804/821,
+compares totals by 15xx either way, and lists what counts in a day. While it runs it takes
+commands, a line each from standard input, or with --at:
+
+` + issuer.Commands + `
+
+To certify a center against it, let it stand where the switch would be: whatever it sends is by
+the 1993 edition, and what it books is in the ledger.
+
+--envelope-link and --envelope-key-file are for every link, or for one: LINK=VALUE.`
+
 func simIssuer(command *cobra.Command) error {
 	options, err := issuerOptions(command)
 	if err != nil {
 		return err
+	}
+	options.OnCommand = func(line, answer string) {
+		fmt.Fprintf(command.ErrOrStderr(), "%s: %s\n", line, answer)
 	}
 	center, err := issuer.Start(command.Context(), options)
 	if err != nil {
@@ -59,6 +86,7 @@ func simIssuer(command *cobra.Command) error {
 				center.Address(link.Name))
 		}
 	}
+	go simCommands(command, center.Command)
 	<-command.Context().Done()
 	center.Close()
 	if name, _ := command.Flags().GetString("ledger"); name != "" {
@@ -77,6 +105,13 @@ func simIssuer(command *cobra.Command) error {
 	t.row("network management", stats.Network)
 	t.row("unreadable", stats.Unreadable)
 	t.row("connections", stats.Connections)
+	if stats.Reconciled > 0 {
+		t.row("days compared", fmt.Sprintf("%d, %d out of balance", stats.Reconciled,
+			stats.OutOfBalance))
+	}
+	if stats.Absences > 0 {
+		t.row("times away", stats.Absences)
+	}
 	if stats.Keys > 0 {
 		t.row("link keys changed", stats.Keys)
 	}
@@ -127,6 +162,9 @@ func issuerOptions(command *cobra.Command) (issuer.Options, error) {
 }
 
 func issuerBehaviour(command *cobra.Command, o *issuer.Options) error {
+	if err := issuerDays(command, o); err != nil {
+		return err
+	}
 	if text, _ := command.Flags().GetString("latency"); text != "" {
 		delay, err := issuer.ParseDelay(text)
 		if err != nil {
@@ -146,6 +184,35 @@ func issuerBehaviour(command *cobra.Command, o *issuer.Options) error {
 	}
 	if o.Seed == 0 {
 		o.Seed = uint64(time.Now().UnixNano())
+	}
+	return nil
+}
+
+// issuerDays puts the flags about business days and commands over what the file said.
+func issuerDays(command *cobra.Command, o *issuer.Options) error {
+	flags := command.Flags()
+	if flags.Changed("days") && o.Days == nil {
+		o.Days = &issuer.Days{}
+	}
+	for _, name := range []string{"day", "cutover", "convention"} {
+		if flags.Changed(name) && o.Days == nil {
+			return wrongUsage("--"+name+" is about business days", "add --days ours or theirs")
+		}
+	}
+	if o.Days != nil {
+		override(command, "days", &o.Days.Giver, flags.GetString)
+		override(command, "day", &o.Days.Start, flags.GetString)
+		override(command, "cutover", &o.Days.Cutover, flags.GetString)
+		override(command, "convention", &o.Days.Convention, flags.GetString)
+	}
+	given, _ := flags.GetStringArray("at")
+	for _, text := range given {
+		when, line, _ := strings.Cut(text, " ")
+		at, err := time.ParseDuration(when)
+		if err != nil || line == "" {
+			return wrongUsage(fmt.Sprintf("--at %q", text), "write it as --at '10s cutover'")
+		}
+		o.Timed = append(o.Timed, issuer.Timed{At: at, Command: line})
 	}
 	return nil
 }

@@ -17,7 +17,11 @@ func newSimPOSCommand() *cobra.Command {
 		Short: "Play a merchant's headquarter server",
 		Long: "Plays a merchant's headquarter server: sales, returns, authorizations with their\n" +
 			"completions, offline sales and cancellations; repeats what stays unanswered, reverses\n" +
-			"what it can't know, and keeps the receipts.",
+			"what it can't know, and keeps the receipts. Weights of the business are in --file:\n\n" +
+			"  mix: {sale: 78, return: 3, authorization: 6, completion: 4, offline: 4, cancel: 5,\n" +
+			"        reduce: 0, validity: 0}\n\n" +
+			"With --commands it does nothing by itself, but takes commands from standard input:\n\n" +
+			pos.Commands,
 		Example: "  cardswitch sim pos --address 127.0.0.1:7101 --total 1000\n" +
 			"  cardswitch sim pos --address 127.0.0.1:7101 --rate 50 --duration 1m\n" +
 			"  cardswitch sim pos --address 127.0.0.1:7101 --envelope-link hq/a " +
@@ -38,6 +42,7 @@ func newSimPOSCommand() *cobra.Command {
 	flags.Float64("rate", 0, "transactions a second (default as fast as answers come)")
 	flags.Duration("answer-time", 0, "patience before a repeat (default 30s)")
 	flags.String("receipts", "", "write the receipts here at the end")
+	flags.Bool("commands", false, "do only what standard input says, a command a line")
 	flags.Uint64("seed", 0, "of the random choices (default another each time)")
 	envelopeFlags(command)
 	return command
@@ -89,7 +94,9 @@ func simPOS(command *cobra.Command) error {
 		running, stop = context.WithTimeout(running, duration)
 		defer stop()
 	}
-	if err := shop.Run(running); err != nil {
+	if byHand, _ := command.Flags().GetBool("commands"); byHand {
+		simCommands(command, shop.Command)
+	} else if err := shop.Run(running); err != nil {
 		return err
 	}
 	if name, _ := command.Flags().GetString("receipts"); name != "" {

@@ -16,14 +16,18 @@ func (i *Issuer) received(l *line, c *wire.Conn, m *format.Message) {
 		i.options.Observe(l.Name, m)
 	}
 	switch {
+	case i.silent.Load():
+		i.count(func(s *Stats) { s.Ignored++ })
 	case m.IsResponse():
 		i.answered(l, m)
 	case !m.IsRequest():
 		i.count(func(s *Stats) { s.Notifications++ })
 	case m.MTI[1] == '8':
 		i.network(l, c, m)
-	case i.options.RequireSignOn && !l.signedOn.Load():
+	case i.refusing.Load(), i.options.RequireSignOn && !l.signedOn.Load():
 		i.send(c, format.Answer(m, "910"))
+	case m.MTI[1] == '5':
+		i.compared(c, m)
 	default:
 		i.business(l, c, m)
 	}
@@ -32,6 +36,9 @@ func (i *Issuer) received(l *line, c *wire.Conn, m *format.Message) {
 // business follows the rules for one request, advice or reversal.
 func (i *Issuer) business(l *line, c *wire.Conn, m *format.Message) {
 	do := i.rule(m)
+	if do.Away != nil {
+		i.Absent(*do.Away)
+	}
 	if do.Ignore {
 		i.count(func(s *Stats) { s.Ignored++ })
 		return
@@ -39,6 +46,9 @@ func (i *Issuer) business(l *line, c *wire.Conn, m *format.Message) {
 	delay := i.options.Latency
 	if do.Delay != nil {
 		delay = *do.Delay
+	}
+	if do.Refuse == "" && i.sealed(m) {
+		do.Refuse = "915"
 	}
 	var answer *format.Message
 	if answer = format.Answer(m, do.Refuse); do.Refuse == "" {
@@ -87,7 +97,8 @@ func (i *Issuer) book(m *format.Message, do Do) *format.Message {
 		return format.Answer(m, "913")
 	}
 	a := format.Answer(m, p.Action)
-	if p.Approval != "" && p.State != ledger.Declined {
+	i.dated(a, &p)
+	if p.Approval != "" && p.State != ledger.Declined && m.MTI[2] == '0' {
 		a.Set(38, p.Approval)
 	}
 	if m.MTI[2] == '0' && p.State == ledger.Approved && p.Live != p.Amount {
@@ -107,10 +118,22 @@ func (i *Issuer) decide(m *format.Message, do Do) ledger.Decision {
 	case d.Action == "":
 		d.Action = "000"
 	}
+	if m.MTI[2] == '2' { // it tells of an approval that somebody else gave
+		d.Approval = m.Get(38)
+	}
 	if m.MTI[2] == '0' && d.Action[0] == '0' {
 		d.Approval = fmt.Sprintf("%06d", i.approval.Add(1)%1000000)
 	}
 	return d
+}
+
+// sealed tells whether a message counts in a day that is agreed, and no such is taken.
+func (i *Issuer) sealed(m *format.Message) bool {
+	if i.calendar == nil || i.options.Days.Sealed != "refuse" {
+		return false
+	}
+	_, _, agreed := i.calendar.standing(m.Get(28))
+	return agreed
 }
 
 // deliver sends an answer, or whatever the rule puts in its place.

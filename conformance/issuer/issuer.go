@@ -26,6 +26,9 @@ type Issuer struct {
 	options  Options
 	format   *format.Format
 	lines    []*line
+	calendar *calendar   // nil: no business days
+	refusing atomic.Bool // signed off by ourselves: 910 to who asks all the same
+	silent   atomic.Bool // nothing is read
 	approval atomic.Uint64
 	stan     atomic.Uint64
 	life     context.Context // until Close
@@ -59,6 +62,8 @@ type Stats struct {
 	Answered, Undelivered, Silent, Ignored, Cuts, Network, Notifications, Unasked,
 	Unreadable, Connections, Refused int
 	Keys int // link keys that came or were brought
+
+	Absences, Reconciled, OutOfBalance int
 }
 
 // Start opens the center's links. It returns when those that listen do so.
@@ -73,6 +78,13 @@ func Start(ctx context.Context, o Options) (*Issuer, error) {
 	i := &Issuer{options: o, format: f, rules: o.Rules, random: rand.New(rand.NewPCG(o.Seed, 1))}
 	ctx, i.cancel = context.WithCancel(ctx)
 	i.life = ctx
+	if o.Days != nil {
+		i.calendar = newCalendar(o.Days.Start)
+		o.Ledger.Assign = i.calendar.assign
+		if o.Days.Cutover != "" {
+			i.running.Go(func() { i.cutOver(ctx) })
+		}
+	}
 	for _, link := range o.Links {
 		l := &line{Link: link, address: link.Listen, conns: make(map[*wire.Conn]bool)}
 		i.lines = append(i.lines, l)
@@ -84,6 +96,9 @@ func Start(ctx context.Context, o Options) (*Issuer, error) {
 			i.Close()
 			return nil, fmt.Errorf("link %s: %w", link.Name, err)
 		}
+	}
+	if len(o.Timed) > 0 {
+		i.running.Go(func() { i.timed(ctx) })
 	}
 	return i, nil
 }

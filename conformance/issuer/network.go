@@ -31,6 +31,8 @@ func (i *Issuer) network(l *line, c *wire.Conn, m *format.Message) {
 	case SignOff:
 		l.signedOn.Store(false)
 	case Echo:
+	case "821", "822":
+		action = i.dayCame(m)
 	default:
 		action = "902"
 	}
@@ -67,14 +69,27 @@ func (i *Issuer) manage(
 	return a.Get(39), nil
 }
 
-// request stamps a 1804, sends it and waits for its answer.
+// request stamps a message of ours, sends it and waits for its answer.
 func (i *Issuer) request(
 	ctx context.Context, l *line, c *wire.Conn, m *format.Message,
 ) (*format.Message, error) {
+	return i.exchange(ctx, l, c, i.stamp(m))
+}
+
+// stamp gives a message of ours its trace number and time, and its ends where it has any.
+func (i *Issuer) stamp(m *format.Message) *format.Message {
 	m.Set(11, fmt.Sprintf("%06d", i.stan.Add(1)%1000000)).
-		Set(12, time.Now().Format("060102150405")).
-		Set(93, i.options.Peer).
-		Set(94, i.options.Institution)
+		Set(12, time.Now().Format("060102150405"))
+	if m.MTI[1] != '5' {
+		m.Set(93, i.options.Peer).Set(94, i.options.Institution)
+	}
+	return m
+}
+
+// exchange sends a stamped message and waits for its answer.
+func (i *Issuer) exchange(
+	ctx context.Context, l *line, c *wire.Conn, m *format.Message,
+) (*format.Message, error) {
 	reply := make(chan *format.Message, 1)
 	l.waiting.Store(m.Get(11)+m.Get(12), reply)
 	defer l.waiting.Delete(m.Get(11) + m.Get(12))
@@ -91,7 +106,7 @@ func (i *Issuer) request(
 	}
 }
 
-// answered brings the answer of an 1804 of ours home.
+// answered brings the answer to a message of ours home.
 func (i *Issuer) answered(l *line, m *format.Message) {
 	ch, ok := l.waiting.LoadAndDelete(m.Get(11) + m.Get(12))
 	if !ok {

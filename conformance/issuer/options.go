@@ -45,9 +45,19 @@ type Options struct {
 	AdviceAction    string        `yaml:"advice_action"`    // answer to an advice, default 901
 	Keep            int           `yaml:"keep"`             // bound of the ledger for endless runs
 
+	Days     *Days    `yaml:"days"`     // business days; nil: none
+	Negative Negative `yaml:"negative"` // names of the negative files
+	Timed    []Timed  `yaml:"timed"`    // commands at their times, in order; see Commands
+
 	Ledger *ledger.Postings `yaml:"-"` // shared with other processes of the same center; nil: own
 	Seed   uint64           `yaml:"seed"`
 	Logger *slog.Logger     `yaml:"-"`
+
+	// OnCommand is told what came of a timed command.
+	OnCommand func(command, answer string) `yaml:"-"`
+
+	// OnReconciled is told how each comparison came out.
+	OnReconciled func(Reconciliation) `yaml:"-"`
 
 	// Observe sees every message as it comes in, before it's answered.
 	Observe func(link string, m *format.Message) `yaml:"-"`
@@ -97,6 +107,9 @@ func (o *Options) complete() error {
 		if o.KBPK, err = keyblock.ReadProtection(o.KBPKFile); err != nil {
 			return fmt.Errorf("kbpk_file: %w", err)
 		}
+	}
+	if err := o.Days.complete(); err != nil {
+		return err
 	}
 	return o.checkLinks()
 }

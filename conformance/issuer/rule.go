@@ -42,6 +42,7 @@ type Do struct {
 	Delay  *Delay         `yaml:"delay"`  // before the answer leaves
 	Answer string         `yaml:"answer"` // once (default), never, twice, garbage
 	Cut    string         `yaml:"cut"`    // before or after the answer, reset the connection
+	Away   *Absence       `yaml:"away"`   // and then go away, as "drop 30s"
 	Ignore bool           `yaml:"ignore"` // not even read: no posting, no answer
 	Refuse string         `yaml:"refuse"` // answered with this action code, and not booked
 	Book   string         `yaml:"book"`   // a wrong entry: drop, double or change

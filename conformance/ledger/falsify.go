@@ -26,6 +26,6 @@ func (l *Postings) Falsify(key, how string) {
 		l.byRRN[p.RRN] = append(l.byRRN[p.RRN], &second)
 		l.order = append(l.order, second.Key)
 	case Alter:
-		p.Live += 1000
+		p.Live, p.Moves = p.Live+1000, p.Moves+1000
 	}
 }

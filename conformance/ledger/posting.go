@@ -45,8 +45,17 @@ type Posting struct {
 	Conflicts  int       `json:"conflicts,omitempty"` // same key, other content
 	Undone     int       `json:"undone,omitempty"`    // reversals that named it
 	At         time.Time `json:"at"`
-	content    uint64
-	dropped    bool // not in the book, though it was answered
+
+	Day      string `json:"day,omitempty"`      // business day in which it counts, YYMMDD
+	Slice    int    `json:"slice,omitempty"`    // of the day, between two checkpoints
+	Counts   Bucket `json:"counts,omitempty"`   // the total that it adds to; "": none
+	Moves    int64  `json:"moves,omitempty"`    // by how much
+	Currency string `json:"currency,omitempty"` // DE 49
+	Reason   string `json:"reason,omitempty"`   // DE 25 of an advice or reversal
+	Agent    string `json:"agent,omitempty"`    // DE 58: who decided in the issuer's place
+
+	content uint64
+	dropped bool // not in the book, though it was answered
 }
 
 // Money reports whether the posting moves money, as opposed to holding or noting.
@@ -77,6 +86,10 @@ const (
 type Postings struct {
 	// Keep bounds the ledger for endless runs: the oldest are forgotten. 0 keeps all.
 	Keep int
+
+	// Assign says in which business day a new message counts that names one (DE 28), or none. nil: there
+	// are no days.
+	Assign func(named string) (day string, slice int)
 
 	mu        sync.Mutex
 	seed      maphash.Seed
@@ -156,6 +169,7 @@ func (l *Postings) Ask(m *format.Message, decide func() Decision) (Posting, Verd
 		if d.Amount > 0 && p.MTI[2] == '0' { // an advice tells, it doesn't ask
 			p.Live = d.Amount
 		}
+		p.Counts, p.Moves = bucketOf(p.MTI, p.Processing), p.Live
 	}
 	return *p, First
 }
@@ -191,11 +205,12 @@ func (l *Postings) Reverse(m *format.Message, refusal string) (Posting, Verdict)
 	}
 	original.Undone++
 	if original.State == Approved {
-		original.Live = 0
-		original.State = Reversed
+		stood := original.Live
+		original.Live, original.State = 0, Reversed
 		if m.Get(24) == "401" { // completed for less: element 4 is the amount that stands
-			original.Live, original.State = m.Number(4), Approved
+			original.Live, original.State = min(m.Number(4), stood), Approved
 		}
+		p.Counts, p.Moves = original.Counts.Reversal(), stood-original.Live
 	}
 	return *p, First
 }
@@ -219,7 +234,13 @@ func (l *Postings) add(k string, m *format.Message) *Posting {
 	p := &Posting{
 		Key: k, RRN: m.Get(37), MTI: format.Original(m.MTI), Processing: m.Get(3),
 		Card: format.Mask(m.Get(2)), Amount: m.Number(4), At: time.Now(),
-		content: l.contentOf(m),
+		Currency: m.Get(49), Agent: m.Get(58), content: l.contentOf(m),
+	}
+	if p.MTI[2] == '2' {
+		p.Reason = m.Get(25)
+	}
+	if l.Assign != nil {
+		p.Day, p.Slice = l.Assign(m.Get(28))
 	}
 	l.byKey[k] = p
 	l.byRRN[p.RRN] = append(l.byRRN[p.RRN], p)

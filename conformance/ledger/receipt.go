@@ -20,6 +20,7 @@ const (
 	Authorization Kind = "authorization" // 1100: approve, nothing posted
 	Completion    Kind = "completion"    // 1220: the sale of an earlier authorization
 	Offline       Kind = "offline"       // 1220: a sale that the terminal approved
+	Validity      Kind = "validity"      // 1100 with function code 108: is the card good?
 )
 
 // Receipt is what a shop believes about one transaction.
@@ -38,10 +39,14 @@ type Receipt struct {
 	Reversals int       `json:"reversals,omitempty"` // reversal messages sent for it
 	Sent      time.Time `json:"sent"`
 	Done      time.Time `json:"done,omitzero"`
+
+	Day     string `json:"day,omitempty"`     // business day that its answer named (DE 28), YYMMDD
+	Undone  int64  `json:"undone,omitempty"`  // what was taken back of an approved amount
+	UndoDay string `json:"undoDay,omitempty"` // business day of that
 }
 
 // Money reports whether the receipt moves money.
-func (r *Receipt) Money() bool { return r.Kind != Authorization }
+func (r *Receipt) Money() bool { return r.Kind != Authorization && r.Kind != Validity }
 
 // Credit reports whether the money goes to the cardholder.
 func (r *Receipt) Credit() bool { return r.Kind == Return }
@@ -112,4 +117,30 @@ func ReadReceipts(r io.Reader) ([]Receipt, error) {
 	var list []Receipt
 	err := json.NewDecoder(r).Decode(&list)
 	return list, err
+}
+
+// counts is where a receipt counts, as its issuer would count it.
+func (r *Receipt) counts() Bucket {
+	switch r.Kind {
+	case Return:
+		return Credit
+	case Authorization, Validity:
+		return Authorized
+	}
+	return Debit
+}
+
+// Totals adds up what counts in a business day: what was approved in it, and what was taken back in
+// it.
+func (b *Receipts) Totals(day string) Totals {
+	t := make(Totals)
+	for _, r := range b.All() {
+		if r.Day == day && (r.State == Approved || r.State == Cancelled || r.Undone > 0) {
+			t.add(r.counts(), r.Live+r.Undone)
+		}
+		if r.Undone > 0 && r.UndoDay == day {
+			t.add(r.counts().Reversal(), r.Undone)
+		}
+	}
+	return t
 }

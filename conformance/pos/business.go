@@ -51,6 +51,7 @@ func (p *POS) request(ctx context.Context, m *format.Message, rrn string) ledger
 	if answer != nil {
 		return p.close(rrn, func(r *ledger.Receipt) {
 			r.Action, r.Approval = answer.Get(39), strings.TrimSpace(answer.Get(38))
+			r.Day = answer.Get(28)
 			r.State = ledger.Declined
 			if strings.HasPrefix(r.Action, "0") {
 				r.State, r.Live = ledger.Approved, r.Amount
@@ -68,9 +69,9 @@ func (p *POS) request(ctx context.Context, m *format.Message, rrn string) ledger
 
 // advise tells of a sale that has already happened, until it's acknowledged.
 func (p *POS) advise(ctx context.Context, m *format.Message, rrn string) ledger.Receipt {
-	action := p.insist(ctx, m, settled)
+	action, day := p.insist(ctx, m, settled)
 	return p.close(rrn, func(r *ledger.Receipt) {
-		r.Action = action
+		r.Action, r.Day = action, day
 		switch {
 		case action == "":
 			r.State = ledger.Unknown
@@ -95,15 +96,9 @@ func (p *POS) Cancel(ctx context.Context, d Done) ledger.Receipt {
 func (p *POS) undo(
 	ctx context.Context, m *format.Message, rrn, reason string, to ledger.State,
 ) ledger.Receipt {
-	reversal := p.stamp(format.New("1420")).
-		Copy(m, 2, 3, 4, 22, 26, 32, 37, 41, 42, 43, 49).
-		Set(24, "400").
-		Set(25, reason).
-		Set(56, ledger.Original(m))
-	p.options.Receipts.Change(rrn, func(r *ledger.Receipt) { r.Reversals++ })
-	p.count(func(s *Stats) { s.Reversals++ })
-	action := p.insist(ctx, reversal, settled)
+	action, day := p.reverse(ctx, p.reversal(m).Set(24, "400").Set(25, reason), rrn)
 	return p.close(rrn, func(r *ledger.Receipt) {
+		r.UndoDay, r.Undone = day, r.Undone+r.Live
 		switch {
 		case action == "":
 			r.State, r.Action = ledger.Unknown, ""
@@ -116,6 +111,40 @@ func (p *POS) undo(
 			r.State, r.Action = ledger.Unknown, action
 		}
 	})
+}
+
+// reversal begins the message that undoes another.
+func (p *POS) reversal(m *format.Message) *format.Message {
+	return p.stamp(format.New("1420")).Copy(m, 2, 3, 4, 22, 26, 32, 37, 41, 42, 43, 49).
+		Set(56, ledger.Original(m))
+}
+
+// reverse insists on a reversal and gives the action code and the business day of its answer.
+func (p *POS) reverse(
+	ctx context.Context, reversal *format.Message, rrn string,
+) (action, day string) {
+	p.options.Receipts.Change(rrn, func(r *ledger.Receipt) { r.Reversals++ })
+	p.count(func(s *Stats) { s.Reversals++ })
+	return p.insist(ctx, reversal, settled)
+}
+
+// Reduce takes back a part of an approved transaction (function code 401): element 4 is the amount
+// that stands, element 30 the one that did.
+func (p *POS) Reduce(ctx context.Context, d Done, stands int64) ledger.Receipt {
+	reversal := p.reversal(d.Message).Set(24, "401").Set(25, "4004").
+		Set(4, fmt.Sprintf("%012d", stands)).Set(30, originalAmounts(d.Receipt.Live))
+	action, day := p.reverse(ctx, reversal, d.Receipt.RRN)
+	r := p.close(d.Receipt.RRN, func(r *ledger.Receipt) {
+		switch {
+		case action == "":
+			r.State, r.Action = ledger.Unknown, ""
+		case accepts(action):
+			r.UndoDay, r.Undone, r.Live = day, r.Undone+r.Live-stands, stands
+		}
+	})
+	p.count(func(s *Stats) { s.Reduced++ })
+	p.report(r)
+	return r
 }
 
 // accepts reports whether an advice or reversal was taken.

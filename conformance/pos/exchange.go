@@ -50,7 +50,7 @@ func (p *POS) answered(m *format.Message) {
 }
 
 func answerKey(mti string, m *format.Message) string {
-	if m.MTI[1] == '8' {
+	if m.MTI[1] == '8' || m.MTI[1] == '3' {
 		return mti + m.Get(11) + m.Get(12)
 	}
 	return mti + m.Get(11) + m.Get(12) + m.Get(32)
@@ -122,7 +122,10 @@ func (p *POS) once(
 }
 
 // insist sends an advice until somebody answers it: there's no other way to end an advice.
-func (p *POS) insist(ctx context.Context, m *format.Message, final func(string) bool) string {
+// It gives the action code and the business day of the answer.
+func (p *POS) insist(
+	ctx context.Context, m *format.Message, final func(string) bool,
+) (action, day string) {
 	pause := 50 * time.Millisecond
 	left := false
 	for ctx.Err() == nil {
@@ -133,7 +136,7 @@ func (p *POS) insist(ctx context.Context, m *format.Message, final func(string) 
 		answer, o := p.ask(ctx, m, 0, p.options.AnswerTime)
 		left = left || o != neverLeft
 		if answer != nil && final(answer.Get(39)) {
-			return answer.Get(39)
+			return answer.Get(39), answer.Get(28)
 		}
 		select {
 		case <-time.After(pause):
@@ -141,5 +144,5 @@ func (p *POS) insist(ctx context.Context, m *format.Message, final func(string) 
 		}
 		pause = min(2*pause, 2*time.Second)
 	}
-	return ""
+	return "", ""
 }

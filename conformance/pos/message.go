@@ -46,6 +46,12 @@ func (p *POS) message(b Purchase) *format.Message {
 		m.Set(25, "1004").
 			Set(38, p.format.Pad(38, b.Of.Receipt.Approval)).
 			Set(56, ledger.Original(b.Of.Message))
+		if b.Amount != b.Of.Receipt.Live { // authorized earlier, with another amount
+			m.Set(24, "202").Set(30, originalAmounts(b.Of.Receipt.Live))
+		}
+	}
+	if b.Kind == ledger.Validity { // nothing is bought
+		m.Remove(48).Set(4, fmt.Sprintf("%012d", 0))
 	}
 	if b.Kind == ledger.Return && b.Of != nil {
 		m.Set(56, ledger.Original(b.Of.Message))
@@ -55,6 +61,9 @@ func (p *POS) message(b Purchase) *format.Message {
 	}
 	return m
 }
+
+// originalAmounts is DE 30: of the transaction, and of the reconciliation, which is the same.
+func originalAmounts(amount int64) string { return fmt.Sprintf("%012d%012d", amount, 0) }
 
 func kindCodes(k ledger.Kind) (mti, function, processing string) {
 	switch k {
@@ -66,6 +75,8 @@ func kindCodes(k ledger.Kind) (mti, function, processing string) {
 		return "1220", "201", "000000"
 	case ledger.Offline:
 		return "1220", "200", "000000"
+	case ledger.Validity:
+		return "1100", "108", "000000"
 	}
 	return "1200", "200", "000000"
 }

@@ -57,6 +57,8 @@ type Mix struct {
 	Completion    int `yaml:"completion"`
 	Offline       int `yaml:"offline"`
 	Cancel        int `yaml:"cancel"`
+	Reduce        int `yaml:"reduce"`   // a part of a sale is taken back
+	Validity      int `yaml:"validity"` // is the card good?
 }
 
 // DefaultMix is the day of a supermarket chain with a few hotels.
@@ -122,7 +124,8 @@ func (o *Options) complete() error {
 
 func (o *Options) check() error {
 	m := o.Mix
-	for _, w := range []int{m.Sale, m.Return, m.Authorization, m.Completion, m.Offline, m.Cancel} {
+	for _, w := range []int{m.Sale, m.Return, m.Authorization, m.Completion, m.Offline, m.Cancel,
+		m.Reduce, m.Validity} {
 		if w < 0 {
 			return errors.New("the mix weighs kinds of business: no negative weights")
 		}

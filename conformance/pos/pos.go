@@ -50,6 +50,7 @@ type Stats struct {
 	Repeats, Reversals, Late, Unasked, Unreadable, Undelivered, Connections int
 	Refused                                                                 int // envelopes
 	Keys                                                                    int // came or brought
+	Reduced                                                                 int // in part
 }
 
 func (s *Stats) tally(r ledger.Receipt) {

@@ -240,3 +240,41 @@ func TestCardsHaveCheckDigits(t *testing.T) {
 		}
 	}
 }
+
+// What a merchant can take back in part, finish for less, or only ask about.
+func TestPartsAndQuestions(t *testing.T) {
+	i := bank(t, issuer.Options{Days: &issuer.Days{Giver: issuer.Ours, Start: "261126"}}, "[]")
+	p := shop(t, i, Options{})
+	ctx := context.Background()
+	sale := p.Do(ctx, purchase(1200))
+	d, _ := p.take(&p.sales)
+	r := p.Reduce(ctx, d, 900)
+	if sale.Day != "261126" || r.State != ledger.Approved || r.Live != 900 || r.Undone != 300 ||
+		r.UndoDay != "261126" {
+		t.Errorf("in part: %+v", r)
+	}
+	hold := purchase(5000)
+	hold.Kind = ledger.Authorization
+	p.Do(ctx, hold)
+	held, _ := p.take(&p.authorizations)
+	less := purchase(4000)
+	less.Kind, less.Of, less.Card = ledger.Completion, &held, Card{held.Message.Get(2), "2912"}
+	if m := p.message(less); m.Get(24) != "202" || m.Get(30) != "000000005000000000000000" ||
+		m.Get(56) == "" || m.Get(38) != held.Receipt.Approval {
+		t.Errorf("completion for less: %v", m)
+	}
+	if r := p.Do(ctx, less); r.State != ledger.Approved || r.Live != 4000 {
+		t.Errorf("completion: %+v", r)
+	}
+	if r := p.Check(ctx, purchase(0).Card); r.State != ledger.Approved || r.Live != 0 {
+		t.Errorf("validity: %+v", r)
+	}
+	counted(t, p, i)
+	if a, b := p.Totals("261126"), i.Ledger().Totals("261126", 0, ""); a.Judge(b) != "500" ||
+		a[ledger.Debit].Number != 2 || a[ledger.DebitUndone].Amount != 300 {
+		t.Errorf("totals %v and %v", a, b)
+	}
+	if action, _, err := p.Reconcile(ctx, "261126"); err != nil || action != "503" {
+		t.Errorf("of the open day: %s, %v", action, err)
+	}
+}

@@ -55,12 +55,17 @@ func (p *POS) mayStart(ctx context.Context, tick <-chan time.Time, slots chan st
 
 // transact does one piece of business of the mix.
 func (p *POS) transact(ctx context.Context) {
-	kind, cancel := p.next()
-	if cancel {
+	kind := p.next()
+	if kind == cancelSale || kind == reduceSale {
 		if d, ok := p.take(&p.sales); ok {
-			p.Cancel(ctx, d)
+			if kind == reduceSale && d.Receipt.Live > 1 {
+				p.Reduce(ctx, d, 1+p.draw(d.Receipt.Live-1))
+			} else {
+				p.Cancel(ctx, d)
+			}
 			return
 		}
+		kind = ledger.Sale
 	}
 	p.mu.Lock()
 	b := Purchase{
@@ -70,6 +75,9 @@ func (p *POS) transact(ctx context.Context) {
 	}
 	b.Amount = b.Shop.amount(p.random)
 	p.mu.Unlock()
+	if kind == ledger.Validity {
+		b.Amount = 0
+	}
 	switch kind {
 	case ledger.Return:
 		p.follow(&b, &p.sales)
@@ -81,7 +89,7 @@ func (p *POS) transact(ctx context.Context) {
 
 // next draws a kind of business. What needs an earlier transaction becomes a sale if there is
 // none yet, see follow.
-func (p *POS) next() (kind ledger.Kind, cancel bool) {
+func (p *POS) next() ledger.Kind {
 	m := p.options.Mix
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +99,8 @@ func (p *POS) next() (kind ledger.Kind, cancel bool) {
 	}{
 		{ledger.Sale, m.Sale}, {ledger.Return, m.Return},
 		{ledger.Authorization, m.Authorization}, {ledger.Completion, m.Completion},
-		{ledger.Offline, m.Offline}, {"", m.Cancel},
+		{ledger.Offline, m.Offline}, {cancelSale, m.Cancel}, {reduceSale, m.Reduce},
+		{ledger.Validity, m.Validity},
 	}
 	total := 0
 	for _, w := range weights {
@@ -99,13 +108,23 @@ func (p *POS) next() (kind ledger.Kind, cancel bool) {
 	}
 	draw := p.random.IntN(total)
 	for _, w := range weights {
-		if draw -= w.weight; draw < 0 && w.kind != "" {
-			return w.kind, false
-		} else if draw < 0 {
-			break
+		if draw -= w.weight; draw < 0 {
+			return w.kind
 		}
 	}
-	return ledger.Sale, true
+	return ledger.Sale
+}
+
+// Business that changes an earlier sale, beside the kinds of receipts.
+const (
+	cancelSale ledger.Kind = "cancel"
+	reduceSale ledger.Kind = "reduce"
+)
+
+func (p *POS) draw(below int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.random.Int64N(below)
 }
 
 // follow makes a purchase refer to an earlier one: same card, same shop, same amount.
@@ -119,6 +138,9 @@ func (p *POS) follow(b *Purchase, earlier *[]Done) {
 	}
 	b.Of = &d
 	b.Amount = d.Receipt.Live
+	if b.Kind == ledger.Completion && p.draw(4) == 0 { // some hotels' guests take less
+		b.Amount = max(1, b.Amount-p.draw(b.Amount))
+	}
 	b.Card = Card{d.Message.Get(2), d.Message.Get(14)}
 }
 
