@@ -19,7 +19,7 @@ func newSimIssuerCommand() *cobra.Command {
 		Example: "  cardswitch sim issuer --listen primary=127.0.0.1:7201 " +
 			"--listen standby=127.0.0.1:7202\n" +
 			"  cardswitch sim issuer --listen 127.0.0.1:7201 --days ours --cutover 23:30\n" +
-			"  cardswitch sim issuer --listen 127.0.0.1:7201 --at '10s away drop 1m' --at '2m cutover'",
+			"  cardswitch sim issuer --listen 127.0.0.1:7201 --at '10s away drop 1m'",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return simIssuer(command) },
 	}

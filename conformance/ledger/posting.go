@@ -87,8 +87,8 @@ type Postings struct {
 	// Keep bounds the ledger for endless runs: the oldest are forgotten. 0 keeps all.
 	Keep int
 
-	// Assign says in which business day a new message counts that names one (DE 28), or none. nil: there
-	// are no days.
+	// Assign says in which business day a new message counts that names one (DE 28), or none. nil:
+	// there are no days.
 	Assign func(named string) (day string, slice int)
 
 	mu        sync.Mutex

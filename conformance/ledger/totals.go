@@ -176,8 +176,8 @@ func (l *Postings) Totals(day string, slice int, currency string) Totals {
 	return t
 }
 
-// Listing is what counts in a business day, in the order of booking; of one slice of it, unless that
-// is 0.
+// Listing is what counts in a business day, in the order of booking; of one slice of it, unless
+// that is 0.
 func (l *Postings) Listing(day string, slice int) []Posting {
 	var list []Posting
 	for _, p := range l.All() {
