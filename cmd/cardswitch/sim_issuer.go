@@ -42,9 +42,9 @@ func newSimIssuerCommand() *cobra.Command {
 	return command
 }
 
-const simIssuerHelp = `Plays an issuer center: answers by rules on element values, with the latency and the
-faults they ask for, and keeps a ledger of what it posted. Rules are a YAML list; the
-first whose conditions all hold is followed, else the request is approved:
+const simIssuerHelp = `Plays an issuer center: answers by rules on element values, with the
+latency and the faults they ask for, and keeps a ledger of what it posted. Rules are a YAML list;
+the first whose conditions all hold is followed, else the request is approved:
 
   - name: no funds
     when: {mti: one-of 1100 1200, de4: suffix 13}
