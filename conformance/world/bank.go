@@ -133,6 +133,7 @@ func (b *bank) asked(s *session, m *message) {
 			p.approval = fmt.Sprintf("%06d", b.random.IntN(1_000_000))
 		}
 	}
+	b.inOrder(m)
 	w.trace.add("%s/%d gets %d %s %s: %s", b.name, s.line, m.MTI(), m.text(11), m.text(37), p.action)
 	if o.Silence && w.faults && b.random.IntN(12) == 0 {
 		return // posted, and not a word
@@ -158,8 +159,34 @@ func (b *bank) told(s *session, m *message) {
 		p = b.post(m, "000")
 		p.reversed = b.stopped[p.asked]
 	}
+	b.inOrder(m)
 	b.world.trace.add("%s/%d gets %d %s %s", b.name, s.line, m.MTI(), m.text(11), m.text(37))
 	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49}, elements{39: "900"}))
+}
+
+// inOrder watches over the order of what concerns one card.
+func (b *bank) inOrder(m *message) {
+	w, rrn := b.world, m.text(37)
+	if passed := w.order.came(m.kind(), rrn); passed != "" {
+		w.violation("%s: the %d of %s comes after %s, which was asked when it was taken over already",
+			b.name, m.kind(), rrn, passed)
+	}
+	for _, p := range w.shops {
+		s := p.byRRN[rrn]
+		if s == nil {
+			continue
+		}
+		a := s.ask
+		if m.kind() == 1420 {
+			a = s.undo
+		}
+		if m.text(25) == "4021" {
+			continue // the switch's own, perhaps, and older than the shop's
+		}
+		if a != nil && !a.begun.IsZero() {
+			w.order.asked(s.card, rrn, a.begun)
+		}
+	}
 }
 
 // puts an advice off, with a code after which it comes again.
@@ -207,6 +234,7 @@ func (b *bank) undo(s *session, m *message) {
 		}
 		p.reversed, what = true, fmt.Sprint(p.asked.stan)
 	}
+	b.inOrder(m)
 	w.trace.add("%s/%d gets %d %s %s (%s): undoes %s", b.name, s.line, m.MTI(), m.text(11),
 		m.text(37), m.text(25), what)
 	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49, 56}, elements{39: "400"}))

@@ -31,6 +31,7 @@ func (w *World) draw() []event {
 	some(o.SignOffs, 2, w.signOff)
 	some(o.Audits, 2, func(*rand.Rand) { w.audit() })
 	some(o.Reloads, 2, func(*rand.Rand) { w.reload() })
+	some(o.Rekeys, 3, w.rekey)
 	some(o.Stops, 1, w.stopAndStart)
 	return list
 }

@@ -68,8 +68,9 @@ type Options struct {
 	Reloads bool
 	Stops   bool // and starts, in order
 
-	Sealed bool // links have envelopes
-	Rekeys bool // whose keys change
+	Sealed  bool // links have envelopes
+	Rekeys  bool // whose keys change
+	BadKeys bool // which goes wrong
 }
 
 // Draw gives the options of a seed.
@@ -99,6 +100,8 @@ func Draw(seed uint64) Options {
 	if some(20) {
 		o.Latency *= 20
 	}
+	o.Sealed = some(20)
+	o.Rekeys, o.BadKeys = o.Sealed && some(60), o.Sealed && some(30)
 	return o
 }
 

@@ -3,6 +3,7 @@ package world
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"cardswitch/conformance/ledger"
 )
@@ -27,6 +28,7 @@ type ask struct {
 	local   string
 	reason  string // of a reversal
 	tries   int
+	begun   time.Time
 	on      *session // where it was sent last
 	final   bool     // it has its answer
 	action  string

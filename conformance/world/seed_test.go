@@ -16,25 +16,35 @@ import (
 
 // flags say which seeds are played.
 type flags struct {
-	seed, first, step, count *uint64
-	time, tell               *time.Duration
+	seed, first, count, seeds *uint64
+	jobs                      *int
+	stop, many, breaks        *bool
+	time                      *time.Duration
 }
 
 // given is read once, as flags are.
 var given = flags{
-	seed:  flag.Uint64("seed", 0, "the one seed of TestSeed"),
-	first: flag.Uint64("first", 1, "the first seed of TestFresh"),
-	step:  flag.Uint64("step", 1, "from one seed of TestFresh to the next"),
-	count: flag.Uint64("count", 0, "how many seeds TestFresh plays; 0: as many as fit"),
-	time:  flag.Duration("for", 15*time.Second, "how long TestFresh plays if it has no count"),
-	tell:  flag.Duration("tell", 0, "how often TestFresh says how far it is; 0: never"),
+	seed:   flag.Uint64("seed", 0, "the one seed of TestSeed"),
+	first:  flag.Uint64("first", 1, "the first seed of TestFresh and TestMany; 0: of the clock"),
+	count:  flag.Uint64("count", 0, "how many seeds TestFresh plays; 0: as many as fit"),
+	seeds:  flag.Uint64("seeds", 0, "how many seeds TestMany plays; 0: as many as fit"),
+	time:   flag.Duration("for", 15*time.Second, "how long seeds are played that aren't counted"),
+	stop:   flag.Bool("stop", false, "stop at the first seed that fails"),
+	many:   flag.Bool("many", false, "run TestMany"),
+	jobs:   flag.Int("jobs", 1, "how many processes TestMany has"),
+	breaks: flag.Bool("breaks", false, "run TestBreaks"),
 }
+
+// hangTime is how long a world may take that takes a fraction of a second.
+const hangTime = 3 * time.Minute
 
 // play runs a world in a bubble of its own. With one processor what happens at one instant happens
 // in one order, so that a world is the same each time.
 func play(t *testing.T, o Options, g *Ground, each func(string)) (r Result) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	hangs := time.AfterFunc(hangTime, func() { panic(fmt.Sprintf("seed %d hangs", o.Seed)) })
+	defer hangs.Stop()
 	cryptotest.SetGlobalRandom(t, o.Seed)
 	synctest.Test(t, func(t *testing.T) { r = Run(o, g, each) })
 	return r
@@ -96,21 +106,16 @@ func TestKept(t *testing.T) {
 
 // Fresh seeds, as many as fit.
 func TestFresh(t *testing.T) {
-	g, began, told := ground(t), time.Now(), time.Now()
+	g, began := ground(t), time.Now()
 	var played, failed uint64
-	for seed := *given.first; ; seed += *given.step {
+	for seed := *given.first; ; seed++ {
 		if *given.count == 0 && time.Since(began) > *given.time ||
-			*given.count > 0 && played == *given.count {
+			*given.count > 0 && played == *given.count || *given.stop && failed > 0 {
 			break
 		}
 		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) { judge(t, play(t, Draw(seed), g, nil)) })
 		if played++; !ok {
 			failed++
-		}
-		if *given.tell > 0 && time.Since(told) > *given.tell {
-			told = time.Now()
-			fmt.Printf("world: %d seeds, %d failed, %.1f a second\n", played, failed,
-				float64(played)/time.Since(began).Seconds())
 		}
 	}
 	t.Logf("%d seeds from %d, %d failed, %.1f a second", played, *given.first, failed,

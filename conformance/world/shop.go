@@ -170,6 +170,9 @@ func (p *shop) send(a *ask) {
 		w.trace.add("%s/%d sends %s%d %s %s", p.name, s.line, a.mti[:3], min(a.tries, 1), a.stan,
 			a.sale.rrn)
 		s.send(a.frame())
+		if a.tries == 0 {
+			a.begun = time.Now()
+		}
 		a.on = s
 		a.tries++
 		if w.options.Impatent {
@@ -244,6 +247,7 @@ func (p *shop) answered(a *ask, m *message) {
 		return
 	}
 	a.final, a.action, a.outcome = true, action, summary(m)
+	p.promised(a)
 	if action < "902" || a.mti == "1200" || a.mti == "1100" {
 		w.witness.answered(reply{p.name, m.kind(), a.stan, action})
 	}
@@ -259,6 +263,17 @@ func (p *shop) answered(a *ask, m *message) {
 		w.after(p.timed, time.Duration(p.random.IntN(800))*time.Millisecond, func() {
 			p.takeBack(s, "4000")
 		})
+	}
+}
+
+// promised notes what the switch has taken over with an answer.
+func (p *shop) promised(a *ask) {
+	w, s := p.world, a.sale
+	switch {
+	case a.mti == "1220" && a.action == "900":
+		w.order.promised(s.card, 1220, s.rrn)
+	case a.mti == "1420" && a.action == "400", a.action == "911" || a.action == "909":
+		w.order.promised(s.card, 1420, s.rrn)
 	}
 }
 

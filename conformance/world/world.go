@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"cardswitch/conformance/load/sealed"
 	"cardswitch/spec"
 	"cardswitch/spec/dialect"
 	"cardswitch/store/disktest"
@@ -33,7 +34,9 @@ type World struct {
 	node    *node
 	shops   []*shop
 	banks   []*bank
+	ends    map[string]*sealed.End // of their links, if these have envelopes
 	witness *witness
+	order   *order
 
 	mu     sync.Mutex
 	trace  trace
@@ -74,8 +77,8 @@ func NewGround(dir string) (*Ground, error) {
 // Run plays the world of the options, in the bubble that it is called in. each is given every line
 // as it happens, if it isn't nil.
 func Run(o Options, g *Ground, each func(string)) Result {
-	w := &World{options: o, clock: &clock{taken: map[int64]bool{}}, witness: newWitness(),
-		ground: g, faults: true, trace: trace{began: time.Now(), each: each}}
+	w := &World{options: o, clock: &clock{taken: map[int64]bool{}}, witness: newWitness(), order: newOrder(),
+		ends: map[string]*sealed.End{}, ground: g, faults: true, trace: trace{began: time.Now(), each: each}}
 	w.network = newNetwork(w.clock)
 	w.people()
 	w.node = &node{world: w, random: w.stream("node"), disk: disktest.New()}
@@ -167,7 +170,10 @@ func (w *World) build(dir string) ([]net.Listener, error) {
 	}
 	c.Complete()
 	w.node.config = c
-	return doors, c.Validate()
+	if err := c.Validate(); err != nil {
+		return doors, err
+	}
+	return doors, w.enroll()
 }
 
 // config is the switch's entry for a shop.
@@ -181,23 +187,25 @@ func (p *shop) config(o Options) cardswitch.CenterConfig {
 	if o.Flood {
 		c.Window = 6
 	}
+	c.KeyChange = cardswitch.KeyChangeUs
 	for i := range o.Lines {
 		c.Links = append(c.Links, cardswitch.LinkConfig{Name: fmt.Sprint(i), Listen: p.at(i),
 			From: []string{"127.0.0.0/8"}, ReadTimeout: 8 * time.Second,
-			WriteTimeout: 2 * time.Second})
+			WriteTimeout: 2 * time.Second, Envelope: o.envelope()})
 	}
 	return c
 }
 
 func (b *bank) config() cardswitch.CenterConfig {
 	c := cardswitch.CenterConfig{Name: b.name, Role: cardswitch.RoleIssuer, Institution: b.id,
-		AnswerTime: bankTime, Echo: echo(),
+		AnswerTime: bankTime, Echo: echo(), KeyChange: cardswitch.KeyChangeUs,
 		SAF: &cardswitch.SAFConfig{First: 300 * time.Millisecond, Wait: time.Second,
 			BackoffMax: 2 * time.Second, InFlight: 4},
 		Failover: &cardswitch.FailoverConfig{Hold: 3 * time.Second}}
 	for i := range maxLines {
 		c.Links = append(c.Links, cardswitch.LinkConfig{Name: fmt.Sprint(i), Order: i, Dial: b.at(i),
-			ReadTimeout: 8 * time.Second, WriteTimeout: 2 * time.Second})
+			ReadTimeout: 8 * time.Second, WriteTimeout: 2 * time.Second,
+			Envelope: b.world.options.envelope()})
 	}
 	return c
 }
@@ -221,11 +229,6 @@ func prepare(dir string) error {
 	}
 	key := fmt.Sprintf("%064x\n", 0xc0ffee)
 	return os.WriteFile(filepath.Join(dir, "data.key"), []byte(key), 0o600)
-}
-
-// seal puts a connection of a party into the envelope of its line, where lines have one.
-func (w *World) seal(conn net.Conn, party string, line int, dialed bool) (net.Conn, error) {
-	return conn, nil
 }
 
 func (w *World) result() Result {
