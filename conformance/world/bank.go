@@ -167,9 +167,13 @@ func (b *bank) told(s *session, m *message) {
 // inOrder watches over the order of what concerns one card.
 func (b *bank) inOrder(m *message) {
 	w, rrn := b.world, m.text(37)
-	if passed := w.order.came(m.kind(), rrn); passed != "" {
+	first, passed := w.order.came(m.kind(), rrn)
+	if passed != "" {
 		w.violation("%s: the %d of %s comes after %s, which was asked when it was taken over already",
 			b.name, m.kind(), rrn, passed)
+	}
+	if !first || m.kind() == 1420 && m.text(25) != "4000" {
+		return // the switch's own, which is older than the shop knows
 	}
 	for _, p := range w.shops {
 		s := p.byRRN[rrn]
@@ -179,9 +183,6 @@ func (b *bank) inOrder(m *message) {
 		a := s.ask
 		if m.kind() == 1420 {
 			a = s.undo
-		}
-		if m.text(25) == "4021" {
-			continue // the switch's own, perhaps, and older than the shop's
 		}
 		if a != nil && !a.begun.IsZero() {
 			w.order.asked(s.card, rrn, a.begun)

@@ -37,21 +37,20 @@ func (o *order) promised(card string, kind int, rrn string) {
 	o.cards[card] = append(o.cards[card], p)
 }
 
-// came notes that an issuer has taken an advice or a reversal, and tells what was there before it
-// though it was asked later.
-func (o *order) came(kind int, rrn string) (passed string) {
+// came notes that an issuer has taken a message, and tells whether it is the first time, and what
+// was there before it though it was asked later.
+func (o *order) came(kind int, rrn string) (first bool, passed string) {
 	name := fmt.Sprint(kind, rrn)
 	p := o.names[name]
 	if p == nil { // it comes before the shop hears that it will
 		o.names[name] = &promise{kept: true}
-		return ""
+		return true, ""
 	}
-	first := !p.kept
+	if p.kept {
+		return false, ""
+	}
 	p.kept = true
-	if !first {
-		return ""
-	}
-	return p.passed
+	return true, p.passed
 }
 
 // asked notes that something begun at a time is with the issuer.
