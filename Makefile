@@ -3,15 +3,18 @@
 FUZZTIME ?= 1m
 JOBS     ?= 2
 CYCLES   ?= 1000
+SEEDS    ?= 0
+FIRST    ?= 0
+TIME     ?= 8m
 MINUTES  ?= 10
 BENCH    ?=
 # The program needs no C: it is one static file that runs anywhere.
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test race pkcs11 memory lint fuzz crash torture conform bench build clean
+.PHONY: help run test race pkcs11 memory lint fuzz crash torture world world-breaks conform bench build clean
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, JOBS=$(JOBS) of them at once; \
 CYCLES=$(CYCLES) for crash, MINUTES=$(MINUTES) for torture; BENCH= are flags of bench"
 
@@ -50,6 +53,14 @@ crash: build ## kill the switch and cut its links CYCLES times under load, then 
 
 torture: build ## hurt switch, partners, links and disk for MINUTES, then compare the books
 	@./bin/cardswitch torture --duration $(MINUTES)m $(if $(SEED),--seed $(SEED))
+
+world: ## play kept worlds, then SEEDS fresh ones (0: as many as fit in TIME), JOBS side by side
+	@go test -count=1 -run '^TestKept$$' ./conformance/world
+	@go test -count=1 -run '^TestMany$$' -v -timeout 0 ./conformance/world -many \
+		-seeds $(SEEDS) -first $(FIRST) -for $(TIME) -jobs $(JOBS)
+
+world-breaks: ## break each promise in a copy, and show which seed finds it
+	@go test -count=1 -run '^TestBreaks$$' -v -timeout 0 ./conformance/world -breaks
 
 conform: ## run the scenario suite against the switch
 	@go test -count=1 ./conformance/suite
