@@ -23,6 +23,7 @@ type bank struct {
 	book     map[question]*posting
 	order    []*posting
 	sales    map[string]*posting // first postings by reference number
+	refused  map[question]bool   // advices that were, once
 	undone   map[question]string // reversals that were taken, and their reference number
 	stopped  map[question]bool   // originals that were reversed before they came
 }
@@ -44,7 +45,7 @@ func (w *World) newBank(i int) *bank {
 	return &bank{world: w, name: fmt.Sprintf("bank-%d", i+1), id: fmt.Sprintf("0000000001%d", i+1),
 		timed: ofBanks + class(i), random: w.stream(fmt.Sprint("bank ", i)),
 		book: map[question]*posting{}, sales: map[string]*posting{},
-		undone: map[question]string{}, stopped: map[question]bool{}}
+		refused: map[question]bool{}, undone: map[question]string{}, stopped: map[question]bool{}}
 }
 
 // accept takes the switch's connections on one line, until the world ends.
@@ -129,6 +130,9 @@ func (b *bank) asked(s *session, m *message) {
 			p.action = "121"
 		case o.Declines && b.random.IntN(10) == 0:
 			p.action = "116"
+		case o.Partial && m.kind() == 1200 && b.random.IntN(5) == 0:
+			p.action, p.amount = "002", p.amount/2
+			fallthrough
 		default:
 			p.approval = fmt.Sprintf("%06d", b.random.IntN(1_000_000))
 		}
@@ -141,6 +145,9 @@ func (b *bank) asked(s *session, m *message) {
 	more := elements{39: p.action}
 	if p.approval != "" {
 		more[38] = p.approval
+	}
+	if p.action == "002" {
+		more[4] = fmt.Sprintf("%012d", p.amount)
 	}
 	if o.Invalid && w.faults && b.random.IntN(15) == 0 {
 		more[2] = "3528990000000005"
@@ -192,6 +199,14 @@ func (b *bank) inOrder(m *message) {
 
 // puts an advice off, with a code after which it comes again.
 func (b *bank) puts(s *session, m *message) bool {
+	if o := b.world.options; o.Refuses && b.world.faults && !b.refused[m.question()] &&
+		b.book[m.question()] == nil && b.undone[m.question()] == "" && b.random.IntN(6) == 0 {
+		b.refused[m.question()] = true
+		b.world.order.excuse(m.kind(), m.text(37))
+		b.world.trace.add("%s/%d refuses %d %s", b.name, s.line, m.MTI(), m.text(11))
+		b.answer(s, m.answer([]int{3, 4, 11, 12, 32, 33, 37, 41, 42, 49}, elements{39: "905"}))
+		return true
+	}
 	if !b.world.options.NotYet || !b.world.faults || b.random.IntN(4) != 0 {
 		return false
 	}

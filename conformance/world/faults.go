@@ -3,6 +3,7 @@ package world
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -23,6 +24,7 @@ func (w *World) draw() []event {
 	some(o.Cuts, 4, w.tear)
 	some(o.Stalls, 2, w.stall)
 	some(o.Mute, 2, w.silence)
+	some(o.Deaf, 3, w.deafen)
 	some(o.Crashes, 2, w.crash)
 	some(o.AtSync, 2, w.crashAtSync)
 	some(o.FailDisk, 1, func(*rand.Rand) { w.breakDisk() })
@@ -30,7 +32,7 @@ func (w *World) draw() []event {
 	some(o.Outages, 2, w.outage)
 	some(o.SignOffs, 2, w.signOff)
 	some(o.Audits, 2, func(*rand.Rand) { w.audit() })
-	some(o.Reloads, 2, func(*rand.Rand) { w.reload() })
+	some(o.Reloads, 3, w.reload)
 	some(o.Rekeys, 3, w.rekey)
 	some(o.Stops, 1, w.stopAndStart)
 	return list
@@ -63,6 +65,24 @@ func (w *World) silence(r *rand.Rand) {
 	c, side := w.cable(r), r.IntN(2)
 	w.tell("the cable %s is mute from side %d", c.name, side)
 	c.silence(side)
+}
+
+// deafen has one party read nothing for a while.
+func (w *World) deafen(r *rand.Rand) {
+	d := time.Duration(500+r.IntN(5000)) * time.Millisecond
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []*session
+	for _, p := range w.shops {
+		all = append(all, p.sessions...)
+	}
+	for _, b := range w.banks {
+		all = append(all, b.sessions...)
+	}
+	if s := all[r.IntN(len(all))]; s != nil {
+		w.trace.add("a party reads nothing on line %d for %v", s.line, d)
+		s.deaf = time.Now().Add(d)
+	}
 }
 
 // crash cuts the power now.
@@ -163,13 +183,28 @@ func (w *World) audit() {
 	w.trace.add("audited: %d sent, %d answered", len(w.witness.sent), len(w.witness.replies))
 }
 
-func (w *World) reload() {
+// reload has the configuration read again, perhaps another one: of a bank with one link less, or
+// with other times.
+func (w *World) reload(r *rand.Rand) {
 	if w.node.now == nil {
 		return
 	}
+	c := w.node.config
+	if w.options.Changes {
+		c.Centers = slices.Clone(c.Centers)
+		bank := &c.Centers[len(c.Centers)-1]
+		switch r.IntN(3) {
+		case 0:
+			bank.Links = bank.Links[:1]
+		case 1:
+			bank.Links = bank.Links[1:]
+		case 2:
+			bank.AnswerTime, bank.Window = bankTime/2, 3
+		}
+	}
 	w.tell("the configuration is read again")
-	if err := w.node.now.sw.Reload(w.node.config); err != nil {
-		w.say("the same configuration isn't taken again: %v", err)
+	if err := w.node.now.sw.Reload(c); err != nil {
+		w.say("the configuration isn't taken: %v", err)
 	}
 }
 

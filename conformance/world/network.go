@@ -40,8 +40,8 @@ type way struct {
 	comes time.Time
 }
 
-func newNetwork(c *clock) *network {
-	return &network{clock: c, net: linktest.New(64 << 10), cables: map[string]*cable{}}
+func newNetwork(c *clock, room int) *network {
+	return &network{clock: c, net: linktest.New(room), cables: map[string]*cable{}}
 }
 
 // lay lays a cable to an address.

@@ -70,6 +70,9 @@ func (n *node) dressDisk() {
 			if o.SlowDisk && r.IntN(10) == 0 {
 				d += time.Duration(r.IntN(80)) * time.Millisecond
 			}
+			if o.SlowDisk && n.world.faulty() && r.IntN(300) == 0 {
+				d += 6 * time.Second // longer than anybody waits for a disk
+			}
 			return n.world.clock.in(ofDisk, d)
 		})
 	}

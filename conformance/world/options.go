@@ -36,6 +36,7 @@ type Options struct {
 	Cross    bool // repeats and reversals over whichever connection
 	Tolerant bool // the switch accepts reversals of what it doesn't know
 	Flood    bool // sales come in crowds, more than a window holds
+	Differs  bool // the trace number of one sale on another
 
 	// What issuers do.
 	Declines bool
@@ -47,12 +48,15 @@ type Options struct {
 	SignOffs bool
 	Outages  bool // an issuer is gone for a while
 	NotYet   bool // advices are put off
+	Refuses  bool // advices are refused, until an operator sends them again
+	Partial  bool // a part of the amount is approved
 
 	// What networks do.
 	Latency time.Duration
 	Cuts    bool // in the middle of a message
 	Stalls  bool // nothing arrives for a while
 	Mute    bool // half open: one side's bytes reach nobody any more
+	Deaf    bool // a party reads nothing for a while, and there is little room on the way
 
 	// What disks and machines do.
 	SlowDisk bool
@@ -66,6 +70,7 @@ type Options struct {
 
 	// What operators do.
 	Reloads bool
+	Changes bool // of what else than before
 	Stops   bool // and starts, in order
 
 	Sealed  bool // links have envelopes
@@ -102,7 +107,17 @@ func Draw(seed uint64) Options {
 	}
 	o.Sealed = some(20)
 	o.Rekeys, o.BadKeys = o.Sealed && some(60), o.Sealed && some(30)
+	o.Refuses, o.Partial, o.Deaf, o.Differs = some(20), some(20), some(20), some(20)
+	o.Changes = o.Reloads && some(60)
 	return o
+}
+
+// room is how many bytes are on their way over a connection at most.
+func (o Options) room() int {
+	if o.Deaf {
+		return 1 << 10
+	}
+	return 64 << 10
 }
 
 // String lists the options, and those that are on by name.

@@ -53,6 +53,16 @@ func (o *order) came(kind int, rrn string) (first bool, passed string) {
 	return true, p.passed
 }
 
+// excuse lets what an issuer refuses come later: it is for people, and the card goes on.
+func (o *order) excuse(kind int, rrn string) {
+	o.names[fmt.Sprint(kind, rrn)] = &promise{kept: true}
+	for _, list := range o.cards {
+		for _, p := range list {
+			p.kept = p.kept || p.kind == kind && p.rrn == rrn
+		}
+	}
+}
+
 // asked notes that something begun at a time is with the issuer.
 func (o *order) asked(card, rrn string, begun time.Time) {
 	for _, p := range o.cards[card] {

@@ -2,12 +2,16 @@ package world
 
 import (
 	"cmp"
+	"errors"
+	"maps"
 	"net"
 	"slices"
 	"time"
 
 	"cardswitch/conformance/count"
 	"cardswitch/conformance/ledger"
+	"cardswitch/store"
+	cardswitch "cardswitch/switch"
 )
 
 // event is something that happens to the world from outside.
@@ -44,6 +48,13 @@ func (w *World) play() {
 	}
 }
 
+// faulty tells whether it is the first phase.
+func (w *World) faulty() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.faults
+}
+
 // say notes a violation from outside the parties.
 func (w *World) say(format string, args ...any) {
 	w.mu.Lock()
@@ -60,7 +71,13 @@ func (w *World) broke() bool {
 // start switches the machine on, and holds the journal that it comes up with against what left.
 func (w *World) start() bool {
 	w.clock.sleep(ofStart, time.Millisecond)
-	if err := w.node.start(); err != nil {
+	err := w.node.start()
+	if errors.Is(err, store.ErrStalled) { // it is started again, as by the service manager
+		w.tell("the disk is too slow to start: %v", err)
+		w.node.disk = w.node.disk.Cut(func() bool { return true })
+		return w.start()
+	}
+	if err != nil {
 		w.say("the switch can't start: %v", err)
 		return false
 	}
@@ -83,6 +100,10 @@ func (w *World) compare(when string) {
 	defer w.mu.Unlock()
 	for _, what := range w.witness.compare(b) {
 		w.violation("%s the journal doesn't know that %s", when, what)
+	}
+	// Merchants are not let in yet, or all have what they want.
+	for _, txn := range slices.Sorted(maps.Keys(b.open)) {
+		w.violation("%s transaction %d, %s, has no end", when, txn, b.rrns[txn])
 	}
 }
 
@@ -138,6 +159,22 @@ func (w *World) look() {
 		w.mu.Unlock()
 		w.node.died(err)
 	default:
+		w.operate(p)
+	}
+}
+
+// operate is what an operator does about the work list: all is sent again.
+func (w *World) operate(p *process) {
+	list, err := p.sw.WorkList()
+	if err != nil {
+		w.tell("the work list can't be read: %v", err)
+	}
+	for _, o := range list {
+		w.tell("an operator has %d of %s sent again", o.STAN, o.Center)
+		err := p.sw.Resolve(o.ID, cardswitch.Resolution{Act: "retry", Who: "operator", Why: "a test"})
+		if err != nil {
+			w.tell("it can't be: %v", err)
+		}
 	}
 }
 
@@ -153,8 +190,14 @@ func (w *World) heal() {
 	for _, c := range w.network.order {
 		c.heal()
 	}
-	if w.node.now != nil {
-		w.node.disk.Free(1 << 40)
+	if w.node.now == nil {
+		return
+	}
+	w.node.disk.Free(1 << 40)
+	if w.options.Changes {
+		if err := w.node.now.sw.Reload(w.node.config); err != nil {
+			w.say("the first configuration isn't taken again: %v", err)
+		}
 	}
 }
 
@@ -173,7 +216,7 @@ func (w *World) settled() bool {
 			}
 		}
 	}
-	return status.Open == 0 && status.Owed == 0
+	return status.Open == 0 && status.Owed == 0 && status.Shelved == 0
 }
 
 // undrained says what is left, of what should not be.
@@ -199,9 +242,6 @@ func (w *World) undrained() {
 func (w *World) check() {
 	w.compare("in the end")
 	sw := w.node.now.sw
-	if n := sw.Status().Shelved; n > 0 {
-		w.say("%d are on the work list, though nobody refused anything", n)
-	}
 	entries, err := count.FromJournal(sw.Journal(), nil)
 	if err != nil {
 		w.say("the journal can't be counted: %v", err)

@@ -29,9 +29,11 @@ type ask struct {
 	reason  string // of a reversal
 	tries   int
 	begun   time.Time
+	other   int64    // added to the amount, in what isn't the same question
 	on      *session // where it was sent last
 	final   bool     // it has its answer
 	action  string
+	amount  int64  // of the answer
 	outcome string // all that an answer to the same question must have again
 }
 
@@ -68,7 +70,7 @@ func accepted(a *ask) bool {
 // elements are those of the message.
 func (a *ask) elements() elements {
 	s := a.sale
-	e := elements{2: s.card, 3: "000000", 4: fmt.Sprintf("%012d", s.amount), 11: a.stan, 12: a.local,
+	e := elements{2: s.card, 3: "000000", 4: fmt.Sprintf("%012d", s.amount+a.other), 11: a.stan, 12: a.local,
 		24: "200", 26: "5311", 32: s.shop.acquirer, 37: s.rrn, 41: s.shop.terminal,
 		42: "AOYAMA000000001", 49: "392"}
 	if s.business == credit {
@@ -76,6 +78,7 @@ func (a *ask) elements() elements {
 	}
 	if a.mti == "1420" {
 		of := s.ask
+		e[4] = fmt.Sprintf("%012d", s.approved())
 		e[24], e[25] = "400", a.reason
 		e[56] = fmt.Sprintf("%s%s%s%02d%s", of.mti, of.stan, of.local, len(s.shop.acquirer),
 			s.shop.acquirer)
@@ -113,13 +116,22 @@ func (b business) receipt() ledger.Kind {
 	return ledger.Sale
 }
 
+// approved is the amount that stands: that of the answer, where it is a part.
+func (s *sale) approved() int64 {
+	if s.ask.final && s.ask.action == "002" {
+		return s.ask.amount
+	}
+	return s.amount
+}
+
 // receipt is what the count gets.
 func (s *sale) receipt() ledger.Receipt {
-	r := ledger.Receipt{RRN: s.rrn, Kind: s.business.receipt(), Shop: s.shop.name, Amount: s.amount,
+	amount := s.approved()
+	r := ledger.Receipt{RRN: s.rrn, Kind: s.business.receipt(), Shop: s.shop.name, Amount: amount,
 		Key: s.ask.mti + "/" + s.ask.stan, Action: s.ask.action, State: ledger.Declined}
 	switch {
 	case s.live():
-		r.State, r.Live = ledger.Approved, s.amount
+		r.State, r.Live = ledger.Approved, amount
 	case s.undo != nil:
 		r.State = ledger.Cancelled
 	case !s.ask.final:

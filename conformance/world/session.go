@@ -14,7 +14,8 @@ type session struct {
 	conn  net.Conn
 	line  int
 	timed class
-	on    bool // signed on
+	on    bool      // signed on
+	deaf  time.Time // nothing is read until then
 	gone  bool
 	out   chan []byte
 }
@@ -56,6 +57,12 @@ func (s *session) serve(handle func(*session, *message)) {
 	w := s.world
 	buffer := make([]byte, 0, 64<<10)
 	for {
+		w.mu.Lock()
+		pause := time.Until(s.deaf)
+		w.mu.Unlock()
+		if pause > 0 {
+			w.clock.sleep(s.timed, pause)
+		}
 		_ = s.conn.SetReadDeadline(time.Now().Add(silence))
 		n, err := s.conn.Read(buffer[len(buffer):cap(buffer)])
 		if err != nil {

@@ -240,13 +240,16 @@ func (p *shop) answered(a *ask, m *message) {
 	if stillOpen(a, action) {
 		return // no outcome: it is asked again
 	}
+	if a.final && action == "913" && a.other != 0 {
+		return
+	}
 	if a.final {
 		if now := summary(m); now != a.outcome {
 			w.violation("%s got two answers to %s %s: %sand %s", p.name, a.mti, a.stan, a.outcome, now)
 		}
 		return
 	}
-	a.final, a.action, a.outcome = true, action, summary(m)
+	a.final, a.action, a.outcome, a.amount = true, action, summary(m), int64(m.number(4))
 	p.promised(a)
 	if action < "902" || a.mti == "1200" || a.mti == "1100" {
 		w.witness.answered(reply{p.name, m.kind(), a.stan, action})
@@ -257,12 +260,25 @@ func (p *shop) answered(a *ask, m *message) {
 		}
 		return
 	}
+	if w.options.Differs && p.random.IntN(6) == 0 {
+		w.after(p.timed, time.Duration(p.random.IntN(2000))*time.Millisecond, func() { p.differ(a) })
+	}
 	switch {
 	case !accepted(a):
 	case s.business == cancelled:
 		w.after(p.timed, time.Duration(p.random.IntN(800))*time.Millisecond, func() {
 			p.takeBack(s, "4000")
 		})
+	}
+}
+
+// differ uses the trace number of a question for another one.
+func (p *shop) differ(a *ask) {
+	if to := p.session(a); to != nil {
+		a.other = 1
+		p.world.trace.add("%s/%d sends %s with another amount", p.name, to.line, a.stan)
+		frame := a.frame()
+		to.send(frame)
 	}
 }
 

@@ -43,15 +43,14 @@ func (w *witness) answered(r reply) { w.replies[r] = true }
 type books struct {
 	sent    map[sent]bool
 	replies map[reply]bool
-	names   map[uint16]string
 	rrns    map[uint64]string // of transactions
-	mtis    map[uint64]spec.MTI
+	open    map[uint64]bool   // requests that have no end yet
 }
 
 // read folds a journal.
 func readBooks(s *store.Store) (*books, error) {
-	b := &books{sent: map[sent]bool{}, replies: map[reply]bool{}, names: map[uint16]string{},
-		rrns: map[uint64]string{}, mtis: map[uint64]spec.MTI{}}
+	b := &books{sent: map[sent]bool{}, replies: map[reply]bool{},
+		rrns: map[uint64]string{}, open: map[uint64]bool{}}
 	err := s.Replay(0, func(r *journal.Record) error {
 		b.take(s, r)
 		return nil
@@ -68,6 +67,12 @@ func (b *books) take(s *store.Store, r *journal.Record) {
 		rrn = b.rrns[r.Txn]
 	}
 	name := func(id uint16) string { return s.Registry().Name(id) }
+	switch r.Kind {
+	case journal.Opened:
+		b.open[r.Txn] = true
+	case journal.Closed:
+		delete(b.open, r.Txn)
+	}
 	if r.Kind == journal.Opened {
 		b.sent[sent{name(r.Dest), kindOf(r.MTI), uint64(r.STAN), rrn}] = true
 	}

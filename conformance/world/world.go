@@ -79,7 +79,7 @@ func NewGround(dir string) (*Ground, error) {
 func Run(o Options, g *Ground, each func(string)) Result {
 	w := &World{options: o, clock: &clock{taken: map[int64]bool{}}, witness: newWitness(), order: newOrder(),
 		ends: map[string]*sealed.End{}, ground: g, faults: true, trace: trace{began: time.Now(), each: each}}
-	w.network = newNetwork(w.clock)
+	w.network = newNetwork(w.clock, o.room())
 	w.people()
 	w.node = &node{world: w, random: w.stream("node"), disk: disktest.New()}
 	listeners, err := w.build(g.dir)
