@@ -197,8 +197,8 @@ func (r *real) answer(conn net.Conn, m *wire.Message) {
 	}
 }
 
-// request is what a bank does with what comes: it writes it down, and answers advices at once unless
-// it is deaf.
+// request is what a bank does with what comes: it writes it down, and answers advices at once
+// unless it is deaf.
 func (r *real) request(conn net.Conn, m *wire.Message) {
 	kind := model.Kind(m.MTI() &^ 1)
 	if kind == 1804 {

@@ -70,7 +70,8 @@ func accepted(a *ask) bool {
 // elements are those of the message.
 func (a *ask) elements() elements {
 	s := a.sale
-	e := elements{2: s.card, 3: "000000", 4: fmt.Sprintf("%012d", s.amount+a.other), 11: a.stan, 12: a.local,
+	e := elements{2: s.card, 3: "000000", 4: fmt.Sprintf("%012d", s.amount+a.other),
+		11: a.stan, 12: a.local,
 		24: "200", 26: "5311", 32: s.shop.acquirer, 37: s.rrn, 41: s.shop.terminal,
 		42: "AOYAMA000000001", 49: "392"}
 	if s.business == credit {

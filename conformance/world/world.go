@@ -77,8 +77,9 @@ func NewGround(dir string) (*Ground, error) {
 // Run plays the world of the options, in the bubble that it is called in. each is given every line
 // as it happens, if it isn't nil.
 func Run(o Options, g *Ground, each func(string)) Result {
-	w := &World{options: o, clock: &clock{taken: map[int64]bool{}}, witness: newWitness(), order: newOrder(),
-		ends: map[string]*sealed.End{}, ground: g, faults: true, trace: trace{began: time.Now(), each: each}}
+	w := &World{options: o, clock: &clock{taken: map[int64]bool{}},
+		witness: newWitness(), order: newOrder(), faults: true,
+		ends: map[string]*sealed.End{}, ground: g, trace: trace{began: time.Now(), each: each}}
 	w.network = newNetwork(w.clock, o.room())
 	w.people()
 	w.node = &node{world: w, random: w.stream("node"), disk: disktest.New()}
