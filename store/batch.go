@@ -6,6 +6,7 @@ import (
 	"cardswitch/store/index"
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
+	"cardswitch/store/total"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -28,6 +29,7 @@ type Batch struct {
 	changes []change
 	others  []other
 	then    []func()
+	moved   total.Dirty
 	scratch []byte
 }
 
@@ -41,7 +43,8 @@ type change struct {
 // NewBatch returns an empty batch. Batches are reused; a switch needs two.
 func (s *Store) NewBatch() *Batch { return &Batch{s: s} }
 
-// Append adds a record and returns its Seq. It keeps nothing of r, not even its images.
+// Append adds a record, and what it moves in the totals, and returns its Seq. It keeps nothing of
+// r, not even its images.
 func (b *Batch) Append(r *journal.Record) uint64 {
 	seq := b.s.next
 	b.s.next++
@@ -53,6 +56,9 @@ func (b *Batch) Append(r *journal.Record) uint64 {
 	w.Append(r)
 	b.size += w.Size() - before
 	b.count++
+	if r.Moves != 0 {
+		b.s.totals.Count(r, &b.moved)
+	}
 	note := index.NoteOf(r)
 	if note.Seq = seq; r.Txn == 0 {
 		note.Txn = seq
@@ -108,10 +114,11 @@ func (b *Batch) reset() {
 	b.count, b.size, b.used = 0, 0, 0
 	b.notes, b.changes, b.scratch = b.notes[:0], b.changes[:0], b.scratch[:0]
 	b.others, b.then = b.others[:0], b.then[:0]
+	b.moved.Rows = b.moved.Rows[:0]
 }
 
 // seal writes the batch into one of Pebble's: its chunks, the segments that begin with one of them,
-// the queue changes and those beside the journal.
+// the queue changes, those beside the journal and the totals.
 func (b *Batch) seal(to *pebble.Batch) []segment {
 	s := b.s
 	var begun []segment
@@ -145,6 +152,12 @@ func (b *Batch) seal(to *pebble.Batch) []segment {
 		} else {
 			set(to, o.key, o.value)
 		}
+	}
+	for i := range b.moved.Rows {
+		row := &b.moved.Rows[i]
+		s.totalKey = row.Key.Append(append(s.totalKey[:0], familyTotals))
+		s.totalValue = row.Sums.Append(s.totalValue[:0])
+		set(to, s.totalKey, s.totalValue)
 	}
 	return begun
 }

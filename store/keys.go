@@ -13,6 +13,7 @@ import (
 //	n<id 2>           a name of the registry
 //	q<center 2><id 8> an advice owed to a center
 //	s<first seq 8>    a segment: from this record on it is the day of the value
+//	t<total.Key 12>   the totals of a center's day
 //	v<key>            a table beside the journal, see vault/keys.go
 //	w<id 8>           an entry of the work list
 const (
@@ -21,6 +22,7 @@ const (
 	familyName     = 'n'
 	familyQueue    = 'q'
 	familySegment  = 's'
+	familyTotals   = 't'
 	familyBeside   = 'v'
 	familyWorkList = 'w'
 )

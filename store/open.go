@@ -12,6 +12,7 @@ import (
 	"cardswitch/store/index"
 	"cardswitch/store/journal"
 	"cardswitch/store/registry"
+	"cardswitch/store/total"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -134,6 +135,11 @@ func (s *Store) load(epoch uint64) error {
 	}
 	s.last.Store(last)
 	s.next = last + 1
+	rows, err := loadTotals(s.db)
+	if err != nil {
+		return err
+	}
+	s.totals = total.NewTable(rows)
 	s.sealer = journal.NewSealer(s.keys, epoch, head)
 	return s.loadRegistry()
 }

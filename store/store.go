@@ -29,6 +29,7 @@ import (
 	"cardswitch/store/index"
 	"cardswitch/store/journal"
 	"cardswitch/store/registry"
+	"cardswitch/store/total"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -67,12 +68,15 @@ type Store struct {
 	keys     *journal.Keys
 	registry *registry.Registry
 	segments segments
+	totals   *total.Table // of the goroutine that fills batches
 
 	next   uint64          // Seq of the next record; of the goroutine that fills batches
 	sealer *journal.Sealer // of Commit
 	sealed []byte          // of Commit
-	last   atomic.Uint64   // Seq of the last committed record
-	first  atomic.Uint64   // Seq of the first record still kept
+
+	totalKey, totalValue []byte        // of Commit
+	last                 atomic.Uint64 // Seq of the last committed record
+	first                atomic.Uint64 // Seq of the first record still kept
 
 	writes   chan *pebble.Batch
 	written  chan error

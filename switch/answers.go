@@ -203,8 +203,8 @@ func (s *Switch) writeReversal(now int64, from, c *center, r *txn.Row, d txn.Dec
 		s.addOwed(rec, writer, &s.askedAs, named)
 	}
 	return &saf.Item{Entry: queue.Entry{Card: r.Card, STAN: stan, MTI: 0x1420,
-		DE12: r.LocalTime, Reason: d.Owe, At: now, Amount: r.Amount, Processing: r.Processing,
-		Currency: r.Currency}, Due: now}, fault
+		DE12: r.LocalTime, Reason: d.Owe, At: now, Source: from.id, Amount: r.Amount,
+		Processing: r.Processing, Currency: r.Currency}, Due: now}, fault
 }
 
 // reversalElements are the elements of the original that its reversal carries

@@ -35,7 +35,7 @@ func TestRecordsSayWhatTheyMove(t *testing.T) {
 			}
 			owed = append(owed, e)
 		}
-		if len(owed) != 1 || !owed[0].Counts || owed[0].Amount != 500 || owed[0].Currency != 392 {
+		if len(owed) != 1 || owed[0].Source == 0 || owed[0].Amount != 500 || owed[0].Currency != 392 {
 			t.Errorf("owed %+v", owed)
 		}
 		err := books.Replay(1, func(r *journal.Record) error {

@@ -157,7 +157,8 @@ func (s *Switch) abandon(r *journal.Record) error {
 	row.LocalTime = r.Key.LocalTime()
 	row.Acquirer = r.Key.Acquirer()
 	row.Card, row.Amount, row.Arrived = r.Card, r.Amount, r.At
-	row.Processing, row.Currency, row.Day, row.Slice = r.Processing, r.Currency, r.Day, r.Slice
+	row.Processing, row.Currency = r.Processing, r.Currency
+	row.Day, row.Slice, row.MerchantDay = r.Day, r.Slice, r.MerchantDay
 	row.Raw = append(row.Raw, raw...)
 	c.rows.Put(row)
 	from.inFlight++

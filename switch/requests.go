@@ -183,7 +183,7 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, STAN: stan,
 		Dest: dest.id, Action: d.Action, MTI: a.mti.Original(), Flags: txn.Ended})
 	item := &saf.Item{Entry: queue.Entry{ID: id, Txn: id, Card: a.card, STAN: stan,
-		MTI: a.mti.Original(), DE12: a.localTime, Reason: uint16(d.Reason), At: now, Counts: true,
+		MTI: a.mti.Original(), DE12: a.localTime, Reason: uint16(d.Reason), At: now, Source: c.id,
 		Amount: a.amount, Processing: a.processing, Currency: a.currency}, Due: now}
 	if a.mti.Class() == 4 && o.known {
 		s.reverseOriginal(now, o, item, d)

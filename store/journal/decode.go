@@ -143,8 +143,12 @@ func (d *reader) tail(r *Record, f uint32, seq uint64, base int64) {
 		d.images(r)
 	}
 	r.Processing = uint32(d.part(f&hasProcessing, 1<<32-1))
-	r.Day = uint32(d.part(f&hasDay, 1<<32-1))
-	r.Slice = uint16(d.part(f&hasSlice, 1<<16-1))
+	if f&hasTotals != 0 {
+		r.Moves = d.byte()
+		r.Slice = uint16(d.uint(1<<16 - 1))
+		r.Day = uint32(d.uint(1<<32 - 1))
+		r.MerchantDay = uint32(d.uint(1<<32 - 1))
+	}
 }
 
 func (d *reader) key() Key {

@@ -28,8 +28,7 @@ const (
 	hasImages
 	hasProcessing
 	hasCuts // of the images, in the sealed block
-	hasDay
-	hasSlice
+	hasTotals
 	knownParts = iota
 )
 
@@ -56,7 +55,7 @@ func (r *Record) flags(seq uint64, base int64) uint32 {
 		flag(r.Advice != 0, hasAdvice) | flag(r.Text != "", hasText) |
 		flag(r.At != base, hasAt) | flag(r.ImageCount != 0, hasImages) |
 		flag(r.Processing != 0, hasProcessing) | flag(r.hasCuts(), hasCuts) |
-		flag(r.Day != 0, hasDay) | flag(r.Slice != 0, hasSlice)
+		flag(r.Moves != 0 || r.Slice != 0 || r.Day != 0 || r.MerchantDay != 0, hasTotals)
 }
 
 func (r *Record) hasCuts() bool {
@@ -112,8 +111,13 @@ func appendRecord(b []byte, r *Record, seq uint64, base int64) []byte {
 		b = appendImages(b, r.Images[:r.ImageCount])
 	}
 	b = appendPart(b, f&hasProcessing, uint64(r.Processing))
-	b = appendPart(b, f&hasDay, uint64(r.Day))
-	return appendPart(b, f&hasSlice, uint64(r.Slice))
+	if f&hasTotals == 0 {
+		return b
+	}
+	b = append(b, r.Moves)
+	b = binary.AppendUvarint(b, uint64(r.Slice))
+	b = binary.AppendUvarint(b, uint64(r.Day))
+	return binary.AppendUvarint(b, uint64(r.MerchantDay))
 }
 
 func appendPart(b []byte, present uint32, v uint64) []byte {

@@ -41,7 +41,7 @@ func FuzzRecords(f *testing.F) {
 	w.Append(&cut)
 	f.Add(w.body, w.secrets, uint32(3))
 	w.Append(&Record{Kind: Delivered, Txn: 7, Amount: 500, Processing: 200000, Currency: 392,
-		Day: 261122, Slice: 3})
+		Day: 261122, Slice: 3, Moves: 1})
 	f.Add(w.body, w.secrets, uint32(4))
 	f.Fuzz(func(t *testing.T, body, pans []byte, count uint32) {
 		if count == 0 || uint64(count) > uint64(len(body)) {

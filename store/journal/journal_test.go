@@ -43,6 +43,7 @@ func drawRecord(t *rapid.T, at int64) Record {
 		Function: uint16(number("function", 999)), Currency: uint16(number("currency", 999)),
 		Amount: number("amount", 1<<64-1), Processing: uint32(number("de3", 999999)),
 		Day: uint32(number("day", 991231)), Slice: uint16(number("slice", 999)),
+		Moves: uint8(number("moves", 255)), MerchantDay: uint32(number("merchant day", 991231)),
 		Deadline: int64(number("deadline", 1<<62)),
 		Advice:   number("advice", 1<<62), Text: rapid.String().Draw(t, "text"),
 	}

@@ -70,17 +70,21 @@ type Record struct {
 	Currency     uint16 // DE 49
 	Amount       uint64 // DE 4
 	Processing   uint32 // DE 3
-	Day          uint32 // DE 28 on the issuer's leg, YYMMDD; 0: none
-	Slice        uint16 // DE 29 there; 0: none
-	Key          Key    // the question, where the record is one or answers one
-	PAN          spec.PAN
-	Card         [16]byte // keyed hash of the PAN
-	Reference    [12]byte // DE 37
-	Deadline     int64    // unix nanoseconds
-	Advice       uint64   // id of the owed advice
-	Text         string   // of events and of the operator's acts
-	Images       [MaxImages]Image
-	ImageCount   int
+	// What it moves in the totals (package total): a total.Kind by Amount, of Currency, in the period
+	// of the issuer's leg and in that of the merchant's. An opened request moves nothing yet.
+	Moves       uint8  // 0: nothing
+	Slice       uint16 // DE 29 on the issuer's leg; 0: none
+	Day         uint32 // DE 28 there, YYMMDD; 0: none
+	MerchantDay uint32 // DE 28 on the merchant's leg; 0: none
+	Key         Key    // the question, where the record is one or answers one
+	PAN         spec.PAN
+	Card        [16]byte // keyed hash of the PAN
+	Reference   [12]byte // DE 37
+	Deadline    int64    // unix nanoseconds
+	Advice      uint64   // id of the owed advice
+	Text        string   // of events and of the operator's acts
+	Images      [MaxImages]Image
+	ImageCount  int
 }
 
 // Add appends an image. It reports false when the record is full.

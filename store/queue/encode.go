@@ -11,7 +11,7 @@ import (
 const (
 	version  = 2
 	shortest = 1 + 2 + 8 + 16 + 4 + 2 + 8 + 2 + 8
-	size     = shortest + 1 + 8 + 4 + 2 + 4 + 2
+	size     = shortest + 2 + 1 + 2*2 + 2*4 + 8 + 4 + 2
 )
 
 // Append writes all of o but its ID, which is in the key of the store.
@@ -25,22 +25,21 @@ func Append(b []byte, o *Owed) []byte {
 	b = binary.BigEndian.AppendUint64(b, o.DE12)
 	b = binary.BigEndian.AppendUint16(b, o.Reason)
 	b = binary.BigEndian.AppendUint64(b, uint64(o.At))
-	counts := byte(0)
-	if o.Counts {
-		counts = 1
-	}
-	b = append(b, counts)
+	b = binary.BigEndian.AppendUint16(b, o.Source)
+	b = append(b, o.Moves)
+	b = binary.BigEndian.AppendUint16(b, o.Slice)
+	b = binary.BigEndian.AppendUint16(b, o.OriginalSlice)
+	b = binary.BigEndian.AppendUint32(b, o.Day)
+	b = binary.BigEndian.AppendUint32(b, o.OriginalDay)
 	b = binary.BigEndian.AppendUint64(b, o.Amount)
 	b = binary.BigEndian.AppendUint32(b, o.Processing)
-	b = binary.BigEndian.AppendUint16(b, o.Currency)
-	b = binary.BigEndian.AppendUint32(b, o.Day)
-	return binary.BigEndian.AppendUint16(b, o.Slice)
+	return binary.BigEndian.AppendUint16(b, o.Currency)
 }
 
 // Parse reads what Append wrote, now or before there were totals.
 func Parse(id uint64, b []byte) (Owed, error) {
 	old := len(b) == shortest && b[0] == 1
-	if !old && (len(b) != size || b[0] != version || b[shortest] > 1) {
+	if !old && (len(b) != size || b[0] != version) {
 		return Owed{}, errors.New("damaged queue entry")
 	}
 	o := Owed{Center: binary.BigEndian.Uint16(b[1:]), Entry: Entry{
@@ -57,11 +56,14 @@ func Parse(id uint64, b []byte) (Owed, error) {
 		return o, nil
 	}
 	b = b[shortest:]
-	o.Counts = b[0] == 1
-	o.Amount = binary.BigEndian.Uint64(b[1:])
-	o.Processing = binary.BigEndian.Uint32(b[9:])
-	o.Currency = binary.BigEndian.Uint16(b[13:])
-	o.Day = binary.BigEndian.Uint32(b[15:])
-	o.Slice = binary.BigEndian.Uint16(b[19:])
+	o.Source = binary.BigEndian.Uint16(b[0:])
+	o.Moves = b[2]
+	o.Slice = binary.BigEndian.Uint16(b[3:])
+	o.OriginalSlice = binary.BigEndian.Uint16(b[5:])
+	o.Day = binary.BigEndian.Uint32(b[7:])
+	o.OriginalDay = binary.BigEndian.Uint32(b[11:])
+	o.Amount = binary.BigEndian.Uint64(b[15:])
+	o.Processing = binary.BigEndian.Uint32(b[23:])
+	o.Currency = binary.BigEndian.Uint16(b[27:])
 	return o, nil
 }

@@ -17,15 +17,17 @@ type Entry struct {
 	MTI    spec.MTI
 	DE12   uint64 // local time of the advice, YYMMDDhhmmss
 	Reason uint16
-	At     int64 // unix nanoseconds: owed since
-	// What its delivery moves in the totals, if it Counts: the amount (of a partial reversal the
-	// difference) and DE 3, 49, 28 and 29 on the issuer's leg. Day 0: the issuer names it.
-	Counts     bool
-	Amount     uint64
-	Processing uint32
-	Currency   uint16
-	Day        uint32
-	Slice      uint16
+	At     int64  // unix nanoseconds: owed since
+	Source uint16 // the center whose transaction it is; 0: our own
+	// What its delivery moves in the totals: a total.Kind (0: nothing) by an amount, of a partial
+	// reversal the difference, and DE 3, 49, 28 and 29 on the issuer's leg. Day 0: the issuer names
+	// it. Of a reversal also the period of what it reverses.
+	Moves                uint8
+	Slice, OriginalSlice uint16
+	Day, OriginalDay     uint32
+	Amount               uint64
+	Processing           uint32
+	Currency             uint16
 }
 
 // Owed is an entry with the center it is owed to.

@@ -15,8 +15,10 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 			ID: rapid.Uint64().Draw(t, "id"), Txn: rapid.Uint64().Draw(t, "txn"),
 			STAN: rapid.Uint32().Draw(t, "stan"), MTI: spec.MTI(rapid.Uint16().Draw(t, "mti")),
 			DE12: rapid.Uint64().Draw(t, "de12"), Reason: rapid.Uint16().Draw(t, "reason"),
-			At: rapid.Int64().Draw(t, "at"), Counts: rapid.Bool().Draw(t, "counts"),
-			Amount: rapid.Uint64().Draw(t, "amount"), Processing: rapid.Uint32().Draw(t, "de3"),
+			At: rapid.Int64().Draw(t, "at"), Moves: rapid.Uint8().Draw(t, "moves"),
+			Source: rapid.Uint16().Draw(t, "source"), OriginalDay: rapid.Uint32().Draw(t, "day"),
+			OriginalSlice: rapid.Uint16().Draw(t, "slice"),
+			Amount:        rapid.Uint64().Draw(t, "amount"), Processing: rapid.Uint32().Draw(t, "de3"),
 			Currency: rapid.Uint16().Draw(t, "currency"), Day: rapid.Uint32().Draw(t, "day"),
 			Slice: rapid.Uint16().Draw(t, "slice")}}
 		copy(want.Card[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "card"))
@@ -40,7 +42,7 @@ func TestEntryOfBeforeTotalsIsRead(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(Append(nil, &Owed{Center: 1, Entry: Entry{Txn: 5}}))
-	f.Add(Append(nil, &Owed{Center: 1, Entry: Entry{Txn: 5, Counts: true, Amount: 500,
+	f.Add(Append(nil, &Owed{Center: 1, Entry: Entry{Txn: 5, Moves: 2, Amount: 500,
 		Processing: 200000, Currency: 392, Day: 261122, Slice: 3}}))
 	f.Add(append([]byte{1}, Append(nil, &Owed{Center: 1, Entry: Entry{Txn: 5}})[1:shortest]...))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -56,8 +56,10 @@ type Row struct {
 	// What its answer moves in the totals: DE 3, 49, and 28 and 29 as the issuer was given them.
 	Processing uint32
 	Currency   uint16
-	Day        uint32
 	Slice      uint16
+	Day        uint32
+	// MerchantDay is DE 28 on the merchant's leg.
+	MerchantDay uint32
 
 	Arrived  int64 // unix nanoseconds
 	Deadline int64
