@@ -16,6 +16,8 @@ const (
 	Acknowledge
 	// TakeKey hands a key that a center brings to who keeps the keys; the answer comes later.
 	TakeKey
+	// Compare answers with how the two sides' figures compare.
+	Compare
 	// Wait leaves the question with its open transaction; the answer goes to who asked last.
 	Wait
 	// Repeat gives the kept answer again.
@@ -126,6 +128,9 @@ type Request struct {
 	Original Original
 	// TolerateUnknown accepts reversals of unknown originals with 400 instead of 914.
 	TolerateUnknown bool
+	// Of a message about reconciliation: how its period stands, and how the figures compare.
+	Period  Period
+	Balance Balance
 }
 
 // Answer is everything from which a service decides on an answer of an issuer.
@@ -140,6 +145,8 @@ type Answer struct {
 	Accepted  bool // the action code accepts an advice of this kind
 	// MayBeUnknown: the issuer may never have got the original, so that 914 is good news.
 	MayBeUnknown bool
+	// Balance: the figures in an answer about reconciliation, against ours.
+	Balance Balance
 }
 
 // Approves tells whether an action code grants the request: 000 to 099

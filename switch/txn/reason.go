@@ -8,7 +8,7 @@ type Reason uint16
 
 // 1xx: refused at the door, or taken back before it left. 2xx: decided by time or by a fault
 // after the request had been forwarded. 3xx: advices and reversals. 4xx: answers that came too
-// late or to nothing. 5xx: network management.
+// late or to nothing. 5xx: network management. 7xx: reason_period.go.
 const (
 	None           Reason = 0
 	IssuerAnswered Reason = 1
@@ -290,7 +290,7 @@ func aboutOrder(r Reason) reasonText {
 	case OvertakenByCard:
 		return reasonText{912, "a later request of the card left before it", ""}
 	}
-	return reasonText{909, "unknown reason", ""}
+	return aboutPeriods(r)
 }
 
 // OwedFor says in words why an advice is owed: code is a Reason or, of a reversal of the switch's
