@@ -7,6 +7,7 @@ import (
 	"cardswitch/spec"
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
+	"cardswitch/store/total"
 	"cardswitch/switch/link"
 	"cardswitch/switch/saf"
 	"cardswitch/switch/service/authorization"
@@ -108,7 +109,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 		s.edit.Remove(33)
 	}
 	s.leaveZone(c, from, nil)
-	for _, e := range s.tokenOf(from, r.Token) {
+	for _, e := range s.dated(from, r.MerchantDay, s.tokenOf(from, r.Token)) {
 		s.edit.Set(e.number, e.value)
 	}
 	var fault spec.Fault
@@ -121,6 +122,9 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 		return
 	}
 	rec := s.closing(now, r, d)
+	if txn.Approves(int(d.Action)) {
+		s.counts(now, rec, from, c, r, a.msg, true)
+	}
 	s.addMessage(rec, journal.Answer, l.ID(), c, a.msg, &s.askedAs, journal.Request)
 	s.addReply(rec, askedOn(r), from, s.pending.out[at:], a.msg, journal.Answer)
 	s.pending.batch.Append(rec)
@@ -134,6 +138,11 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 // by which a late answer is known. askedAs must hold the request.
 func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival) {
 	rec := s.closing(now, r, d)
+	approved := a != nil && a.refused == txn.None && txn.Approves(a.msg.ActionCode()) &&
+		!d.Reason.Unsent()
+	if approved {
+		s.counts(now, rec, from, c, r, a.msg, false)
+	}
 	if a != nil && a.refused == txn.None {
 		s.addMessage(rec, journal.Answer, 0, c, a.msg, &s.askedAs, journal.Request)
 	}
@@ -152,7 +161,10 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 	}
 	id := s.pending.batch.Append(rec)
 	if item != nil {
-		item.ID, item.Txn = id, r.Txn
+		item.ID, item.Txn, r.Item = id, r.Txn, id
+		if approved {
+			item.Moves &^= unconfirmed
+		}
 		if fault.OK() {
 			s.owe(c, item)
 		} else {
@@ -189,6 +201,7 @@ func (s *Switch) writeReversal(now int64, from, c *center, r *txn.Row, d txn.Dec
 	o := spec.Original{MTI: r.MTI, STAN: r.STAN, LocalTime: r.LocalTime,
 		Acquirer: r.Acquirer, AcquirerLen: r.Key.AcquirerLen()}
 	s.edit.Set(56, o.Append(s.value[:0]))
+	in, _ := s.inPeriod(now, c, 0)
 	if c.config.ForwardingID {
 		s.edit.Set(33, s.institution)
 	}
@@ -202,9 +215,20 @@ func (s *Switch) writeReversal(now int64, from, c *center, r *txn.Row, d txn.Dec
 	if second.OK() {
 		s.addOwed(rec, writer, &s.askedAs, named)
 	}
-	return &saf.Item{Entry: queue.Entry{Card: r.Card, STAN: stan, MTI: 0x1420,
+	e := queue.Entry{Card: r.Card, STAN: stan, MTI: 0x1420,
 		DE12: r.LocalTime, Reason: d.Owe, At: now, Source: from.id, Amount: r.Amount,
-		Processing: r.Processing, Currency: r.Currency}, Due: now}, fault
+		Processing: r.Processing, Currency: r.Currency,
+		OriginalDay: r.Day, OriginalSlice: r.Slice}
+	if kind := total.KindOf(r.MTI, r.Processing).Reversal(); kind != total.None {
+		e.Moves = uint8(kind) | unconfirmed
+	}
+	if c.settling != nil && c.settling.config.Date != DatePeer {
+		e.Day, e.Slice = in.day, in.slice
+	}
+	if d.Owe == txn.ReverseUndeliverable && a.msg.Has(4) {
+		e.Amount, _ = a.msg.Number(4)
+	}
+	return &saf.Item{Entry: e, Due: now}, fault
 }
 
 // reversalElements are the elements of the original that its reversal carries
@@ -297,6 +321,9 @@ func (s *Switch) late(now int64, l *link.Link, c *center, r *txn.Row, a *arrival
 	s.rec = journal.Record{At: now, Kind: journal.Late, Txn: r.Txn, MTI: a.mti, Center: r.Source,
 		Dest: c.id, STAN: r.STAN, Action: uint16(max(a.msg.ActionCode(), 0)),
 		Reason: uint16(d.Reason)}
+	if d.Reason == txn.LateApproval {
+		s.lateCounts(now, &s.rec, c, r, a.msg)
+	}
 	s.addMessage(&s.rec, journal.Answer, l.ID(), c, a.msg, nil, 0)
 	s.pending.batch.Append(&s.rec)
 	c.metrics.late.Inc()

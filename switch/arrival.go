@@ -30,6 +30,8 @@ type arrival struct {
 	amount      uint64
 	processing  uint32
 	currency    uint16
+	day         uint32 // DE 28
+	slice       uint16 // DE 29
 	pan         spec.PAN
 	card        [16]byte
 	key         journal.Key
@@ -130,6 +132,9 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	if a.refused != txn.None {
 		return
 	}
+	if a.mti.Class() == 5 {
+		return // it goes nowhere
+	}
 	if m.Has(56) {
 		a.readOriginal()
 	}
@@ -171,6 +176,10 @@ func (a *arrival) identify() {
 	a.processing = uint32(processing)
 	currency, _ := m.Number(49)
 	a.currency = uint16(currency)
+	day, _ := m.Number(28)
+	a.day = uint32(day)
+	slice, _ := m.Number(29)
+	a.slice = uint16(slice)
 }
 
 // screen finds what is wrong with a request before any table is asked.
@@ -200,7 +209,7 @@ func (a *arrival) screen(p *profile, l *link.Link, low bool) txn.Reason {
 	default:
 		return txn.NotSignedOn
 	}
-	if !p.knows(a.acquirer) {
+	if p.config.Role == RoleMerchant && !p.knows(a.acquirer) {
 		return txn.UnknownAcquirer
 	}
 	return txn.None

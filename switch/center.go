@@ -10,6 +10,7 @@ import (
 	"cardswitch/switch/link"
 	"cardswitch/switch/saf"
 	"cardswitch/switch/security"
+	"cardswitch/switch/settle"
 	"cardswitch/switch/txn"
 )
 
@@ -36,7 +37,9 @@ type center struct {
 	unasked   int    // answers to nothing in this second
 	unaskedAt int64
 	metrics   *centerMetrics
-	taken     map[uint64]bool // entries of its work list that were just decided
+	book      *settle.Book         // its business days; nil: none are kept
+	compare   map[settle.Day]int64 // when totals may be compared again
+	taken     map[uint64]bool      // entries of its work list that were just decided
 }
 
 // profile is a center's configuration, ready for use.
@@ -53,13 +56,17 @@ type profile struct {
 	retry     map[int]bool
 	security  *security.Profile // nil: nothing is agreed
 	tokens    *tokenProfile     // nil: it holds card numbers
+	settling  *settling         // nil: business days aren't agreed
 
 	institution []byte // DE 93 of network management
 }
 
 // allows tells whether the center may send the message.
 func (p *profile) allows(m spec.MTI) bool {
-	if p.config.Role == RoleIssuer {
+	switch {
+	case m.Class() == 5:
+		return p.settling != nil
+	case p.config.Role == RoleIssuer:
 		return m == 0x1804
 	}
 	return p.messages[m]

@@ -97,6 +97,8 @@ type CenterConfig struct {
 	Links     []LinkConfig `yaml:"links"`
 	// Security is how its messages are protected, whatever link they take.
 	Security *SecurityConfig `yaml:"security,omitempty"`
+	// Reconciliation is how business days are agreed with it; nil: they aren't.
+	Reconciliation *ReconciliationConfig `yaml:"reconciliation,omitempty"`
 
 	// Of merchants only.
 	Acquirers          []string `yaml:"acquirers,omitempty"`  // DE 32 it may use, else 905

@@ -31,6 +31,9 @@ func (c *CenterConfig) validate(f *faults, path string, production bool) {
 	if c.Security != nil {
 		c.Security.validate(f, path+".security", c.Role)
 	}
+	if c.Reconciliation != nil {
+		c.Reconciliation.validate(f, path+".reconciliation", c.Role)
+	}
 	c.validateTokens(f, path)
 	switch c.Role {
 	case RoleMerchant:

@@ -62,6 +62,9 @@ func (c *CenterConfig) complete() {
 	if c.Security != nil {
 		c.Security.complete()
 	}
+	if c.Reconciliation != nil {
+		c.Reconciliation.complete(c.Role)
+	}
 	for i := range c.Links {
 		c.Links[i].complete(c.Name)
 	}

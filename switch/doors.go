@@ -79,6 +79,9 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 			q.Original = s.standing(original)
 		}
 		dest, q.Path = s.destination(now, a, original)
+		if a.mti.Class() == 5 {
+			q.Period, q.Balance = s.figures(c, a)
+		}
 	}
 	if asked == txn.New && s.replays(c, a, original) {
 		a.key = journal.Key{} // it is no question of its own
@@ -101,6 +104,10 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 		}
 	case txn.TakeKey:
 		s.takeKey(now, l, c, a)
+	case txn.CutOver:
+		s.askedCutOver(now, l, c, a)
+	case txn.Compare:
+		s.compared(now, l, c, a, d)
 	case txn.Wait:
 		s.wait(now, l, c, a, known)
 	case txn.Repeat:

@@ -54,7 +54,7 @@ type centerMetrics struct {
 	requests                               map[spec.MTI]prometheus.Counter
 	other, sent, unasked                   prometheus.Counter
 	deliveryRetries, deliveryAlarms, moved prometheus.Counter
-	held                                   prometheus.Counter
+	held, otherDay, outOfBalance           prometheus.Counter
 	repeats, timeouts, late                tally
 	reversals, delivered                   tally
 	inFlight, owed, waiting, shelved       prometheus.Gauge
@@ -163,7 +163,8 @@ func (m *metrics) center(name string) *centerMetrics {
 	c := &centerMetrics{all: m, requests: make(map[spec.MTI]prometheus.Counter),
 		other:   m.requests.WithLabelValues(name, "other"),
 		sent:    m.sent.WithLabelValues(name),
-		unasked: event("unasked"), moved: event("moved"),
+		unasked: event("unasked"), moved: event("moved"), otherDay: event("other_day"),
+		outOfBalance:    event("out_of_balance"),
 		repeats:         both("repeat", &m.counts.repeats),
 		timeouts:        both("timeout", &m.counts.timedOut),
 		late:            both("late", &m.counts.late),

@@ -133,6 +133,7 @@ func (s *Switch) launch(now int64, c *center, item *saf.Item, frame []byte) bool
 	}
 	s.edit.Reset()
 	s.edit.SetMTI(mti)
+	s.redate(now, c, item)
 	from := len(s.pending.out)
 	var fault spec.Fault
 	if s.pending.out, fault = c.dialect.Append(s.pending.out, &s.made, &s.edit); !fault.OK() {
@@ -162,6 +163,9 @@ func (s *Switch) delivered(now int64, l *link.Link, c *center, r *txn.Row, a *ar
 		s.unasked(now, l, c, a)
 		return
 	}
+	if s.ownAnswered(now, l, c, r, item, a) {
+		return
+	}
 	action := a.msg.ActionCode()
 	d := advice.Answer(txn.Answer{Action: action, Attempts: item.Attempts,
 		Accepted: advice.Accepts(action), Retry: c.retry[action] || s.outOfKeys(c, a),
@@ -173,15 +177,21 @@ func (s *Switch) delivered(now int64, l *link.Link, c *center, r *txn.Row, a *ar
 		s.paid(now, c, item)
 		c.metrics.delivered.Inc()
 	case txn.Shelve:
-		s.recordDelivery(now, journal.Shelved, l, c, item, a, d)
-		s.pending.batch.Shelve(c.id, item.Entry)
-		s.paid(now, c, item)
-		c.shelved++
-		s.log.Warn("an advice was refused and is on the work list", "advice", item.ID,
-			"center", c.name, "action", action, "hint", "`cardswitch worklist list`")
+		s.shelveRefused(now, l, c, item, a, d)
 	default:
 		s.again(now, c, item)
 	}
+}
+
+// shelveRefused puts an advice that its center refused on the work list.
+func (s *Switch) shelveRefused(now int64, l *link.Link, c *center, item *saf.Item, a *arrival,
+	d txn.Decision) {
+	s.recordDelivery(now, journal.Shelved, l, c, item, a, d)
+	s.pending.batch.Shelve(c.id, item.Entry)
+	s.paid(now, c, item)
+	c.shelved++
+	s.log.Warn("an advice was refused and is on the work list", "advice", item.ID,
+		"center", c.name, "action", d.Action, "hint", "`cardswitch worklist list`")
 }
 
 // mayBeUnknown tells whether the issuer may never have got the original of this reversal: the
@@ -211,6 +221,7 @@ func (s *Switch) recordDelivery(now int64, kind journal.Kind, l *link.Link, c *c
 	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: kind, Txn: item.Txn, Advice: item.ID, MTI: a.mti,
 		Dest: c.id, STAN: item.STAN, Action: d.Action, Reason: uint16(d.Reason)}
+	s.delivers(now, &s.rec, c, item, a)
 	s.addMessage(&s.rec, journal.AdviceAnswer, l.ID(), c, a.msg, nil, 0)
 	s.pending.batch.Append(&s.rec)
 	s.pending.batch.Dequeue(c.id, item.ID)

@@ -37,6 +37,9 @@ func (s *Switch) recover() (Recovered, error) {
 	if err := s.refill(&found); err != nil {
 		return found, err
 	}
+	if err := s.openBooks(); err != nil {
+		return found, err
+	}
 	for _, seq := range slices.Sorted(maps.Keys(open)) { // in order, so that all nodes decide the same
 		r := open[seq]
 		if err := s.abandon(r); err != nil {

@@ -57,6 +57,14 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	}
 	from := len(s.pending.out)
 	s.edit.Reset()
+	here, why := s.merchantDay(now, c, a)
+	in, refused := s.inPeriod(now, dest, a.day)
+	if why = max(why, refused); why != txn.None {
+		l.Release()
+		out.Release()
+		s.refuse(now, l, c, a, why)
+		return
+	}
 	s.edit.SetNumber(11, uint64(stan))
 	if a.mti.IsRepeat() {
 		s.edit.SetMTI(a.mti.Original()) // for the issuer it is asked for the first time
@@ -79,7 +87,9 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	s.fill(r, now, l, c, dest, a, stan)
 	r.Token = a.token.op
 	r.Held, r.Sent, r.Aside = l, out, s.goesAside(dest, block)
+	r.Day, r.Slice, r.MerchantDay = in.day, in.slice, here
 	rec := s.record(now, journal.Opened, l, a)
+	rec.Day, rec.Slice, rec.MerchantDay = r.Day, r.Slice, r.MerchantDay
 	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
 	if held {
@@ -149,6 +159,12 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 		return
 	}
 	s.edit.Reset()
+	here, why := s.merchantDay(now, c, a)
+	in, refused := s.inPeriod(now, dest, a.day)
+	if why = max(why, refused); why != txn.None {
+		s.refuse(now, l, c, a, why)
+		return
+	}
 	s.edit.SetMTI(a.mti.Original())
 	s.edit.SetNumber(11, uint64(stan))
 	for _, n := range [...]int{35, 36, 45, 52} {
@@ -177,14 +193,16 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	rec.Dest, rec.STAN, rec.Action, rec.Reason = dest.id, stan, d.Action, uint16(d.Reason)
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
 	s.addOwed(rec, dest, a.msg, named)
-	s.reply(l, c, a.msg, a, d.Action, rec, s.tokenOf(c, a.token.op)...)
+	item := &saf.Item{Entry: queue.Entry{Card: a.card, STAN: stan, MTI: a.mti.Original(),
+		DE12: a.localTime, Reason: uint16(d.Reason), At: now, Source: c.id, Amount: a.amount,
+		Processing: a.processing, Currency: a.currency}, Due: now}
+	s.moves(rec, dest, &item.Entry, a, o, in, here)
+	s.reply(l, c, a.msg, a, d.Action, rec, s.dated(c, here, s.tokenOf(c, a.token.op))...)
 	id := s.pending.batch.Append(rec)
+	item.ID, item.Txn = id, id
 	s.useCounter(c, a)
 	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, STAN: stan,
 		Dest: dest.id, Action: d.Action, MTI: a.mti.Original(), Flags: txn.Ended})
-	item := &saf.Item{Entry: queue.Entry{ID: id, Txn: id, Card: a.card, STAN: stan,
-		MTI: a.mti.Original(), DE12: a.localTime, Reason: uint16(d.Reason), At: now, Source: c.id,
-		Amount: a.amount, Processing: a.processing, Currency: a.currency}, Due: now}
 	if a.mti.Class() == 4 && o.known {
 		s.reverseOriginal(now, o, item, d)
 	}
@@ -206,6 +224,7 @@ func (s *Switch) reverseOriginal(now int64, o found, item *saf.Item, d txn.Decis
 	}
 	if r := s.centers[q.Dest].rows.Find(q.STAN); r != nil && r.Txn == q.Txn {
 		r.State, _ = r.State.After(txn.MerchantReversed)
+		r.Item = item.ID
 		item.After = q.Txn
 	}
 }

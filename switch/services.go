@@ -5,6 +5,7 @@ import (
 	"cardswitch/switch/service/advice"
 	"cardswitch/switch/service/authorization"
 	"cardswitch/switch/service/network"
+	"cardswitch/switch/service/reconcile"
 	"cardswitch/switch/service/reversal"
 	"cardswitch/switch/txn"
 )
@@ -25,6 +26,10 @@ func services() []service {
 		{0x1120, "authorization advice", advice.Request},
 		{0x1220, "financial advice", advice.Request},
 		{0x1420, "reversal advice", reversal.Request},
+		{0x1500, "reconciliation", reconcile.Request},
+		{0x1502, "reconciliation of an issuer", reconcile.Request},
+		{0x1520, "reconciliation advice", reconcile.Request},
+		{0x1522, "reconciliation advice of an issuer", reconcile.Request},
 		{0x1804, "network management", network.Request},
 	}
 }

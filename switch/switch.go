@@ -285,6 +285,7 @@ func (s *Switch) ticks() {
 		s.openDoors()
 		if n%dutyTicks == 0 {
 			s.duties()
+			s.days()
 			s.measure()
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"cardswitch/store/registry"
 	"cardswitch/switch/link"
 	"cardswitch/switch/saf"
+	"cardswitch/switch/settle"
 	"cardswitch/switch/txn"
 )
 
@@ -61,7 +62,8 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 		c := s.centers[p.id]
 		if c == nil {
 			c = &center{name: p.config.Name, profile: p, rows: txn.NewTable(s.store.LastSeq()),
-				owed: saf.New(), taken: make(map[uint64]bool), metrics: s.metrics.center(p.config.Name)}
+				owed: saf.New(), taken: make(map[uint64]bool),
+				compare: make(map[settle.Day]int64), metrics: s.metrics.center(p.config.Name)}
 		}
 		if err := c.stays(p); err != nil {
 			return nil, nil, fmt.Errorf("center %s: %w", p.config.Name, err)
@@ -126,6 +128,9 @@ func (s *Switch) Reload(config Config) error {
 		return err
 	}
 	s.install(t)
+	if err := s.openBooks(); err != nil {
+		return err
+	}
 	s.note("configuration reloaded")
 	s.metrics.reloaded(time.Now())
 	return nil
@@ -178,6 +183,9 @@ func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect, produ
 		return nil, fmt.Errorf("security: %w", err)
 	}
 	if p.tokens, err = c.Tokens.profile(p.dialect.Known().Has); err != nil {
+		return nil, err
+	}
+	if p.settling, err = c.Reconciliation.profile(p.dialect, p.zone); err != nil {
 		return nil, err
 	}
 	if p.tokens != nil && s.vault == nil && s.tables.Load() != nil {

@@ -30,6 +30,11 @@ const (
 // Sent is a request that was opened with reason HeldForCard and goes out only now. One without it
 // never left.
 const Sent Kind = 15
+// Of business days; Dest is the center whose day it is.
+const (
+	CutOver    Kind = 19 // Day (and Slice) began
+	Reconciled Kind = 20 // its totals were compared
+)
 
 // Role says which message of a transaction an image is.
 type Role uint8
@@ -109,7 +114,7 @@ func (r *Record) Image(role Role) *Image {
 
 var kindNames = [...]string{"", "opened", "closed", "settled", "delivered", "shelved", "late",
 	"originated", "moved", "repeated", "event", "resolved",
-	"reversed", Sent: "sent"}
+	"reversed", Sent: "sent", CutOver: "cut over", Reconciled: "reconciled"}
 
 var roleNames = [...]string{"", "request", "forward", "answer", "reply", "advice", "advice answer"}
 

@@ -36,6 +36,10 @@ type Period struct {
 	Versions uint16   // how often it was compared
 	Checked  int64    // when that was last
 	Out      bool     // it was out of balance then
+	SliceAt  int64    // when the last slice began
+	Told     uint16   // the last slice that the center was told of; 0: not even of the day
+	Sliced   uint16   // slices up to this one were compared
+	OutAt    []uint16 // those of them that were out of balance
 	Closed   []uint16 // currencies that are agreed
 }
 
@@ -116,11 +120,15 @@ func (b *Book) CutOver(d Day, at int64, seq uint64) {
 	if p := b.Current(); p != nil {
 		p.State, p.Ended = Ended, at
 	}
-	b.Periods = append(b.Periods, Period{Day: d, State: Open, Slice: 1, Since: seq, Opened: at})
+	b.Periods = append(b.Periods, Period{Day: d, State: Open, Slice: 1, Since: seq,
+		Opened: at, SliceAt: at})
 }
 
 // Checkpoint begins the next slice of the open period.
-func (b *Book) Checkpoint(slice uint16) { b.Current().Slice = slice }
+func (b *Book) Checkpoint(slice uint16, at int64) {
+	p := b.Current()
+	p.Slice, p.SliceAt = slice, at
+}
 
 // MayCheck tells why a slice can't be the next one; nil if it can.
 func (b *Book) MayCheck(d Day, slice uint16) error {
@@ -151,6 +159,15 @@ func (p *Period) Compared(at int64, currency uint16, equal bool, moved []uint16)
 		}
 	}
 	p.Agree(at)
+}
+
+// SliceCompared notes the comparison of one slice.
+func (p *Period) SliceCompared(slice uint16, equal bool) {
+	p.Sliced = max(p.Sliced, slice)
+	p.OutAt = slices.DeleteFunc(p.OutAt, func(s uint16) bool { return s == slice })
+	if !equal {
+		p.OutAt = append(p.OutAt, slice)
+	}
 }
 
 // Agree seals a period that has ended.

@@ -55,11 +55,15 @@ func (p *Period) Append(b []byte) []byte {
 	}
 	b = append(b, out)
 	for _, v := range [...]uint64{uint64(p.Slice), p.Since, uint64(p.Opened), uint64(p.Ended),
-		uint64(p.Agreed), uint64(p.Versions), uint64(p.Checked), uint64(len(p.Closed))} {
+		uint64(p.Agreed), uint64(p.Versions), uint64(p.Checked), uint64(p.SliceAt),
+		uint64(p.Told), uint64(p.Sliced)} {
 		b = binary.AppendUvarint(b, v)
 	}
-	for _, c := range p.Closed {
-		b = binary.AppendUvarint(b, uint64(c))
+	for _, list := range [...][]uint16{p.Closed, p.OutAt} {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, c := range list {
+			b = binary.AppendUvarint(b, uint64(c))
+		}
 	}
 	return b
 }
@@ -88,9 +92,12 @@ func ParsePeriod(b []byte) (p Period, err error) {
 	p.Slice, p.Since = uint16(next(any16)), next(1<<64-1)
 	p.Opened, p.Ended, p.Agreed = int64(next(any63)), int64(next(any63)), int64(next(any63))
 	p.Versions, p.Checked = uint16(next(any16)), int64(next(any63))
-	for range next(1000) {
-		if p.Closed = append(p.Closed, uint16(next(any16))); bad {
-			break
+	p.SliceAt, p.Told, p.Sliced = int64(next(any63)), uint16(next(any16)), uint16(next(any16))
+	for _, list := range [...]*[]uint16{&p.Closed, &p.OutAt} {
+		for range next(1000) {
+			if *list = append(*list, uint16(next(any16))); bad {
+				break
+			}
 		}
 	}
 	if bad || len(b) != 0 {

@@ -93,7 +93,7 @@ func TestBook(t *testing.T) {
 	}
 	b.CutOver(261126, 1, 10)
 	b.CutOver(261127, 2, 20)
-	b.Checkpoint(2)
+	b.Checkpoint(2, 3)
 	for _, c := range []struct {
 		named, want Day
 		slice       uint16
@@ -142,7 +142,10 @@ func TestPeriodIsReadAsWritten(t *testing.T) {
 			Slice: rapid.Uint16().Draw(t, "slice"), Since: rapid.Uint64().Draw(t, "since"),
 			Opened:   rapid.Int64Min(0).Draw(t, "opened"),
 			Versions: rapid.Uint16().Draw(t, "versions"),
-			Closed:   rapid.SliceOfN(rapid.Uint16(), 0, 4).Draw(t, "closed")}
+			SliceAt:  rapid.Int64Min(0).Draw(t, "slice at"), Told: rapid.Uint16().Draw(t, "told"),
+			Sliced: rapid.Uint16().Draw(t, "sliced"),
+			OutAt:  rapid.SliceOfN(rapid.Uint16(), 0, 4).Draw(t, "out at"),
+			Closed: rapid.SliceOfN(rapid.Uint16(), 0, 4).Draw(t, "closed")}
 		got, err := ParsePeriod(want.Append(nil))
 		if err != nil || string(got.Append(nil)) != string(want.Append(nil)) {
 			t.Fatalf("%+v came back as %+v, %v", want, got, err)

@@ -16,6 +16,8 @@ const (
 	Acknowledge
 	// TakeKey hands a key that a center brings to who keeps the keys; the answer comes later.
 	TakeKey
+	// CutOver begins a business day or a slice of one, if that may be the next.
+	CutOver
 	// Compare answers with how the two sides' figures compare.
 	Compare
 	// Wait leaves the question with its open transaction; the answer goes to who asked last.

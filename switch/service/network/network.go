@@ -10,6 +10,9 @@ const (
 	Echo    = 831
 	// KeyChange brings a key, or asks for one (package keychange).
 	KeyChange = 811
+	// Cutover begins a business day (DE 28), Checkpoint a slice of it (DE 29).
+	Cutover    = 821
+	Checkpoint = 822
 )
 
 // Request decides on an 1804 or 1805 of a center.
@@ -24,6 +27,8 @@ func Request(q txn.Request) txn.Decision {
 	case Echo:
 	case KeyChange:
 		return txn.Decision{Act: txn.TakeKey}
+	case Cutover, Checkpoint:
+		return txn.Decision{Act: txn.CutOver}
 	default:
 		return txn.Decision{Act: txn.Refuse, Reason: txn.Unsupported,
 			Action: txn.Unsupported.Action()}
@@ -45,4 +50,18 @@ func Answer(function, action int) txn.Decision {
 		d.Next = txn.SignOff
 	}
 	return d
+}
+
+// Told decides on an 1814 to a cutover or checkpoint that a center was told of. One that it refuses
+// is for people; its messages go on all the same, each with its day.
+func Told(action int, retry bool) txn.Decision {
+	switch {
+	case action >= 800 && action <= 899:
+		return txn.Decision{Act: txn.Done, Reason: txn.DayAnnounced, Action: uint16(action)}
+	case action == 915:
+		return txn.Decision{Act: txn.Done, Reason: txn.DayRefused, Action: 915}
+	case retry || action < 0:
+		return txn.Decision{Act: txn.Retry, Reason: txn.AdviceUnanswered}
+	}
+	return txn.Decision{Act: txn.Shelve, Reason: txn.AdviceRefused, Action: uint16(action)}
 }
