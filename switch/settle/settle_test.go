@@ -62,8 +62,9 @@ func TestDaysAreALine(t *testing.T) {
 		zones = append(zones, zone)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		c := Calendar{Zone: zones[rapid.IntRange(0, 3).Draw(t, "zone")], Weekdays: rapid.Bool().Draw(t, "weekdays"),
-			Cutover: time.Duration(rapid.IntRange(0, 24*60-1).Draw(t, "cutover")) * time.Minute}
+		c := Calendar{Zone: zones[rapid.IntRange(0, 3).Draw(t, "zone")],
+			Weekdays: rapid.Bool().Draw(t, "weekdays"),
+			Cutover:  time.Duration(rapid.IntRange(0, 24*60-1).Draw(t, "cutover")) * time.Minute}
 		at := time.Unix(rapid.Int64Range(1_600_000_000, 2_500_000_000).Draw(t, "at"), 0)
 		d := c.At(at)
 		later := c.At(at.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "later")) * time.Second))
