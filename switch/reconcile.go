@@ -18,9 +18,9 @@ import (
 	"cardswitch/switch/txn"
 )
 
-// Messages of our own about business days are owed like advices: store and forward sends them, again
-// and again until they are answered, also after a restart. Those that compare totals are made only
-// when nothing of their period is on its way any more, so that they overtake nothing.
+// Messages of our own about business days are owed like advices: store and forward sends them,
+// again and again until they are answered, also after a restart. Those that compare totals are made
+// only when nothing of their period is on its way any more, so that they overtake nothing.
 
 // compareWait is when totals are offered again that the other side couldn't compare yet.
 const compareWait = time.Minute
