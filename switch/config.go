@@ -18,6 +18,8 @@ type Config struct {
 	Dialects    []string       `yaml:"dialects"`   // extra dialect files
 	Production  bool           `yaml:"production"` // refuses what only a test may do
 	Centers     []CenterConfig `yaml:"centers"`
+	// Settlement says what is paid for transactions.
+	Settlement SettlementConfig `yaml:"settlement,omitempty"`
 
 	// Dir is where relative names in the configuration start: the folder of
 	// the file it came from. Empty is the working directory.

@@ -54,6 +54,7 @@ func (c *Config) Validate() error {
 	}
 	c.validateAnswerTimes(&f)
 	c.validateListeners(&f)
+	c.validateFees(&f)
 	c.validateEnvelopes(&f)
 	return errors.Join(f...)
 }

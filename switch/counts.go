@@ -167,8 +167,11 @@ func owedMoves(e *queue.Entry, a *arrival, o found, p period, peer bool) {
 
 // delivers writes into the record of a delivery what it moves.
 func (s *Switch) delivers(now int64, rec *journal.Record, c *center, item *saf.Item, a *arrival) {
-	if c.settling == nil || c.book == nil || item.Moves == 0 || rec.Kind != journal.Delivered ||
-		rec.Action == 914 {
+	if c.settling == nil || c.book == nil || item.MTI.Class() > 4 {
+		return
+	}
+	rec.Key = journal.KeyOf(c.id, item.MTI, item.DE12, item.STAN, a.acquirer, a.acquirerLen)
+	if item.Moves == 0 || rec.Kind != journal.Delivered || rec.Action == 914 {
 		return
 	}
 	kind := total.Kind(item.Moves &^ unconfirmed)
@@ -182,7 +185,6 @@ func (s *Switch) delivers(now int64, rec *journal.Record, c *center, item *saf.I
 	rec.Center, rec.Moves, rec.Amount = item.Source, uint8(kind), item.Amount
 	rec.Processing, rec.Currency = item.Processing, item.Currency
 	rec.Day, rec.Slice = p.day, p.slice
-	rec.Key = journal.KeyOf(c.id, item.MTI, item.DE12, item.STAN, a.acquirer, a.acquirerLen)
 }
 
 // proven records that a transaction was approved, though its answer never came: its reversal was

@@ -97,9 +97,13 @@ func (c *client) put(ctx context.Context, path string, query url.Values, raw []b
 func (c *client) send(ctx context.Context, method, path string, query url.Values,
 	body any) (*http.Response, error) {
 	var content io.Reader
-	if raw, ok := body.([]byte); ok {
+	switch raw := body.(type) {
+	case nil:
+	case []byte:
 		content = bytes.NewReader(raw)
-	} else if body != nil {
+	case io.Reader: // a file, as long as it is
+		content = raw
+	default:
 		text, err := json.Marshal(body)
 		if err != nil {
 			return nil, err

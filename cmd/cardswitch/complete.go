@@ -59,8 +59,10 @@ func completeWorklist() completion {
 // completeKinds offers the kinds of journal records.
 func completeKinds() completion {
 	var kinds []string
-	for k := journal.Opened; k <= journal.Reversed; k++ {
-		kinds = append(kinds, k.String())
+	for k := journal.Opened; k.String() != "unknown"; k++ {
+		if name := k.String(); name != "" { // a number that is none
+			kinds = append(kinds, name)
+		}
 	}
 	return fixed(kinds...)
 }

@@ -87,6 +87,7 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 		Ceremonies: admin.Ceremonies{Room: n.keys.Room},
 		Reload:     func() error { return n.reconfigure(reload) },
 		Rewrap:     n.Switch.Rewrap,
+		Settlement: n.Switch,
 	})
 	if v := n.Switch.Vault(); v != nil {
 		n.admin.Vault = v

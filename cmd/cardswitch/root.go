@@ -19,6 +19,7 @@ func newRootCommand() *cobra.Command {
 		newMessageCommand(),
 		newRouteCommand(),
 		newSAFCommand(),
+		newSettleCommand(),
 		newTokenCommand(),
 		newWorklistCommand(),
 		newStatusCommand(),

@@ -60,6 +60,7 @@ const (
 	MessageRefused    // a message isn't taken for its center's, or couldn't be protected
 	CardRequested     // somebody wants to see a whole card number
 	CardApproved      // another says that they may
+	DayCompared       // totals of a business day, or its transactions, were compared or accepted
 	TerminalSuspected // what a terminal encrypts can't be opened, again and again
 
 	afterEvents
@@ -79,6 +80,7 @@ func (e Event) String() string {
 		AccountDeleted: "account.deleted", AccountLocked: "account.locked",
 		LinkTold: "link.told", LinkRefused: "link.refused", WorkListDecided: "worklist.decided",
 		NegativeFileChanged: "negative.changed", DayCutOver: "day.cutover",
+		DayCompared: "day.compared",
 		JournalRead: "journal.read", JournalVerified: "journal.verified",
 		KeyRequested: "key.requested", KeyComponent: "key.component", KeyApproved: "key.approved",
 		KeyActivated: "key.activated", KeyGenerated: "key.generated", KeyImported: "key.imported",

@@ -87,6 +87,8 @@ type Options struct {
 	Audit keyring.Auditor
 	// Evidence is the audit log; nil: there is none.
 	Evidence *evidence.Log
+	// Settlement is the switch's business days; nil: it tells of none.
+	Settlement Settlement
 	// Vault is the token vault; nil: there is none. Rewrap brings its keys under the newest KEK.
 	Vault  Vault
 	Rewrap func(ctx context.Context, who vault.Access) error

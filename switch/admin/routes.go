@@ -18,6 +18,9 @@ func (s *Server) Operators() http.Handler {
 		routes = append(routes, s.keyRoutes()...)
 		routes = append(routes, s.auditRoutes()...)
 		routes = append(routes, s.tokenRoutes()...)
+		if s.Settlement != nil {
+			routes = append(routes, s.settleRoutes()...)
+		}
 	} else {
 		mux.HandleFunc("/", s.waiting)
 	}
