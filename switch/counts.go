@@ -22,6 +22,20 @@ type period struct {
 	slice uint16
 }
 
+// periods is where a request counts on both legs.
+type periods struct {
+	period        // at the issuer
+	here   uint32 // the day on the merchant's leg; 0: none
+}
+
+// periodsOf gives the periods of a request or advice that goes to dest, and writes that of the
+// issuer's leg into s.edit.
+func (s *Switch) periodsOf(now int64, c, dest *center, a *arrival) (periods, txn.Reason) {
+	here, why := s.merchantDay(now, c, a)
+	in, refused := s.inPeriod(now, dest, a.day)
+	return periods{in, here}, max(why, refused)
+}
+
 // inPeriod gives the period in which a message to a center counts, and puts it into s.edit. named
 // is the day that the message itself names; our own, and repeats of what was sent, name none.
 func (s *Switch) inPeriod(now int64, to *center, named uint32) (period, txn.Reason) {
@@ -157,7 +171,7 @@ func owedMoves(e *queue.Entry, a *arrival, o found, p period, peer bool) {
 		kind = total.None // it tells of a denial
 	}
 	e.Moves = uint8(kind)
-	if kind != total.None && a.mti.Class() == 4 && o.standing() == txn.Waiting {
+	if kind != total.None && e.Reason == uint16(txn.ReversalAhead) {
 		e.Moves |= unconfirmed
 	}
 	if !peer {
@@ -221,13 +235,13 @@ func (s *Switch) lateCounts(now int64, rec *journal.Record, c *center, r *txn.Ro
 // moves fills in what a merchant's advice or reversal moves: at its issuer when it is delivered, on
 // the merchant's leg now, as it is answered now.
 func (s *Switch) moves(rec *journal.Record, dest *center, e *queue.Entry, a *arrival, o found,
-	in period, here uint32) {
-	if dest.settling == nil && here == 0 {
+	in periods) {
+	if dest.settling == nil && in.here == 0 {
 		return
 	}
-	owedMoves(e, a, o, in, dest.settling != nil && dest.settling.config.Date == DatePeer)
-	if here != 0 && e.Moves&unconfirmed == 0 && e.Moves != 0 {
-		rec.Moves, rec.MerchantDay = e.Moves, here
+	owedMoves(e, a, o, in.period, dest.settling != nil && dest.settling.config.Date == DatePeer)
+	if in.here != 0 && e.Moves&unconfirmed == 0 && e.Moves != 0 {
+		rec.Moves, rec.MerchantDay = e.Moves, in.here
 	}
 }
 

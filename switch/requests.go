@@ -57,11 +57,9 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	}
 	from := len(s.pending.out)
 	s.edit.Reset()
-	here, why := s.merchantDay(now, c, a)
-	in, refused := s.inPeriod(now, dest, a.day)
-	if why = max(why, refused); why != txn.None {
-		l.Release()
-		out.Release()
+	in, why := s.periodsOf(now, c, dest, a)
+	if why != txn.None {
+		releaseBoth(l, out)
 		s.refuse(now, l, c, a, why)
 		return
 	}
@@ -87,9 +85,9 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	s.fill(r, now, l, c, dest, a, stan)
 	r.Token = a.token.op
 	r.Held, r.Sent, r.Aside = l, out, s.goesAside(dest, block)
-	r.Day, r.Slice, r.MerchantDay = in.day, in.slice, here
+	r.Day, r.Slice, r.MerchantDay = in.day, in.slice, in.here
 	rec := s.record(now, journal.Opened, l, a)
-	rec.Day, rec.Slice, rec.MerchantDay = r.Day, r.Slice, r.MerchantDay
+	rec.Day, rec.Slice, rec.MerchantDay = in.day, in.slice, in.here
 	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
 	if held {
@@ -159,9 +157,8 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 		return
 	}
 	s.edit.Reset()
-	here, why := s.merchantDay(now, c, a)
-	in, refused := s.inPeriod(now, dest, a.day)
-	if why = max(why, refused); why != txn.None {
+	in, why := s.periodsOf(now, c, dest, a)
+	if why != txn.None {
 		s.refuse(now, l, c, a, why)
 		return
 	}
@@ -196,8 +193,8 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	item := &saf.Item{Entry: queue.Entry{Card: a.card, STAN: stan, MTI: a.mti.Original(),
 		DE12: a.localTime, Reason: uint16(d.Reason), At: now, Source: c.id, Amount: a.amount,
 		Processing: a.processing, Currency: a.currency}, Due: now}
-	s.moves(rec, dest, &item.Entry, a, o, in, here)
-	s.reply(l, c, a.msg, a, d.Action, rec, s.dated(c, here, s.tokenOf(c, a.token.op))...)
+	s.moves(rec, dest, &item.Entry, a, o, in)
+	s.reply(l, c, a.msg, a, d.Action, rec, s.dated(c, in.here, s.tokenOf(c, a.token.op))...)
 	id := s.pending.batch.Append(rec)
 	item.ID, item.Txn = id, id
 	s.useCounter(c, a)

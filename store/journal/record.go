@@ -30,6 +30,7 @@ const (
 // Sent is a request that was opened with reason HeldForCard and goes out only now. One without it
 // never left.
 const Sent Kind = 15
+
 // Of business days; Dest is the center whose day it is.
 const (
 	CutOver    Kind = 19 // Day (and Slice) began
