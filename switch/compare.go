@@ -35,8 +35,8 @@ type Compared struct {
 	Lines     []settle.Line `json:"lines,omitempty"`
 }
 
-// CompareListing compares a day of a center, or one slice of it, with the listing of its book, names
-// each transaction that differs, and puts it on the work list of differences.
+// CompareListing compares a day of a center, or one slice of it, with the listing of its book,
+// names each transaction that differs, and puts it on the work list of differences.
 func (s *Switch) CompareListing(name string, day settle.Day, slice uint16, listing io.Reader) (
 	Comparison, error) {
 	s.mu.Lock()

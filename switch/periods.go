@@ -147,8 +147,8 @@ func (s *Switch) Reconcile(name string, day settle.Day, slice uint16) error {
 	return nil
 }
 
-// Accept seals a period that has ended although the two sides' totals were never found equal: people
-// settled the rest.
+// Accept seals a period that has ended although the two sides' totals were never found equal:
+// people settled the rest.
 func (s *Switch) Accept(name string, day settle.Day, who, why string) error {
 	if who == "" || why == "" {
 		return errors.New("say who decides and why")

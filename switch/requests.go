@@ -6,6 +6,7 @@ import (
 	"cardswitch/store/queue"
 	"cardswitch/switch/link"
 	"cardswitch/switch/saf"
+	"cardswitch/switch/security"
 	"cardswitch/switch/txn"
 )
 
@@ -39,8 +40,10 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 		s.refuse(now, l, c, a, why)
 		return
 	}
-	held, why := dest.holds(a.card)
-	if why != txn.None {
+	s.edit.Reset()
+	in, why := s.periodsOf(now, c, dest, a)
+	held, full := dest.holds(a.card)
+	if why = max(why, full); why != txn.None {
 		s.refuse(now, l, c, a, why)
 		return
 	}
@@ -56,21 +59,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 		return
 	}
 	from := len(s.pending.out)
-	s.edit.Reset()
-	in, why := s.periodsOf(now, c, dest, a)
-	if why != txn.None {
-		releaseBoth(l, out)
-		s.refuse(now, l, c, a, why)
-		return
-	}
-	s.edit.SetNumber(11, uint64(stan))
-	if a.mti.IsRepeat() {
-		s.edit.SetMTI(a.mti.Original()) // for the issuer it is asked for the first time
-	}
-	s.leaveZone(c, dest, block)
-	if dest.config.ForwardingID {
-		s.edit.Set(33, s.institution)
-	}
+	s.leadOn(c, dest, a, stan, block)
 	var fault spec.Fault
 	s.pending.out, fault = dest.dialect.Append(s.pending.out, a.msg, &s.edit)
 	sent := s.pending.out[from:]
@@ -83,9 +72,8 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	}
 	r := dest.rows.Take()
 	s.fill(r, now, l, c, dest, a, stan)
-	r.Token = a.token.op
-	r.Held, r.Sent, r.Aside = l, out, s.goesAside(dest, block)
 	r.Day, r.Slice, r.MerchantDay = in.day, in.slice, in.here
+	r.Held, r.Sent, r.Aside = l, out, s.goesAside(dest, block)
 	rec := s.record(now, journal.Opened, l, a)
 	rec.Day, rec.Slice, rec.MerchantDay = in.day, in.slice, in.here
 	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
@@ -112,6 +100,18 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	dest.metrics.sent.Inc()
 }
 
+// leadOn makes a request one of ours in s.edit.
+func (s *Switch) leadOn(c, dest *center, a *arrival, stan uint32, block *security.Block) {
+	s.edit.SetNumber(11, uint64(stan))
+	if a.mti.IsRepeat() {
+		s.edit.SetMTI(a.mti.Original()) // for the issuer it is asked for the first time
+	}
+	s.leaveZone(c, dest, block)
+	if dest.config.ForwardingID {
+		s.edit.Set(33, s.institution)
+	}
+}
+
 // acquireBoth counts a request in flight with who asked and with who is asked, or with neither.
 func acquireBoth(from, to *link.Link) bool {
 	if !from.Acquire() {
@@ -136,7 +136,7 @@ func (s *Switch) fill(r *txn.Row, now int64, l *link.Link, c, dest *center, a *a
 	r.Asked, r.MTI = a.mti, a.mti.Original()
 	r.STAN, r.LocalTime, r.Acquirer = stan, a.localTime, a.acquirer
 	r.Key, r.Card, r.Amount, r.Arrived = a.key, a.card, a.amount, now
-	r.Processing, r.Currency = a.processing, a.currency
+	r.Processing, r.Currency, r.Token = a.processing, a.currency, a.token.op
 	// The inner timer must run out before the outer one (reference iso8583-1993 section 5.2).
 	wait := min(dest.config.AnswerTime, c.config.AnswerTime)
 	r.Deadline = now + int64(wait)

@@ -28,11 +28,11 @@ func newSettleCommand() *cobra.Command {
 		newSettleReportCommand(),
 		newSettleVerifyCommand(),
 	)
-	command.Long = `Business days of the centers with ` + "`reconciliation`" + ` in their configuration.
+	command.Long = `Business days of the centers that have a reconciliation in their configuration.
 
 Each transaction counts in one day of its issuer (DE 28). A day ends by the clock, by the issuer's
-1804/821 or by ` + "`settle cutover`" + `; then its totals are compared with the issuer's. Where they differ,
-` + "`settle compare`" + ` finds the transactions in a listing of the issuer's book.`
+1804/821 or by "settle cutover"; then its totals are compared with the issuer's. Where they differ,
+"settle compare" finds the transactions in a listing of the issuer's book.`
 	return command
 }
 
@@ -157,8 +157,8 @@ func newSettleCutoverCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "cutover --center NAME",
 		Short: "End the open business day of a center and begin the next",
-		Long: `End the open business day of a center and begin the next, while traffic flows. What was given
-the old day, or names it, still counts in it.`,
+		Long: `End the open business day of a center and begin the next, while traffic flows. What was
+given the old day, or names it, still counts in it.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return settleAct(command, "/cutover", true)

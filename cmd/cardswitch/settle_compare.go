@@ -26,7 +26,7 @@ func newSettleCompareCommand() *cobra.Command {
 		Use:   "compare --center NAME --day DAY --list FILE",
 		Short: "Find the transactions that differ, in a listing of the center's book",
 		Long: `Compare a day with a listing of the center's book and name each transaction that differs, with
-its likely cause. What is found goes on the work list (` + "`settle worklist`" + `).
+its likely cause. What is found goes on the work list, see "settle worklist".
 
 FILE is CSV with a line of names first, or JSON: a list of objects, or one a line; - is standard
 input. mti, stan (DE 11 on the leg between the switch and the center), local_time (DE 12) and amount
@@ -145,10 +145,10 @@ func newSettleReportCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "report --day DAY",
 		Short: "Show who owes whom for a business day",
-		Long: `Show who owes whom for a business day, fees included (` + "`settlement.fees`" + `): for each issuer and
-merchant center, and the position of each party. A fee is a rate of the net of sales and returns,
-rounded to the smallest unit, halves away from zero, and so much for each sale and each return; the
-positions of a currency come to zero. --format html writes a page to be printed, csv a table.`,
+		Long: `Show who owes whom for a business day, with the fees of the configuration: the position of
+each party, and in csv and html also each issuer with each merchant center. A fee is a rate of the
+net of sales and returns, rounded to the smallest unit, halves away from zero, and so much for each
+sale and each return; the positions of a currency come to zero. html is a page to be printed.`,
 		Args: cobra.NoArgs,
 		RunE: printReport,
 	}

@@ -54,9 +54,9 @@ func (g *Ground) StartNode(t *testing.T, c cardswitch.Config, log *slog.Logger) 
 		t.Fatal(errors.Join(err, operators.Close()))
 	}
 	n.Admin = admin.New(admin.Options{Switch: n.Switch, Journal: n.Journal(),
-		Names: n.Journal().Registry(), Metrics: n.Metrics, Logger: log, Audit: record, Settlement: n.Switch,
-		Evidence: record,
-		Reload:   func() error { return n.Reload(c) }})
+		Names: n.Journal().Registry(), Metrics: n.Metrics, Logger: log, Audit: record,
+		Evidence: record, Settlement: n.Switch,
+		Reload: func() error { return n.Reload(c) }})
 	if v := n.Vault(); v != nil {
 		n.Admin.Vault, n.Admin.Rewrap = v, n.Rewrap
 	}

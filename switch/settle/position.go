@@ -94,9 +94,10 @@ type Statement struct {
 	Positions []Position `json:"positions"`
 }
 
-// StatementOf makes a statement of the rows of issuers' totals. name gives the names of centers, self that
-// of the switch. Of fees between the same two parties the first that fits counts.
-func StatementOf(day Day, rows []total.Row, fees []Fee, name func(uint16) string, self string) Statement {
+// StatementOf makes a statement of the rows of issuers' totals. name gives the names of centers,
+// self that of the switch. Of fees between the same two parties the first that fits counts.
+func StatementOf(day Day, rows []total.Row, fees []Fee, name func(uint16) string,
+	self string) Statement {
 	s := Statement{Day: day.String(), Pairs: []Pair{}, Positions: []Position{}}
 	pairs := make(map[[2]string]map[uint16]*Pair)
 	for i := range rows {
