@@ -20,7 +20,7 @@ import (
 func (s *Switch) openBooks() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.centers {
+	for _, c := range s.inOrder() {
 		if c.settling == nil || c.book != nil {
 			continue
 		}
@@ -86,7 +86,7 @@ func (s *Switch) days() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	for _, c := range s.centers {
+	for _, c := range s.inOrder() {
 		if c.settling != nil && c.book != nil && !s.draining.Load() {
 			s.tendDays(now, c)
 		}

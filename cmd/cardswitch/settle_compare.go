@@ -25,8 +25,8 @@ func newSettleCompareCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "compare --center NAME --day DAY --list FILE",
 		Short: "Find the transactions that differ, in a listing of the center's book",
-		Long: `Compare a day with a listing of the center's book and name each transaction that differs, with
-its likely cause. What is found goes on the work list, see "settle worklist".
+		Long: `Compare a day with a listing of the center's book and name each transaction that differs,
+with its likely cause. What is found goes on the work list, see "settle worklist".
 
 FILE is CSV with a line of names first, or JSON: a list of objects, or one a line; - is standard
 input. mti, stan (DE 11 on the leg between the switch and the center), local_time (DE 12) and amount

@@ -54,9 +54,10 @@ const mostEntries = 5_000_000
 // ReadListing reads the book of a center, as CSV or JSON, up to an error that names the line.
 //
 // CSV has a line of names first, then a line for each transaction; JSON is a list of objects, or
-// one object a line, with the same names: mti, stan, local_time and amount must be there; processing
-// (else 000000), original_mti (of a reversal; else 1200), currency, day, slice and reference may
-// be. Others are passed over. Digits may be numbers in JSON. No card number is ever needed.
+// one object a line, with the same names: mti, stan, local_time and amount must be there,
+// processing (else 000000), original_mti (of a reversal; else 1200), currency, day, slice and
+// reference may be. Others are passed over. Digits may be numbers in JSON. No card number is ever
+// needed.
 func ReadListing(from io.Reader, each func(Entry) error) error {
 	r := bufio.NewReaderSize(from, 1<<16)
 	first, err := firstByte(r)
