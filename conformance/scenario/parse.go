@@ -163,6 +163,11 @@ func (p *parser) step(line string) {
 		p.scenarios[len(p.scenarios)-1].keys = true
 		return
 	}
+	if words[0] == "needs" {
+		sc := p.scenarios[len(p.scenarios)-1]
+		sc.needs = append(sc.needs, words[1:]...)
+		return
+	}
 	s := Step{Line: p.line, Text: line, verb: words[0]}
 	if err := s.read(words[1:]); err != nil {
 		p.fail("%s: %w", words[0], err)

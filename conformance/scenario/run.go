@@ -71,6 +71,11 @@ func (r *run) fail(result *Result, s *Step, err error) {
 }
 
 func (s *Session) missing(sc *Scenario) string {
+	for _, what := range sc.needs {
+		if !slices.Contains(s.target.Does, what) {
+			return "the target doesn't say that it does " + what
+		}
+	}
 	for i := range sc.Steps {
 		step := &sc.Steps[i]
 		if step.verb != "connect" {

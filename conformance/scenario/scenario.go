@@ -29,7 +29,10 @@
 //	  52  *A
 //
 // A scenario that begins with "needs katakana" is skipped where a door's dialect doesn't have it,
-// one that begins with "needs keys" where a door has no envelope or no kbpk_file.
+// one that begins with "needs keys" where a door has no envelope or no kbpk_file, one that begins
+// with "needs X" where the target doesn't say that it does X: linked (a return that names its sale
+// names it to the issuer as that knows it), partial (reversals), days (business days by 1804/821
+// and 15xx), negative (files by 1304).
 //
 // Steps, one a line; what is indented belongs to the step above:
 //
@@ -75,8 +78,9 @@ type Scenario struct {
 	Line  int
 	Steps []Step
 
-	katakana  bool // only for links that carry it
-	keys      bool // only for links whose keys are changed
+	katakana  bool     // only for links that carry it
+	keys      bool     // only for links whose keys are changed
+	needs     []string // what the target must do, see Target.Does
 	templates map[string]template
 }
 

@@ -22,6 +22,7 @@ import (
 //	merchants: {shop: {dial: "127.0.0.1:7101"}}
 //	issuers:   {bank: {listen: "127.0.0.1:7201", envelope: {id: bank/a, key_file: bank.key}}}
 //	values:    {pan: "...", acquirer: "12345678901"}
+//	does:      [days, negative, partial]
 type Target struct {
 	Name      string            `yaml:"name"`
 	Dialect   string            `yaml:"dialect"` // of doors that name none
@@ -29,6 +30,7 @@ type Target struct {
 	Merchants map[string]Door   `yaml:"merchants"`
 	Issuers   map[string]Door   `yaml:"issuers"`
 	Values    map[string]string `yaml:"values"`
+	Does      []string          `yaml:"does"`     // what not every host does, as days or negative
 	Patience  time.Duration     `yaml:"patience"` // for an expected message, default 5 s
 
 	ListenFunc func(address string) (net.Listener, error)                  `yaml:"-"`
