@@ -108,7 +108,7 @@ func (s *SAFConfig) complete() {
 	setDefault(&s.AlarmAfter, 6)
 	setDefault(&s.InFlight, 32)
 	if s.Retry == nil {
-		s.Retry = []int{906, 907, 909, 911, 912, 920, 923}
+		s.Retry = []int{906, 907, 909, 910, 911, 912, 920, 923}
 	}
 	if s.Shelve == nil {
 		s.Shelve = []int{902, 904, 905, 914, 921}

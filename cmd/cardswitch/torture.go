@@ -25,6 +25,8 @@ func newTortureCommand() *cobra.Command {
 			"in each link, and hurts them while they trade:\n\n" +
 			"  kill, twice, restart    the switch dies, also in its recovery, or is asked to end\n" +
 			"  stop, freeze            the switch, or a partner, stands still\n" +
+			"  reload                  the switch reads its configuration again\n" +
+			"  away                    an issuer signs off, drops its links, or reads nothing\n" +
 			"  torn, full, slow        its disk ends in the middle of a write, is nearly full, is busy\n" +
 			"  cut, refuse             a link is reset, and for a while nobody gets through\n" +
 			"  hold, swallow, trickle  a link stands, loses what is sent, or lets little through\n\n" +

@@ -49,6 +49,11 @@ func (r *run) hurt(ctx context.Context, f Fault) error {
 	case Slow:
 		r.master.troubled(f.For)
 		return r.disk.hog(f.For)
+	case Reload:
+		r.master.signal(syscall.SIGHUP)
+	case Away:
+		r.partners[f.Target].Tell(fmt.Sprintf("away %s %s", f.How, f.For))
+		pause(ctx, f.For)
 	case Freeze:
 		child := r.partners[f.Target]
 		child.Signal(syscall.SIGSTOP)

@@ -100,6 +100,14 @@ func (m *master) stop(ctx context.Context, d time.Duration) {
 	m.child.Signal(syscall.SIGCONT)
 }
 
+func (m *master) signal(s syscall.Signal) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.child != nil {
+		m.child.Signal(s)
+	}
+}
+
 // troubled excuses an end by itself for some time.
 func (m *master) troubled(d time.Duration) {
 	m.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"cardswitch/conformance/issuer"
 )
 
 // Kind is a way to hurt the center.
@@ -22,6 +24,8 @@ const (
 	Full    Kind = "full"    // the disk is nearly full
 	Slow    Kind = "slow"    // another writes and syncs on the same disk
 
+	Reload  Kind = "reload"  // the switch reads its configuration again
+	Away    Kind = "away"    // an issuer signs off, drops its links, or reads nothing
 	Freeze  Kind = "freeze"  // an issuer or a merchant stands still, SIGSTOP
 	Cut     Kind = "cut"     // a link is reset
 	Refuse  Kind = "refuse"  // it is reset, and nobody gets through for a while
@@ -32,8 +36,8 @@ const (
 
 // Kinds are all there are.
 func Kinds() []Kind {
-	return []Kind{Kill, Twice, Restart, Stop, Torn, Full, Slow, Freeze, Cut, Refuse, Hold, Swallow,
-		Trickle}
+	return []Kind{Kill, Twice, Restart, Stop, Torn, Full, Slow, Reload, Away, Freeze, Cut, Refuse,
+		Hold, Swallow, Trickle}
 }
 
 // ofSwitch tells the kinds that are done to the switch's process or its disk.
@@ -47,6 +51,7 @@ type Fault struct {
 	Kind   Kind          `json:"kind"`
 	Target string        `json:"target,omitempty"` // a partner or a link; "" for the switch
 	For    time.Duration `json:"for,omitempty"`    // how long it lasts, or until the next start
+	How    string        `json:"how,omitempty"`    // of an absence
 }
 
 func (f Fault) String() string {
@@ -54,13 +59,14 @@ func (f Fault) String() string {
 	if f.Target == "" {
 		return fmt.Sprintf("%9s  %-8s %s", at, f.Kind, f.For)
 	}
-	return fmt.Sprintf("%9s  %-8s %s %s", at, f.Kind, f.Target, f.For)
+	return fmt.Sprintf("%9s  %-8s %s %s %s", at, f.Kind, f.Target, f.For, f.How)
 }
 
 // Scene is what can be hurt.
 type Scene struct {
 	Kinds    []Kind
 	Partners []string
+	Issuers  []string // some of the partners
 	Links    []string
 }
 
@@ -96,9 +102,12 @@ func Plan(seed uint64, d time.Duration, scene Scene) []Fault {
 		case kind.ofSwitch():
 			f.At = max(at, free)
 			free = f.At + f.For + starting
+		case kind == Away:
+			f.Target = scene.Issuers[random.IntN(len(scene.Issuers))]
+			f.How = []string{issuer.SignedOff, issuer.Dropped, issuer.Silenced}[random.IntN(3)]
 		case kind == Freeze:
 			f.Target = scene.Partners[random.IntN(len(scene.Partners))]
-		case kind != Slow:
+		case kind != Slow && kind != Reload:
 			f.Target = scene.Links[random.IntN(len(scene.Links))]
 		}
 		if f.At < d {
@@ -137,8 +146,10 @@ func lasting(random *rand.Rand, k Kind) time.Duration {
 			return between(5200, 7000)
 		}
 		return between(50, 3500)
-	case Cut:
+	case Cut, Reload:
 		return 0
+	case Away:
+		return between(500, 5000)
 	case Full, Slow:
 		return between(500, 3000)
 	case Trickle:

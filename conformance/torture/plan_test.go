@@ -12,7 +12,7 @@ import (
 
 func scene() torture.Scene {
 	return torture.Scene{Kinds: torture.Kinds(), Partners: []string{"bank", "shop"},
-		Links: []string{"shop", "bank/l0", "bank/l1"}}
+		Issuers: []string{"bank"}, Links: []string{"shop", "bank/l0", "bank/l1"}}
 }
 
 func TestTheSameSeedHurtsTheSame(t *testing.T) {
@@ -46,7 +46,7 @@ func TestEveryPlan(t *testing.T) {
 					t.Fatalf("%v, but the switch is busy until %s", f, free)
 				}
 				free = f.At + f.For
-			case torture.Slow:
+			case torture.Slow, torture.Reload:
 			default:
 				if f.Target == "" {
 					t.Fatalf("%v has no target", f)

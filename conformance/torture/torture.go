@@ -58,7 +58,7 @@ func (c *Config) Validate() error {
 // Plan is what the run will do.
 func (c *Config) Plan() []Fault {
 	return Plan(c.Seed, c.Duration, Scene{Kinds: c.Kinds, Partners: partnerNames(),
-		Links: linkNames()})
+		Issuers: issuerNames(), Links: linkNames()})
 }
 
 // Times of the stage: short, so that time-outs, late answers and repeats happen in every run.
@@ -150,16 +150,17 @@ func (r *run) setUp(ctx context.Context) error {
 func (r *run) startPartner(ctx context.Context, name, role, book string) error {
 	child, err := process.Start(ctx, name, r.Program, "sim", role, "--file",
 		r.ground.stage.File(name+".yaml"), book, r.book(name))
-	r.partners[name] = child
+	if err == nil {
+		r.partners[name] = child
+		child.Mute()
+	}
 	return err
 }
 
 // close ends what is left, each of them a child of ours.
 func (r *run) close() {
 	for _, child := range r.partners {
-		if child != nil {
-			child.Kill()
-		}
+		child.Kill()
 	}
 	if r.master != nil && r.master.child != nil {
 		r.master.child.Kill()

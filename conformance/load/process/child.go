@@ -90,6 +90,15 @@ func (c *Child) Ask(into any) error {
 // Signal sends the child a signal, as SIGSTOP and SIGCONT.
 func (c *Child) Signal(s syscall.Signal) error { return c.cmd.Process.Signal(s) }
 
+// Tell writes a line to the child's standard input.
+func (c *Child) Tell(line string) error {
+	_, err := io.WriteString(c.stdin, line+"\n")
+	return err
+}
+
+// Mute reads what the child writes, for nobody: else it would stand still when the pipe is full.
+func (c *Child) Mute() { go io.Copy(io.Discard, c.stdout) }
+
 // Ended is closed when the child is gone.
 func (c *Child) Ended() <-chan struct{} { return c.ended }
 
