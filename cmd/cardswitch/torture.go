@@ -25,7 +25,7 @@ func newTortureCommand() *cobra.Command {
 			"in each link, and hurts them while they trade:\n\n" +
 			"  kill, twice, restart    the switch dies, also in its recovery, or is asked to end\n" +
 			"  stop, freeze            the switch, or a partner, stands still\n" +
-			"  reload                  the switch reads its configuration again\n" +
+			"  reload, rekey           the switch reads its configuration again, a link gets a new key\n" +
 			"  away                    an issuer signs off, drops its links, or reads nothing\n" +
 			"  torn, full, slow        its disk ends in the middle of a write, is nearly full, is busy\n" +
 			"  cut, refuse             a link is reset, and for a while nobody gets through\n" +
@@ -108,7 +108,7 @@ func printTorture(command *cobra.Command, r *torture.Report) error {
 			t.row("not possible here", why)
 		}
 		t.row("switch", fmt.Sprintf("%d starts, %d ends in the middle of a write, "+
-			"%d because its disk failed", r.Starts, r.Torn, r.Excused))
+			"%d because its disk failed, %d keys changed", r.Starts, r.Torn, r.Excused, r.Keys))
 		t.row("transactions", r.Count.Transactions)
 		t.row("receipts", money(r.Count.Receipts))
 		t.row("journal", money(r.Count.Switch))

@@ -51,6 +51,8 @@ func (r *run) hurt(ctx context.Context, f Fault) error {
 		return r.disk.hog(f.For)
 	case Reload:
 		r.master.signal(syscall.SIGHUP)
+	case Rekey:
+		r.rekey(ctx, f.Target)
 	case Away:
 		r.partners[f.Target].Tell(fmt.Sprintf("away %s %s", f.How, f.For))
 		pause(ctx, f.For)
@@ -64,6 +66,15 @@ func (r *run) hurt(ctx context.Context, f Fault) error {
 		pause(ctx, f.For)
 	}
 	return nil
+}
+
+// rekey changes the key of a link. It comes to nothing where the link or the switch is down.
+func (r *run) rekey(ctx context.Context, link string) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if r.ground.stage.Operate(ctx, "key", "exchange", "zek:"+link, "--why", "torture") == nil {
+		r.report.rekeyed()
+	}
 }
 
 // torn takes the disk away in the middle of a write. A process that writes nothing more in the time

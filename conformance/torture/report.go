@@ -26,6 +26,7 @@ type Report struct {
 	Starts  int           `json:"starts"`           // of the switch
 	Excused int           `json:"excused"`          // it ended by itself when its disk failed or stood
 	Torn    int           `json:"torn"`             // it ended in the middle of a write
+	Keys    int           `json:"keys"`             // of links, that were changed
 	Folder  string        `json:"folder,omitempty"` // of the run, if it is left
 	Count   *count.Report `json:"count"`
 
@@ -65,6 +66,7 @@ func (r *Report) change(fn func()) {
 }
 
 func (r *Report) did(k Kind)       { r.change(func() { r.Faults[k]++ }) }
+func (r *Report) rekeyed()         { r.change(func() { r.Keys++ }) }
 func (r *Report) tore()            { r.change(func() { r.Torn++ }) }
 func (r *Report) phase(now string) { r.change(func() { r.now = now }) }
 

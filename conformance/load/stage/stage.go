@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/template"
 	"time"
 
@@ -151,10 +152,17 @@ func (s *Stage) Start(ctx context.Context, flags ...string) (*process.Child, err
 
 // VerifyJournal asks the running switch to prove its journal whole, by the operators' own command.
 func (s *Stage) VerifyJournal(ctx context.Context) error {
-	command := exec.CommandContext(ctx, s.Program, "journal", "verify",
-		"--config", s.File("cardswitch.yaml"))
+	return s.Operate(ctx, "journal", "verify")
+}
+
+// Operate runs an operator's command against the running switch.
+func (s *Stage) Operate(ctx context.Context, words ...string) error {
+	command := exec.CommandContext(ctx, s.Program,
+		append(words, "--config", s.File("cardswitch.yaml"))...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the test alone
 	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("journal verify: %w: %s", err, strings.TrimSpace(string(output)))
+		return fmt.Errorf("%s: %w: %s", strings.Join(words, " "), err,
+			strings.TrimSpace(string(output)))
 	}
 	return nil
 }
