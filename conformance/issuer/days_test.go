@@ -263,10 +263,10 @@ func TestListing(t *testing.T) {
 		t.Fatalf("%v, %v", rows, err)
 	}
 	if got := strings.Join(rows[1], " "); got !=
-		"261126 1 1200 000001 260301101112 12345678901 RRN000000001 debit 1000 392 000001" {
+		"261126 1 1200 000001 260301101112 12345678901 RRN000000001 000000  1000 392 debit 000001" {
 		t.Error(got)
 	}
-	if got := strings.Join(rows[2][7:9], " "); got != "debit reversal 700" {
+	if got := strings.Join(rows[2][7:12], " "); got != "000000 1200 700 392 debit reversal" {
 		t.Error(got)
 	}
 }

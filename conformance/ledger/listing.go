@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// listingHead are the columns of a listing: the business day and its slice, what the message was
-// (type, trace number, local time, acquirer: DE 11, 12, 32), the reference number (DE 37), where it
-// counts and by how much in the currency's smallest unit, and the approval code (DE 38). No card
-// number is in it.
+// listingHead are the columns of a listing, by which the switch's `settle compare` knows them: the
+// message (DE 11, 12, 32, 37, 3; for a reversal also the type of what it undoes), how much it moves
+// in the currency's smallest unit, the business day and its slice; and for people the total that it
+// counts in and the approval code. No card number is in it.
 func listingHead() []string {
-	return []string{"day", "slice", "mti", "stan", "local", "acquirer", "rrn", "counts", "amount",
-		"currency", "approval"}
+	return []string{"day", "slice", "mti", "stan", "local_time", "acquirer", "reference",
+		"processing", "original_mti", "amount", "currency", "counts", "approval"}
 }
 
 // WriteCSV writes a listing with a line of heads.
@@ -49,9 +49,10 @@ func rows(list []Posting) [][]string {
 	for i := range list {
 		p := &list[i]
 		key := append(strings.Split(p.Key, "/"), "", "", "")
+		original, _, _ := strings.Cut(p.Original, "/")
 		all = append(all, []string{p.Day, strconv.Itoa(p.Slice), key[0], key[1], key[2], key[3],
-			p.RRN, string(p.Counts), strconv.FormatInt(p.Moves, 10), p.Currency,
-			strings.TrimSpace(p.Approval)})
+			p.RRN, p.Processing, original, strconv.FormatInt(p.Moves, 10), p.Currency,
+			string(p.Counts), strings.TrimSpace(p.Approval)})
 	}
 	return all
 }
