@@ -110,6 +110,9 @@ func (i *Issuer) book(m *format.Message, do Do) *format.Message {
 
 func (i *Issuer) decide(m *format.Message, do Do) ledger.Decision {
 	d := ledger.Decision{Action: do.Action, Amount: do.Amount}
+	if d.Amount >= m.Number(4) {
+		d.Amount = 0 // nobody gets more than he asks for
+	}
 	switch {
 	case d.Action == "" && m.MTI[2] == '2':
 		d.Action = i.options.AdviceAction

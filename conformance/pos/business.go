@@ -85,7 +85,9 @@ func (p *POS) advise(ctx context.Context, m *format.Message, rrn string) ledger.
 
 // Cancel takes back an approved transaction, the 取消 of the same day.
 func (p *POS) Cancel(ctx context.Context, d Done) ledger.Receipt {
-	r := p.undo(ctx, d.Message, d.Receipt.RRN, "4000", ledger.Cancelled)
+	// What is taken back is what was approved, which may be a part of what was asked.
+	m := d.Message.Clone().Set(4, fmt.Sprintf("%012d", d.Receipt.Live))
+	r := p.undo(ctx, m, d.Receipt.RRN, "4000", ledger.Cancelled)
 	if r.State != ledger.Approved { // refused: it stands as it was counted
 		p.report(r)
 	}
@@ -169,8 +171,8 @@ func (p *POS) close(rrn string, fn func(*ledger.Receipt)) ledger.Receipt {
 // finish counts a transaction and remembers it if a later one may follow.
 func (p *POS) finish(m *format.Message, r ledger.Receipt) {
 	p.report(r)
-	if r.State != ledger.Approved {
-		return
+	if r.State != ledger.Approved || r.Kind == ledger.Validity {
+		return // there is nothing to take back
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
