@@ -34,6 +34,7 @@ unblock PAN                   take it off: 1304/303
 blocked PAN                   ask what the list says: 1304/305
 load FILE                     replace the regular list by a file: 1304/306, framed
 falsify drop|double|change RRN   make an entry of our book wrong
+repair                        put all such entries right
 echo | sign-on | sign-off     on every link`
 
 // Command does what a line says and tells what came of it.
@@ -65,6 +66,9 @@ func (i *Issuer) Command(ctx context.Context, line string) (string, error) {
 		return i.listed(ctx, verb, rest)
 	case "falsify":
 		return i.falsify(rest[0], rest[1])
+	case "repair":
+		i.options.Ledger.Repair()
+		return "right again", nil
 	case "echo":
 		i.everywhere(ctx, Echo)
 		return "done", nil

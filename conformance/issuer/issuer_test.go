@@ -66,11 +66,19 @@ func (p peer) nothing(t *testing.T) {
 
 func dial(t *testing.T, i *Issuer, link string) peer {
 	t.Helper()
+	before := i.Stats().Connections
 	nc, err := net.Dial("tcp", i.Address(link))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return open(t, nc)
+	p := open(t, nc)
+	for end := time.Now().Add(10 * time.Second); i.Stats().Connections == before; {
+		if time.Now().After(end) {
+			t.Fatal("the center doesn't see the connection")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return p
 }
 
 func start(t *testing.T, o Options, rules string) *Issuer {

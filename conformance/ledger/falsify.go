@@ -19,13 +19,26 @@ func (l *Postings) Falsify(key, how string) {
 	switch how {
 	case Drop:
 		p.dropped = true
+		l.repairs = append(l.repairs, func() { p.dropped = false })
 	case Double:
 		second := *p
 		second.Key += "/2"
 		l.byKey[second.Key] = &second
 		l.byRRN[p.RRN] = append(l.byRRN[p.RRN], &second)
 		l.order = append(l.order, second.Key)
+		l.repairs = append(l.repairs, func() { second.dropped = true })
 	case Alter:
 		p.Live, p.Moves = p.Live+1000, p.Moves+1000
+		l.repairs = append(l.repairs, func() { p.Live, p.Moves = p.Live-1000, p.Moves-1000 })
 	}
+}
+
+// Repair puts every entry right that Falsify made wrong.
+func (l *Postings) Repair() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, repair := range l.repairs {
+		repair()
+	}
+	l.repairs = nil
 }

@@ -98,6 +98,7 @@ type Postings struct {
 	forestall map[string]bool // originals undone before they came
 	order     []string
 	counts    Counts
+	repairs   []func() // of what Falsify did
 }
 
 // Counts is what happened to a ledger in a run.

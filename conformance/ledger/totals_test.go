@@ -107,6 +107,10 @@ func TestFalsify(t *testing.T) {
 		if got := l.Totals("261126", 0, "")[Debit]; got != want {
 			t.Errorf("%s: %+v, want %+v", how, got, want)
 		}
+		l.Repair()
+		if got := l.Totals("261126", 0, "")[Debit]; got != (Sum{3, 6000}) {
+			t.Errorf("%s, repaired: %+v", how, got)
+		}
 		if _, v := l.Ask(sale("000001", 1000).As("1201"), nil); v != Again {
 			t.Errorf("%s: a repeat is a first", how)
 		}
