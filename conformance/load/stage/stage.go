@@ -193,6 +193,7 @@ centers:
     key_change: us
     window: 65536
     answer_time: {{.MerchantTime}}
+    unknown_original: 400
     sign_on: peer
     links:
       - name: a
