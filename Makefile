@@ -11,7 +11,7 @@ BENCH    ?=
 # The program needs no C: it is one static file that runs anywhere.
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test race pkcs11 memory lint fuzz crash torture world world-breaks conform bench build clean
+.PHONY: help run test race pkcs11 memory lint fuzz crash torture week world world-breaks conform bench build clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ crash: build ## kill the switch and cut its links CYCLES times under load, then 
 
 torture: build ## hurt switch, partners, links and disk for MINUTES, then compare the books
 	@./bin/cardswitch torture --duration $(MINUTES)m $(if $(SEED),--seed $(SEED))
+
+week: ## show seven business days, a wrong entry named, and books that agree to the yen
+	@go test -count=1 -v -run TestWeek ./conformance/week
 
 world: ## play kept worlds, then SEEDS fresh ones (0: as many as fit in TIME), JOBS side by side
 	@go test -count=1 -run '^TestKept$$' ./conformance/world
