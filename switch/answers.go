@@ -137,6 +137,16 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 // the decision says. a is the answer that led to it; if there was none, the row stays as the mark
 // by which a late answer is known. askedAs must hold the request.
 func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival) {
+	s.concludeAs(now, from, c, r, d, a, nil)
+}
+
+// concludeAs is conclude, with the answer that stand-in gives if it decides.
+func (s *Switch) concludeAs(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival,
+	instead *stood) {
+	var more []element
+	if instead != nil {
+		d.Action, more = instead.Action, s.dated(from, r.MerchantDay, instead.elements(from))
+	}
 	rec := s.closing(now, r, d)
 	approved := a != nil && a.refused == txn.None && txn.Approves(a.msg.ActionCode()) &&
 		!d.Reason.Unsent()
@@ -149,7 +159,7 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 	if a != nil && !a.fault.OK() {
 		rec.Text = a.fault.Err().Error()
 	}
-	at, ok := s.writeReply(from, &s.askedAs, r.Asked, d.Action, spec.Fault{})
+	at, ok := s.writeReply(from, &s.askedAs, r.Asked, d.Action, spec.Fault{}, more...)
 	if ok {
 		s.addReply(rec, askedOn(r), from, s.pending.out[at:], &s.askedAs, journal.Request)
 		s.answerTo(from, r, at)
@@ -173,6 +183,9 @@ func (s *Switch) conclude(now int64, from, c *center, r *txn.Row, d txn.Decision
 		c.metrics.reversals.Inc()
 	}
 	s.end(now, from, c, r, d, false)
+	if instead != nil {
+		s.tell(now, from, c, r, instead)
+	}
 	if a != nil || d.Reason.Unsent() {
 		c.rows.Drop(r) // no answer can come any more
 		return
@@ -302,6 +315,9 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 	s.measured(r.From, d.Action, took)
 	s.measured(r.Sent, d.Action, took)
 	s.metrics.answered(d.Action, took)
+	if !d.Reason.Unsent() {
+		s.judge(now, c, c.badEnd(d))
+	}
 }
 
 // overdue closes a request that the issuer left unanswered.
@@ -310,7 +326,8 @@ func (s *Switch) overdue(now int64, c *center, r *txn.Row, why txn.Reason) {
 	if !s.readAsked(from, r) {
 		return
 	}
-	s.conclude(now, from, c, r, authorization.Deadline(why, r.State == txn.Cancelled), nil)
+	d := authorization.Deadline(why, r.State == txn.Cancelled)
+	s.concludeAs(now, from, c, r, d, nil, s.standInFor(now, from, c, r, why))
 	c.metrics.timeouts.Inc()
 }
 

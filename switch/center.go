@@ -40,6 +40,7 @@ type center struct {
 	book      *settle.Book         // its business days; nil: none are kept
 	compare   map[settle.Day]int64 // when totals may be compared again
 	taken     map[uint64]bool      // entries of its work list that were just decided
+	stand     standing             // of an issuer with stand-in
 }
 
 // profile is a center's configuration, ready for use.
@@ -57,6 +58,7 @@ type profile struct {
 	security  *security.Profile // nil: nothing is agreed
 	tokens    *tokenProfile     // nil: it holds card numbers
 	settling  *settling         // nil: business days aren't agreed
+	standin   *standInProfile   // nil: nobody stands in for it
 
 	institution []byte // DE 93 of network management
 }

@@ -115,6 +115,8 @@ type CenterConfig struct {
 	ForwardingID bool            `yaml:"forwarding_id,omitempty"` // add DE 33 on this leg
 	Failover     *FailoverConfig `yaml:"failover,omitempty"`
 	SAF          *SAFConfig      `yaml:"saf,omitempty"`
+	// StandIn decides for the issuer while it is away; nil: its requests are refused then.
+	StandIn *StandInConfig `yaml:"standin,omitempty"`
 }
 
 // EchoConfig is the heartbeat of a link: after that much silence an echo test,

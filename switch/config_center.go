@@ -74,6 +74,9 @@ func (c *CenterConfig) validateMerchant(f *faults, path string) {
 	if c.SAF != nil {
 		f.add(path+".saf", hint, "is only for issuers")
 	}
+	if c.StandIn != nil {
+		f.add(path+".standin", hint, "is only for issuers")
+	}
 }
 
 func (c *CenterConfig) validateIssuer(f *faults, path string) {
@@ -98,6 +101,9 @@ func (c *CenterConfig) validateIssuer(f *faults, path string) {
 	}
 	if c.SAF != nil {
 		c.SAF.validate(f, path+".saf")
+	}
+	if c.StandIn != nil {
+		c.StandIn.validate(f, path+".standin")
 	}
 }
 

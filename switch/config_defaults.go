@@ -92,6 +92,9 @@ func (c *CenterConfig) completeIssuer() {
 	}
 	c.Failover.complete()
 	c.SAF.complete()
+	if c.StandIn != nil {
+		c.StandIn.complete()
+	}
 }
 
 func (f *FailoverConfig) complete() {

@@ -56,6 +56,11 @@ func (c *Config) CheckFiles() error {
 				errs = append(errs, fmt.Errorf("%s.dialect: %w", path, err))
 			}
 		}
+		if center.StandIn != nil {
+			if _, err := c.StandInRules(center.Name, nil); err != nil {
+				errs = append(errs, fmt.Errorf("%s.%w", path, err))
+			}
+		}
 		for k := range center.Links {
 			link := &center.Links[k]
 			if link.TLS == nil {

@@ -46,13 +46,21 @@ func (s *Switch) inPeriod(now int64, to *center, named uint32) (period, txn.Reas
 		named = 0
 	}
 	p, why := s.periodOf(now, to, named)
-	if why != txn.None {
-		return p, why
+	if why == txn.None {
+		s.writePeriod(to, p)
+	}
+	return p, why
+}
+
+// writePeriod puts the period in which a message to a center counts into s.edit.
+func (s *Switch) writePeriod(to *center, p period) {
+	if to.settling == nil || to.book == nil {
+		return
 	}
 	if to.settling.config.Date == DatePeer {
 		s.edit.Remove(28)
 		s.edit.Remove(29)
-		return p, txn.None
+		return
 	}
 	s.edit.SetNumber(28, uint64(p.day))
 	if to.settling.config.Checkpoint != 0 || p.slice > 1 {
@@ -60,7 +68,6 @@ func (s *Switch) inPeriod(now int64, to *center, named uint32) (period, txn.Reas
 	} else {
 		s.edit.Remove(29)
 	}
-	return p, txn.None
 }
 
 // periodOf finds the period of a day that a message names. The first that names the next day, by

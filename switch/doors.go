@@ -79,9 +79,7 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 			q.Original = s.standing(original)
 		}
 		dest, q.Path = s.destination(now, a, original)
-		if a.mti.Class() == 5 {
-			q.Period, q.Balance = s.figures(c, a)
-		}
+		s.addFacts(now, c, dest, a, &q)
 	}
 	if asked == txn.New && s.replays(c, a, original) {
 		a.key = journal.Key{} // it is no question of its own
@@ -89,7 +87,12 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 		return
 	}
 	d := a.service.Request(q)
+	if d.Act == txn.StandIn && !s.standIn(now, l, c, dest, a, q.Path) {
+		q.StandIn = false // it isn't stand-in's to decide
+		d = a.service.Request(q)
+	}
 	switch d.Act {
+	case txn.StandIn: // it has decided
 	case txn.Forward:
 		s.forward(now, l, c, dest, a)
 	case txn.Keep:
@@ -101,6 +104,9 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 		id := s.settle(now, l, c, a, d)
 		if d.Reason == txn.ReversalForetells {
 			s.foretell(now, c, a, original, id)
+		}
+		if d.Change != txn.None {
+			s.changeStandIn(now, c, d.Change, "")
 		}
 	case txn.TakeKey:
 		s.takeKey(now, l, c, a)
@@ -114,6 +120,19 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 		s.repeatLater(l, c, a, known)
 	default:
 		s.refuse(now, l, c, a, d.Reason)
+	}
+}
+
+// addFacts adds to a new request what only its kind of service asks for.
+func (s *Switch) addFacts(now int64, c, dest *center, a *arrival, q *txn.Request) {
+	switch class := a.mti.Class(); {
+	case class == 5:
+		q.Period, q.Balance = s.figures(c, a)
+	case class == 8:
+		reason, _ := a.msg.Number(25)
+		q.Change = c.signal(a.function, reason)
+	case class <= 2 && a.mti.Function() == 0 && dest != nil:
+		q.StandIn = s.standsIn(now, dest, q.Path, a.card)
 	}
 }
 

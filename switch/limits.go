@@ -49,6 +49,13 @@ const (
 	// outOfStepEvery is how long lies at least between two requests for a key of one center.
 	outOfStepEvery = 10 * time.Second
 
+	// standInCards is how many cards of an issuer stand-in counts at once, some 400 MB; it approves
+	// nothing for one beyond.
+	standInCards = 4 << 20
+	// forgottenAtOnce is how much of what was counted is forgotten at a time, so that the doors stay
+	// open.
+	forgottenAtOnce = 1024
+
 	// unaskedKept is how many answers to nothing are journaled a second and center; the rest is
 	// counted only, so that a lying peer can't fill the disk.
 	unaskedKept = 20

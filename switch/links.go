@@ -125,9 +125,14 @@ func (s *Switch) giveUp(now int64, c *center, r *txn.Row, why txn.Reason) {
 	if why == txn.PINUnreadable {
 		s.triedPIN(now, from, r)
 	}
-	if s.readAsked(from, r) {
-		s.conclude(now, from, c, r, authorization.NeverSent(why), nil)
+	if !s.readAsked(from, r) {
+		return
 	}
+	var instead *stood
+	if why == txn.NeverLeft || why == txn.HeldTooLong || why == txn.OvertakenByCard {
+		instead = s.standInFor(now, from, c, r, why)
+	}
+	s.concludeAs(now, from, c, r, authorization.NeverSent(why), nil, instead)
 }
 
 // moveOn gives a message that never left to another link of its center.

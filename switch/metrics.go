@@ -30,6 +30,8 @@ type metrics struct {
 	indexLag   prometheus.Gauge
 	undeliver  prometheus.Counter
 	security   *prometheus.CounterVec
+	standing   *prometheus.GaugeVec
+	decisions  *prometheus.CounterVec
 	modules    *prometheus.HistogramVec
 	coding     prometheus.Observer
 	carrying   prometheus.Observer
@@ -116,6 +118,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		modules: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cardswitch_security_module_seconds", Help: "Time of the security module's work.",
 			Buckets: prometheus.ExponentialBuckets(1e-6, 4, 12)}, []string{"operation"}),
+		standing: gauge("cardswitch_standin", "1 while stand-in decides for an issuer, else 0."),
+		decisions: counter("cardswitch_standin_decisions_total",
+			"Decisions of stand-in: approved, declined, abstained.", "center", "decision"),
 		open:      one("cardswitch_open_transactions", "Transactions that wait for an issuer."),
 		freeBytes: one("cardswitch_disk_free_bytes", "Free space where the journal is."),
 		indexLag: one("cardswitch_index_lag_records",
@@ -123,6 +128,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	r.MustRegister(m.requests, m.sent, m.events, m.inFlight, m.owed, m.held, m.shelved, m.commit,
 		m.lineCommit, m.records, m.undeliver, m.security, m.modules, m.reloads,
+		m.standing, m.decisions,
 		m.open, m.freeBytes, m.indexLag)
 	m.coding = m.modules.WithLabelValues(hsm.MakeMAC.String())
 	m.carrying = m.modules.WithLabelValues(hsm.TranslateZonePIN.String())
@@ -195,8 +201,13 @@ func (c *centerMetrics) request(m spec.MTI) {
 	}
 }
 
-// answered counts, once a transaction, what its merchant was told.
+// answered counts, once a transaction, what its merchant was told after so long.
 func (m *metrics) answered(action uint16, took time.Duration) {
+	m.told(action)
+	m.recent.add(took)
+}
+
+func (m *metrics) told(action uint16) {
 	switch outcomeOf(action) {
 	case approved:
 		m.counts.approved.Add(1)
@@ -205,7 +216,6 @@ func (m *metrics) answered(action uint16, took time.Duration) {
 	default:
 		m.counts.declined.Add(1)
 	}
-	m.recent.add(took)
 }
 
 // committed counts one durable write.

@@ -2,6 +2,7 @@ package cardswitch
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"cardswitch/spec"
@@ -72,7 +73,8 @@ func (s *Switch) owedMessage(d *delivery) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	images := s.archive.whole(records...)
+	upTo := slices.IndexFunc(records, func(r journal.Record) bool { return r.Seq == d.item.ID })
+	images := s.archive.whole(records[:upTo+1]...) // later ones may owe more
 	return images.Restore(journal.Advice, d.dialect, records[0].PAN)
 }
 
@@ -167,6 +169,7 @@ func (s *Switch) delivered(now int64, l *link.Link, c *center, r *txn.Row, a *ar
 		return
 	}
 	action := a.msg.ActionCode()
+	s.judge(now, c, c.standin != nil && c.standin.bad[action])
 	d := advice.Answer(txn.Answer{Action: action, Attempts: item.Attempts,
 		Accepted: advice.Accepts(action), Retry: c.retry[action] || s.outOfKeys(c, a),
 		MayBeUnknown: mayBeUnknown(item.Entry)})
@@ -232,6 +235,7 @@ func (s *Switch) recordDelivery(now int64, kind journal.Kind, l *link.Link, c *c
 func (s *Switch) undelivered(now int64, c *center, r *txn.Row) {
 	item := c.owed.Item(r.Item)
 	s.landed(now, c, r, false)
+	s.judge(now, c, true)
 	if item != nil && advice.Deadline().Act == txn.Retry {
 		s.again(now, c, item)
 	}

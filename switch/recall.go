@@ -51,6 +51,9 @@ func (s *Switch) standing(f found) txn.Original {
 func (f found) onIssuerLeg(dst []byte, a *arrival) []byte {
 	o := a.original
 	o.MTI = f.question.MTI
+	if f.question.Flags.Has(txn.StoodIn) {
+		o.MTI += 0x20
+	}
 	o.STAN = f.question.STAN
 	return o.Append(dst)
 }
@@ -220,6 +223,13 @@ func fold(q txn.Question, r *journal.Record) txn.Question {
 		if r.Kind == journal.Settled {
 			q.Flags |= txn.Ended
 		}
+	case journal.StoodIn:
+		if r.Txn == r.Seq {
+			q = txn.Question{Txn: r.Seq, Fingerprint: txn.Fingerprint(r.Card, r.Amount, r.Processing),
+				MTI: r.MTI.Original()}
+		}
+		q.STAN, q.Dest, q.Action = r.STAN, r.Dest, r.Action
+		q.Flags = q.Flags&^txn.Reversing | txn.Ended | txn.StoodIn
 	case journal.Closed:
 		q.Action = r.Action
 		q.Flags |= txn.Ended

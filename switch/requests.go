@@ -26,7 +26,7 @@ func (s *Switch) destination(now int64, a *arrival, o found) (*center, txn.Path)
 	routes := s.tables.Load().destinations
 	first := routes[a.route.To[0]]
 	for _, i := range a.route.To {
-		if c := routes[i]; c.path() == txn.Clear {
+		if c := routes[i]; c.path() == txn.Clear && !c.stoodFor() {
 			return c, txn.Clear
 		}
 	}

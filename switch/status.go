@@ -3,6 +3,7 @@ package cardswitch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -35,7 +36,11 @@ func (s *Switch) Status() Status {
 		out.Held += c.held.count
 		out.Owed += c.owed.Len()
 		out.Shelved += c.shelved
+		if c.stoodFor() {
+			out.StandIn = append(out.StandIn, c.name)
+		}
 	}
+	slices.Sort(out.StandIn)
 	switch {
 	case s.fenced.Load():
 		out.State, out.Reason = "failed", "the journal cannot be written"

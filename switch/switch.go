@@ -1,8 +1,9 @@
 // Package cardswitch is the switch: it brings merchants' requests to issuers and the answers back.
 //
 // Read it in this order: doors.go (the three ways in), services.go (what it can do), requests.go,
-// answers.go and owed.go (what each decision does), commit.go (nothing leaves before it is
-// durable), recover.go (what a restart does), limits.go (every bound).
+// answers.go and owed.go (what each decision does), standin.go (who decides for an issuer that is
+// away), commit.go (nothing leaves before it is durable), recover.go (what a restart does),
+// limits.go (every bound).
 //
 // Its goroutines: one reader and one writer a link (package link), which come in by Received;
 // commits, the committer; drains, which delivers what is owed; recallsOf, which reads the journal
@@ -286,6 +287,7 @@ func (s *Switch) ticks() {
 		if n%dutyTicks == 0 {
 			s.duties()
 			s.days()
+			s.tendStandIn()
 			s.measure()
 		}
 	}
@@ -294,10 +296,8 @@ func (s *Switch) ticks() {
 // openDoors lets the merchants in once every issuer can be reached, or after a while all the same:
 // what a merchant sends in the first moments of a start would only be refused.
 func (s *Switch) openDoors() {
-	select {
-	case <-s.ready:
+	if s.isReady() {
 		return
-	default:
 	}
 	s.mu.Lock() // a reload may be changing them
 	defer s.mu.Unlock()
@@ -307,6 +307,16 @@ func (s *Switch) openDoors() {
 		}
 	}
 	close(s.ready)
+}
+
+// isReady tells whether merchants are served.
+func (s *Switch) isReady() bool {
+	select {
+	case <-s.ready:
+		return true
+	default:
+		return false
+	}
 }
 
 // opened waits until merchants are served; false when the switch ends before.

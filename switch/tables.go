@@ -56,6 +56,9 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 	merchants := 0
 	for i := range config.Centers {
 		p, err := s.profileOf(config.Centers[i], extra, config.Production)
+		if err == nil {
+			p.standin, err = s.standInOf(&config, &p.config)
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("center %s: %w", config.Centers[i].Name, err)
 		}
@@ -64,6 +67,9 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 			c = &center{name: p.config.Name, profile: p, rows: txn.NewTable(s.store.LastSeq()),
 				owed: saf.New(), taken: make(map[uint64]bool),
 				compare: make(map[settle.Day]int64), metrics: s.metrics.center(p.config.Name)}
+			if err := s.loadStandIn(p, &c.stand); err != nil {
+				return nil, nil, fmt.Errorf("center %s: %w", p.config.Name, err)
+			}
 		}
 		if err := c.stays(p); err != nil {
 			return nil, nil, fmt.Errorf("center %s: %w", p.config.Name, err)

@@ -11,10 +11,11 @@ type Status struct {
 	State    string        `json:"state"`            // serving, draining, failed
 	Reason   string        `json:"reason,omitempty"` // why it isn't serving
 	Started  time.Time     `json:"started"`
-	Open     int           `json:"open"`    // transactions waiting for their issuer
-	Held     int           `json:"held"`    // of these, behind what is owed for their card
-	Owed     int           `json:"owed"`    // advices waiting for delivery
-	Shelved  int           `json:"shelved"` // advices waiting for a person
+	Open     int           `json:"open"`              // transactions waiting for their issuer
+	Held     int           `json:"held"`              // of these, behind what is owed for their card
+	Owed     int           `json:"owed"`              // advices waiting for delivery
+	Shelved  int           `json:"shelved"`           // advices waiting for a person
+	StandIn  []string      `json:"standin,omitempty"` // issuers that stand-in decides for
 	Counts   Counts        `json:"counts"`
 	Latency  Latency       `json:"latency"`
 	Journal  JournalStatus `json:"journal"`

@@ -26,7 +26,8 @@ func newDemoCommand() *cobra.Command {
 		Short: "Show a switch at work between two merchants and three issuers",
 		Long: "Starts a switch with its own configuration and data folder, two simulated merchants\n" +
 			"and three simulated issuers with a primary and a standby link each, and shows them at\n" +
-			"work. Now and then a primary link is cut: watch the standby take over. Now and then a\n" +
+			"work. Now and then a primary link is cut: watch the standby take over; or both links of an\n" +
+			"issuer: watch stand-in decide, and tell the issuer when it is back. Now and then a\n" +
 			"link's key is changed: watch its generation. At the end the money is counted\n" +
 			"three ways: merchants' receipts, journal, issuers' ledgers.",
 		Args: cobra.NoArgs,

@@ -40,6 +40,11 @@ func knownKeys() nameTree {
 			"key_sets": nil, "alarm": nil}}
 	center["tokens"] = nameTree{"element": nil, "scope": nil, "format": nil, "prefix": nil,
 		"from": nil, "to": nil, "keep_last_four": nil, "single_use": nil}
+	signal := nameTree{"function": nil, "reason": nil}
+	center["standin"] = nameTree{"rules": nil, "agent": nil, "country": nil, "approval_prefix": nil,
+		"back": nil, "unanswered": nil, "report_declines": nil, "begin": signal, "end": signal,
+		"failing": {"errors": nil, "share": nil, "within": nil, "codes": nil, "probe": nil,
+			"good": nil}}
 	known["keys"]["periods"] = nameTree{open: {"rotate": nil, "uses": nil, "period": nil,
 		"window": nil}}
 	// In the sample they are comments, since they would need real files and keys.

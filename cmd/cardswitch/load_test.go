@@ -16,6 +16,8 @@ func TestSampleHasEveryKey(t *testing.T) {
 	issuer := cardswitch.CenterConfig{
 		Name: "a", Role: cardswitch.RoleIssuer, ForwardingID: true, Institution: "1",
 		Links: []cardswitch.LinkConfig{{Name: "a", Dial: "a:1"}},
+		StandIn: &cardswitch.StandInConfig{Agent: "1", ApprovalPrefix: "S",
+			End: []cardswitch.StandInSignal{{Function: 801, Reason: 1}}},
 	}
 	merchant := cardswitch.CenterConfig{
 		Name: "b", Role: cardswitch.RoleMerchant, FormatNotification: true,

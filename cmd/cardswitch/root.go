@@ -20,6 +20,7 @@ func newRootCommand() *cobra.Command {
 		newRouteCommand(),
 		newSAFCommand(),
 		newSettleCommand(),
+		newStandInCommand(),
 		newTokenCommand(),
 		newWorklistCommand(),
 		newStatusCommand(),

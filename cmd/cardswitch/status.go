@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,6 +49,9 @@ func printStatus(command *cobra.Command, s *cardswitch.Status) error {
 	t.row("held for their card", s.Held)
 	t.row("to deliver", s.Owed)
 	t.row("on the work list", s.Shelved)
+	if len(s.StandIn) > 0 {
+		t.row("stand-in for", strings.Join(s.StandIn, " "))
+	}
 	t.row("latency", fmt.Sprintf("p50 %s  p99 %s  p99.9 %s", micros(s.Latency.P50),
 		micros(s.Latency.P99), micros(s.Latency.P999)))
 	t.row("journal", fmt.Sprintf("record %d, last commit %s, %d MB free",

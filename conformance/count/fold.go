@@ -61,6 +61,8 @@ func (f *fold) take(r *journal.Record) error {
 		return f.settled(r)
 	case journal.Closed:
 		f.closed(t, r)
+	case journal.StoodIn:
+		return f.stoodIn(t, r)
 	case journal.Reversed:
 		if t != nil {
 			t.state, t.live = ledger.Cancelled, 0
@@ -93,6 +95,23 @@ func (f *fold) settled(r *journal.Record) error {
 		}
 	}
 	return err
+}
+
+// stoodIn takes a decision of stand-in, on a new request or on one that its issuer left unanswered.
+func (f *fold) stoodIn(t *transaction, r *journal.Record) error {
+	if t == nil {
+		var err error
+		if t, err = f.begin(r, ledger.Declined); err != nil {
+			return err
+		}
+	}
+	if r.Image(journal.Advice) != nil {
+		f.owes(t, r.Seq)
+	}
+	if r.Action < 100 {
+		t.state, t.live = ledger.Approved, int64(r.Amount)
+	}
+	return nil
 }
 
 func (f *fold) closed(t *transaction, r *journal.Record) {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -81,6 +84,50 @@ func TestSwitch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Stand-in is told to the issuer in whatever dialect the two sides speak.
+func TestSwitchStandsIn(t *testing.T) {
+	scenarios, err := scenario.Load(standInFiles{}, "messages.scn", "standin.scn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{{"ascii-katakana", "ascii-katakana"}, {"bcd-left", "ebcdic"}} {
+		t.Run(c[0]+" to "+c[1], func(t *testing.T) {
+			g := ground.New()
+			s, err := scenario.Open(context.Background(), scenario.Target{Name: "cardswitch",
+				Merchants: map[string]scenario.Door{"shop": {Dial: doorAddress, Dialect: c[0]}},
+				Issuers:   map[string]scenario.Door{"bank": {Listen: bankAddress, Dialect: c[1]}},
+				DialFunc:  g.Dial, ListenFunc: g.Listen, Values: values()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			config := host(t, c[0], c[1])
+			config.Centers[1].StandIn = &cardswitch.StandInConfig{ReportDeclines: true,
+				Rules: filepath.Join("testdata", "standin.yaml"), Back: time.Second}
+			g.Start(t, config)
+			r := s.Run(context.Background(), scenarios)
+			var b bytes.Buffer
+			if err := r.Write(&b); err != nil {
+				t.Fatal(err)
+			}
+			if !r.OK() || r.Count(scenario.Skipped) != 0 {
+				t.Error(b.String())
+			}
+		})
+	}
+}
+
+// standInFiles are the suite's with those that not every host passes.
+type standInFiles struct{}
+
+// Open is fs.FS's.
+func (standInFiles) Open(name string) (fs.File, error) {
+	if f, err := Files().Open(name); err == nil {
+		return f, nil
+	}
+	return os.DirFS("testdata").Open(name)
 }
 
 // In envelopes it passes what is about keys, and trade goes on.

@@ -63,6 +63,8 @@ const (
 	DayCompared       // totals of a business day, or its transactions, were compared or accepted
 	TerminalSuspected // what a terminal encrypts can't be opened, again and again
 
+	StandInOrdered // an operator set an issuer's stand-in
+
 	afterEvents
 )
 
@@ -90,6 +92,7 @@ func (e Event) String() string {
 		VaultRekeyed:  "vault.rekeyed",
 		CardRequested: "card.requested", CardApproved: "card.approved",
 		MessageRefused: "message.refused", TerminalSuspected: "terminal.suspected",
+		StandInOrdered: "standin.ordered",
 	}
 	if e < afterEvents {
 		return names[e]

@@ -27,9 +27,14 @@ const (
 	Reversed                   // the merchant reversed the transaction Txn; Advice is its reversal
 )
 
-// Sent is a request that was opened with reason HeldForCard and goes out only now. One without it
-// never left.
-const Sent Kind = 15
+// What stands between a request and its issuer.
+const (
+	StandIn Kind = 13 // whether an issuer (Dest) is stood in for has changed, by the reason
+	StoodIn Kind = 14 // stand-in decided, and owes the issuer the advice if there is one
+	// Sent is a request that was opened with reason HeldForCard and goes out only now. One without
+	// it never left.
+	Sent Kind = 15
+)
 
 // Of business days; Dest is the center whose day it is.
 const (
@@ -115,7 +120,8 @@ func (r *Record) Image(role Role) *Image {
 
 var kindNames = [...]string{"", "opened", "closed", "settled", "delivered", "shelved", "late",
 	"originated", "moved", "repeated", "event", "resolved",
-	"reversed", Sent: "sent", CutOver: "cut over", Reconciled: "reconciled"}
+	"reversed", StandIn: "stand-in", StoodIn: "stood in", Sent: "sent", CutOver: "cut over",
+	Reconciled: "reconciled"}
 
 var roleNames = [...]string{"", "request", "forward", "answer", "reply", "advice", "advice answer"}
 

@@ -49,6 +49,11 @@ type Switch interface {
 	// ChangeKey makes the next generation of a key and brings it to its center; it returns when the
 	// center has it and it is used.
 	ChangeKey(ctx context.Context, by keyring.By, slot keyring.Slot) error
+	// StandIns is how the stand-in of each issuer that has it stands; OrderStandIn sets it, durably;
+	// Simulate says what rules would have decided on the requests of before.
+	StandIns() []cardswitch.StandInStatus
+	OrderStandIn(center string, o cardswitch.StandInOrder) error
+	Simulate(ctx context.Context, q cardswitch.Simulation) (cardswitch.Simulated, error)
 	// Resolve retries or drops an advice on the work list, durably.
 	Resolve(id uint64, r cardswitch.Resolution) error
 }

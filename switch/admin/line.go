@@ -93,7 +93,7 @@ func (r *renderer) line(rec *journal.Record) Line {
 // hasAction tells an approval (000) from a record that holds no action code.
 func hasAction(rec *journal.Record) bool {
 	switch rec.Kind {
-	case journal.Closed, journal.Settled, journal.Late, journal.Delivered:
+	case journal.Closed, journal.Settled, journal.StoodIn, journal.Late, journal.Delivered:
 		return true
 	}
 	return rec.Action != 0

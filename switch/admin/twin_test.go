@@ -57,6 +57,20 @@ func (s *twinSwitch) Resolve(_ uint64, r cardswitch.Resolution) error {
 	return nil
 }
 
+func (s *twinSwitch) StandIns() []cardswitch.StandInStatus {
+	return []cardswitch.StandInStatus{{Center: "sakura", Setting: "auto"}}
+}
+
+func (s *twinSwitch) OrderStandIn(center string, o cardswitch.StandInOrder) error {
+	s.told = append(s.told, center+" standin "+o.Act+" by "+o.Who+": "+o.Why)
+	return nil
+}
+
+func (s *twinSwitch) Simulate(_ context.Context, q cardswitch.Simulation) (cardswitch.Simulated,
+	error) {
+	return cardswitch.Simulated{Issuer: q.Issuer}, nil
+}
+
 // twinJournal keeps records in a slice.
 type twinJournal struct {
 	mu      sync.Mutex

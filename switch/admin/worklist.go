@@ -79,20 +79,8 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request) {
 			"see `cardswitch worklist --help`"})
 		return
 	}
-	var signed struct{ Who, Why string }
-	if err := body(w, r, &signed); err != nil {
+	if resolution.Who, resolution.Why, err = s.signature(w, r); err != nil {
 		refuse(w, err)
-		return
-	}
-	// Money may hang on it, so nobody does it unnamed.
-	// The kernel says who it is; whom they do it for, they may say.
-	resolution.Who, resolution.Why = s.who(r).Name, strings.TrimSpace(signed.Why)
-	if who := strings.TrimSpace(signed.Who); who != "" && who != resolution.Who {
-		resolution.Who += " for " + who
-	}
-	if resolution.Who == "" || resolution.Why == "" {
-		refuse(w, &misuseError{"who and why must be said: they are kept in the journal",
-			"add --who and --why"})
 		return
 	}
 	if err := s.onWorkList(id); err != nil {
@@ -104,6 +92,24 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, Done{fmt.Sprintf("%d: %s", id, resolution.Act)})
+}
+
+// signature reads who does something and why. Money may hang on it, so nobody does it unnamed. The
+// kernel says who it is; whom they do it for, they may say.
+func (s *Server) signature(w http.ResponseWriter, r *http.Request) (who, why string, err error) {
+	var said struct{ Who, Why string }
+	if err := body(w, r, &said); err != nil {
+		return "", "", err
+	}
+	who, why = s.who(r).Name, strings.TrimSpace(said.Why)
+	if other := strings.TrimSpace(said.Who); other != "" && other != who {
+		who += " for " + other
+	}
+	if who == "" || why == "" {
+		return "", "", &misuseError{"who and why must be said: they are kept in the journal",
+			"add --who and --why"}
+	}
+	return who, why, nil
 }
 
 func (s *Server) onWorkList(id uint64) error {

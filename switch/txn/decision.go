@@ -36,6 +36,8 @@ const (
 	Retry
 	// Shelve puts an owed advice on the work list: people decide.
 	Shelve
+	// StandIn decides in the issuer's place, if that is allowed to it.
+	StandIn
 )
 
 // Decision is what a service decides, from values alone.
@@ -48,6 +50,8 @@ type Decision struct {
 	Owe uint16
 	// Next is what a network management request asks of its link.
 	Next Session
+	// Change is what it changes of stand-in for its sender; None: nothing.
+	Change Reason
 }
 
 // Session is a change of a link's session.
@@ -133,6 +137,10 @@ type Request struct {
 	// Of a message about reconciliation: how its period stands, and how the figures compare.
 	Period  Period
 	Balance Balance
+	// StandIn: stand-in decides for the destination now.
+	StandIn bool
+	// Change is what a network management request asks of stand-in for its sender; None: nothing.
+	Change Reason
 }
 
 // Answer is everything from which a service decides on an answer of an issuer.

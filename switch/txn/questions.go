@@ -28,6 +28,8 @@ const (
 	Reversing
 	// Foretold: only its reversal has come; the question itself has not been asked.
 	Foretold
+	// StoodIn: stand-in has decided; the issuer knows it as the advice of that.
+	StoodIn
 )
 
 // Has tells whether the flag is set.

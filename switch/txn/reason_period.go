@@ -51,5 +51,5 @@ func aboutPeriods(r Reason) reasonText {
 	case ReversedProves:
 		return reasonText{0, "approved, as its accepted reversal proves", ""}
 	}
-	return reasonText{909, "unknown reason", ""}
+	return aboutStandIn(r)
 }

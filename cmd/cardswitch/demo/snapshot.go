@@ -62,7 +62,7 @@ func (s *Snapshot) Next(now time.Duration, status cardswitch.Status, links []adm
 
 // Saw adds an outcome of the journal; other records are not for the picture.
 func (s *Snapshot) Saw(line admin.Line) {
-	if line.Kind == "closed" || line.Kind == "settled" {
+	if line.Kind == "closed" || line.Kind == "settled" || line.Kind == "stood in" {
 		s.Last = keepLast(append(s.Last, line), lastKept)
 	}
 }

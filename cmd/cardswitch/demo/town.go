@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,7 +48,7 @@ type Town struct {
 
 	mu     sync.Mutex
 	actual map[string]string // address by that of the configuration
-	cut    string            // the link that is cut, "center/link"
+	cut    []string          // the links that are cut, "center/link"
 }
 
 // Build starts the issuers. Merchants come with Open, when the switch listens.
@@ -222,37 +223,50 @@ func (t *Town) Trade(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// cutLinks takes one issuer's primary link after the other away for a while.
+// cutLinks takes one issuer's primary link after the other away for a while, and every second time
+// both links: then stand-in decides for the issuer.
 func (t *Town) cutLinks(ctx context.Context) {
 	for n := 0; t.CutEvery > 0 && pause(ctx, t.CutEvery); n++ {
 		at := n % len(t.issuers)
 		center := centers(t.config, cardswitch.RoleIssuer)[at]
-		link := center.Links[0].Name
-		t.Event(fmt.Sprintf("cut the %s link of %s", link, center.Name))
-		t.setCut(center.Name + "/" + link)
-		t.issuers[at].Shut(link)
+		links, what := center.Links[:1], "the "+center.Links[0].Name+" link of "+center.Name
+		if n%2 == 1 {
+			links, what = center.Links, "all links of "+center.Name
+		}
+		t.Event("cut " + what)
+		t.setCut(center.Name, links)
+		for _, link := range links {
+			t.issuers[at].Shut(link.Name)
+		}
 		pause(ctx, t.CutFor)
 		// Also after the end: the books are counted with every link in place.
-		if err := t.issuers[at].Open(context.WithoutCancel(ctx), link); err != nil {
-			t.Event(fmt.Sprintf("the %s link of %s can't be restored: %v", link, center.Name, err))
+		var err error
+		for _, link := range links {
+			err = errors.Join(err, t.issuers[at].Open(context.WithoutCancel(ctx), link.Name))
+		}
+		if err != nil {
+			t.Event(fmt.Sprintf("%s can't be restored: %v", what, err))
 			continue
 		}
-		t.setCut("")
-		t.Event(fmt.Sprintf("restored the %s link of %s", link, center.Name))
+		t.setCut("", nil)
+		t.Event("restored " + what)
 	}
 	<-ctx.Done()
 }
 
-func (t *Town) setCut(link string) {
+func (t *Town) setCut(center string, links []cardswitch.LinkConfig) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.cut = link
+	t.cut = nil
+	for _, link := range links {
+		t.cut = append(t.cut, center+"/"+link.Name)
+	}
 }
 
 func (t *Town) isCut(link string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.cut == link
+	return slices.Contains(t.cut, link)
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

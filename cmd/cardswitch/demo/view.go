@@ -124,8 +124,12 @@ func viewQueues(s *Snapshot) []string {
 	for _, q := range s.Queues {
 		parts = append(parts, alarm(q.Depth > 50, fmt.Sprintf("%s %d", q.Center, q.Depth)))
 	}
-	return []string{fmt.Sprintf("%s  %s   work list %d", bold.Render("to deliver"),
-		strings.Join(parts, "  "), s.Status.Shelved)}
+	line := fmt.Sprintf("%s  %s   work list %d", bold.Render("to deliver"),
+		strings.Join(parts, "  "), s.Status.Shelved)
+	if len(s.Status.StandIn) > 0 {
+		line += yellow.Render("   stand-in for " + strings.Join(s.Status.StandIn, " "))
+	}
+	return []string{line}
 }
 
 func viewMoney(s *Snapshot) []string {

@@ -15,6 +15,9 @@ func Request(q txn.Request) txn.Decision {
 	case txn.Overtaken:
 		return refuse(txn.ReversedBefore) // the merchant was told that it is undone: it stays so
 	}
+	if q.StandIn {
+		return txn.Decision{Act: txn.StandIn}
+	}
 	switch q.Path {
 	case txn.NoDestination:
 		return refuse(txn.NoRoute)

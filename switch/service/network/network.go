@@ -18,7 +18,7 @@ const (
 // Request decides on an 1804 or 1805 of a center.
 func Request(q txn.Request) txn.Decision {
 	d := txn.Decision{Act: txn.Acknowledge, Reason: txn.NetworkDone,
-		Action: txn.NetworkDone.Action()}
+		Action: txn.NetworkDone.Action(), Change: q.Change}
 	switch q.Function {
 	case SignOn:
 		d.Next = txn.SignOn
@@ -30,6 +30,9 @@ func Request(q txn.Request) txn.Decision {
 	case Cutover, Checkpoint:
 		return txn.Decision{Act: txn.CutOver}
 	default:
+		if q.Change != txn.None {
+			return d
+		}
 		return txn.Decision{Act: txn.Refuse, Reason: txn.Unsupported,
 			Action: txn.Unsupported.Action()}
 	}
