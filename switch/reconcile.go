@@ -148,7 +148,8 @@ func (s *Switch) onItsWay(c *center, d settle.Day, slice uint16) (found bool) {
 	})
 	c.owed.Each(func(item *saf.Item) {
 		if item.MTI.Class() != 8 {
-			found = found || of(item.Day, item.Slice)
+			found = found || of(item.Day, item.Slice) ||
+				item.Moves&unconfirmed != 0 && of(item.OriginalDay, item.OriginalSlice)
 		}
 	})
 	return found || c.asks(d)

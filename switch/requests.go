@@ -223,6 +223,8 @@ func (s *Switch) reverseOriginal(now int64, o found, item *saf.Item, d txn.Decis
 		r.State, _ = r.State.After(txn.MerchantReversed)
 		r.Item = item.ID
 		item.After = q.Txn
+		// Where nobody ever answers, an accepted reversal may prove that the original counted.
+		item.OriginalDay, item.OriginalSlice = r.Day, r.Slice
 	}
 }
 

@@ -22,10 +22,11 @@ type bank struct {
 	stan     int
 	book     map[question]*posting
 	order    []*posting
-	sales    map[string]*posting // first postings by reference number
-	refused  map[question]bool   // advices that were, once
-	undone   map[question]string // reversals that were taken, and their reference number
-	stopped  map[question]bool   // originals that were reversed before they came
+	sales    map[string]*posting    // first postings by reference number
+	days     map[string]figures     // by DE 28
+	refused  map[question]bool      // advices that were, once
+	undone   map[question]*reversal // reversals that were taken
+	stopped  map[question]bool      // originals that were reversed before they came
 }
 
 // posting is one message in a bank's book.
@@ -37,7 +38,11 @@ type posting struct {
 	action     string
 	approval   string
 	reversed   bool
+	day        string // DE 28
 }
+
+// reversal is one that was taken.
+type reversal struct{ rrn, day, action string }
 
 func (p *posting) stands() bool { return !p.reversed && p.action < "100" }
 
@@ -45,7 +50,8 @@ func (w *World) newBank(i int) *bank {
 	return &bank{world: w, name: fmt.Sprintf("bank-%d", i+1), id: fmt.Sprintf("0000000001%d", i+1),
 		timed: ofBanks + class(i), random: w.stream(fmt.Sprint("bank ", i)),
 		book: map[question]*posting{}, sales: map[string]*posting{},
-		refused: map[question]bool{}, undone: map[question]string{}, stopped: map[question]bool{}}
+		days: map[string]figures{}, refused: map[question]bool{},
+		undone: map[question]*reversal{}, stopped: map[question]bool{}}
 }
 
 // accept takes the switch's connections on one line, until the world ends.
@@ -95,6 +101,8 @@ func (b *bank) handle(s *session, m *message) {
 		b.told(s, m)
 	case 1420:
 		b.undo(s, m)
+	case 1520:
+		b.reconcile(s, m)
 	default:
 		w.violation("%s got a %d", b.name, m.MTI())
 	}
@@ -135,6 +143,7 @@ func (b *bank) asked(s *session, m *message) {
 			fallthrough
 		default:
 			p.approval = fmt.Sprintf("%06d", b.random.IntN(1_000_000))
+			b.count(m, p, p.amount)
 		}
 	}
 	b.inOrder(m)
@@ -152,7 +161,7 @@ func (b *bank) asked(s *session, m *message) {
 	if o.Invalid && w.faults && b.random.IntN(15) == 0 {
 		more[2] = "3528990000000005"
 	}
-	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49, 59}, more))
+	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 28, 29, 32, 33, 37, 41, 42, 49, 59}, more))
 }
 
 // told takes note of what was decided in the shop. It can only take note.
@@ -165,10 +174,12 @@ func (b *bank) told(s *session, m *message) {
 	if p == nil {
 		p = b.post(m, "000")
 		p.reversed = b.stopped[p.asked]
+		b.count(m, p, p.amount)
 	}
 	b.inOrder(m)
 	b.world.trace.add("%s/%d gets %d %s %s", b.name, s.line, m.MTI(), m.text(11), m.text(37))
-	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49}, elements{39: "900"}))
+	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49},
+		elements{28: p.day, 39: "900"}))
 }
 
 // inOrder watches over the order of what concerns one card.
@@ -200,7 +211,7 @@ func (b *bank) inOrder(m *message) {
 // puts an advice off, with a code after which it comes again.
 func (b *bank) puts(s *session, m *message) bool {
 	if o := b.world.options; o.Refuses && b.world.faults && !b.refused[m.question()] &&
-		b.book[m.question()] == nil && b.undone[m.question()] == "" && b.random.IntN(6) == 0 {
+		b.book[m.question()] == nil && b.undone[m.question()] == nil && b.random.IntN(6) == 0 {
 		b.refused[m.question()] = true
 		b.world.order.excuse(m.kind(), m.text(37))
 		b.world.trace.add("%s/%d refuses %d %s", b.name, s.line, m.MTI(), m.text(11))
@@ -217,7 +228,7 @@ func (b *bank) puts(s *session, m *message) bool {
 
 func (b *bank) post(m *message, action string) *posting {
 	p := &posting{asked: m.question(), rrn: m.text(37), processing: m.text(3),
-		amount: int64(m.number(4)), action: action}
+		amount: int64(m.number(4)), action: action, day: m.text(28)}
 	b.book[p.asked] = p
 	b.order = append(b.order, p)
 	if b.sales[p.rrn] == nil {
@@ -237,23 +248,42 @@ func (b *bank) undo(s *session, m *message) {
 	if !named {
 		w.violation("%s: reversal %s names no original", b.name, m.text(11))
 	}
-	if before, again := b.undone[m.question()]; again && before != m.text(37) {
-		w.violation("%s: one reversal of two sales: %s and %s", b.name, before, m.text(37))
+	if before := b.undone[m.question()]; before != nil && before.rrn != m.text(37) {
+		w.violation("%s: one reversal of two sales: %s and %s", b.name, before.rrn, m.text(37))
 	}
-	b.undone[m.question()] = m.text(37)
-	what := "nothing"
-	if p := b.book[o]; p == nil {
-		b.stopped[o] = true
-	} else {
-		if p.rrn != m.text(37) {
-			w.violation("%s: reversal of %s names %s", b.name, m.text(37), p.rrn)
-		}
-		p.reversed, what = true, fmt.Sprint(p.asked.stan)
-	}
+	what := b.takeBack(m, o)
 	b.inOrder(m)
 	w.trace.add("%s/%d gets %d %s %s (%s): undoes %s", b.name, s.line, m.MTI(), m.text(11),
 		m.text(37), m.text(25), what)
-	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49, 56}, elements{39: "400"}))
+	taken := b.undone[m.question()]
+	b.answer(s, m.answer([]int{2, 3, 4, 11, 12, 32, 33, 37, 41, 42, 49, 56},
+		elements{28: taken.day, 39: taken.action}))
+}
+
+// takeBack books a reversal, once, and says what it undoes. Where days are compared, one of what
+// stands in no book is answered so: that it is accepted proves then that there was something.
+func (b *bank) takeBack(m *message, o question) (what string) {
+	w, q, p := b.world, m.question(), b.book[o]
+	if b.undone[q] != nil {
+		return "nothing more"
+	}
+	r := &reversal{rrn: m.text(37), day: m.text(28), action: "400"}
+	b.undone[q] = r
+	if p != nil && p.rrn != m.text(37) {
+		w.violation("%s: reversal of %s names %s", b.name, m.text(37), p.rrn)
+	}
+	if p == nil {
+		b.stopped[o] = true
+	}
+	if (p == nil || !p.stands()) && w.options.Days {
+		r.action = "914"
+	}
+	if p == nil || !p.stands() {
+		return "nothing"
+	}
+	b.count(m, p, int64(m.number(4)))
+	p.reversed = true
+	return fmt.Sprint(p.asked.stan)
 }
 
 // answer sends an answer after the time that the bank takes, sometimes twice or over another link.

@@ -52,7 +52,11 @@ func (m *message) answer(echo []int, more elements) []byte {
 			e[n] = m.text(n)
 		}
 	}
-	maps.Copy(e, more)
+	for n, v := range more {
+		if v != "" {
+			e[n] = v
+		}
+	}
 	return build(fmt.Sprint(m.kind()+10), e)
 }
 

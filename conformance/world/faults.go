@@ -33,6 +33,7 @@ func (w *World) draw() []event {
 	some(o.SignOffs, 2, w.signOff)
 	some(o.Audits, 2, func(*rand.Rand) { w.audit() })
 	some(o.Reloads, 3, w.reload)
+	some(o.Cutovers, 3, w.cutOver)
 	some(o.Rekeys, 3, w.rekey)
 	some(o.Stops, 1, w.stopAndStart)
 	return list

@@ -73,6 +73,9 @@ type Options struct {
 	Changes bool // of what else than before
 	Stops   bool // and starts, in order
 
+	Days     bool // there are business days, whose totals are compared
+	Cutovers bool // one ends in the middle of trade
+
 	Sealed  bool // links have envelopes
 	Rekeys  bool // whose keys change
 	BadKeys bool // which goes wrong
@@ -109,6 +112,9 @@ func Draw(seed uint64) Options {
 	o.Rekeys, o.BadKeys = o.Sealed && some(60), o.Sealed && some(30)
 	o.Refuses, o.Partial, o.Deaf, o.Differs = some(20), some(20), some(20), some(20)
 	o.Changes = o.Reloads && some(60)
+	o.Days = some(40)
+	o.Cutovers = o.Days && some(70)
+	o.Partial = o.Partial && !o.Days // of a part whose answer is lost, the two sides know two amounts
 	return o
 }
 

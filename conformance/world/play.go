@@ -35,6 +35,9 @@ func (w *World) play() {
 			break
 		}
 	}
+	if !w.broke() {
+		w.closeDays()
+	}
 	if w.broke() {
 		return
 	}

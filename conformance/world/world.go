@@ -202,7 +202,8 @@ func (b *bank) config() cardswitch.CenterConfig {
 		AnswerTime: bankTime, Echo: echo(), KeyChange: cardswitch.KeyChangeUs,
 		SAF: &cardswitch.SAFConfig{First: 300 * time.Millisecond, Wait: time.Second,
 			BackoffMax: 2 * time.Second, InFlight: 4},
-		Failover: &cardswitch.FailoverConfig{Hold: 3 * time.Second}}
+		Failover:       &cardswitch.FailoverConfig{Hold: 3 * time.Second},
+		Reconciliation: b.world.options.reconciliation()}
 	for i := range maxLines {
 		c.Links = append(c.Links, cardswitch.LinkConfig{Name: fmt.Sprint(i), Order: i, Dial: b.at(i),
 			ReadTimeout: 8 * time.Second, WriteTimeout: 2 * time.Second,
