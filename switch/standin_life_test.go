@@ -322,3 +322,51 @@ func TestStandInForWhatWasHeldTooLong(t *testing.T) {
 		primary.quiet(time.Minute)
 	})
 }
+
+// What stand-in approves counts in the day in which it was decided, at the issuer when its advice
+// has come there, after the end of that day too: the totals wait for it. A request that was left
+// unanswered counts once, as the advice.
+func TestStandInCountsInItsDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := reconciling(t, nil)
+		withStandIn(standInRules, func(s *cardswitch.StandInConfig) { s.Unanswered = true })(&y.config)
+		y.config.Complete()
+		door := y.listen(primaryAt)
+		y.start()
+		bank := y.issuer(door, "primary")
+		time.Sleep(time.Second)
+		shop := y.merchant()
+		sell(shop, bank, 1, 1000)
+		shop.send("1200", sale(2, 2000)) // left unanswered
+		bank.read("1200")
+		want(t, shop.read("1210"), map[int]string{39: "000", 58: "99999000001"})
+		undone := bank.read("1420")
+		want(t, undone, map[int]string{25: "4021", 28: "000101"})
+		bank.answer(undone, map[int]string{39: "914"})
+		told := bank.read("1220")
+		want(t, told, map[int]string{25: "1002", 28: "000101"})
+		bank.answer(told, map[int]string{39: "900"})
+		bank.conn.Close()
+		door.Close()
+		shop.quiet(time.Second)
+		shop.send("1200", sale(3, 3000))
+		want(t, shop.read("1210"), map[int]string{39: "000"})
+		shop.quiet(time.Minute) // the day ends
+		shop.send("1200", sale(4, 400))
+		want(t, shop.read("1210"), map[int]string{39: "000"})
+		door = y.listen(primaryAt)
+		defer door.Close()
+		bank = y.issuer(door, "primary")
+		for _, day := range []string{"000101", "000102"} {
+			m := bank.read("1220")
+			want(t, m, map[int]string{25: "1003", 28: day})
+			bank.answer(m, map[int]string{39: "900"})
+		}
+		want(t, bank.read("1520"), map[int]string{28: "000101", 76: "0000000003",
+			88: "0000000000006000", 77: "0000000000", 97: "D0000000000006000"})
+		y.addUp()
+		y.end()
+		shop.conn.Close()
+		bank.conn.Close()
+	})
+}
