@@ -221,7 +221,14 @@ func TestLimitsAreNeverPassed(t *testing.T) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	r := rulesOf(b, tableRules)
+	zone, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := Parse("test.yaml", []byte(tableRules), Place{Home: 392, Zone: zone})
+	if err != nil {
+		b.Fatal(err)
+	}
 	f := usual(b)
 	var c Counter
 	for day := range 7 {
