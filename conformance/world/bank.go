@@ -172,9 +172,11 @@ func (b *bank) told(s *session, m *message) {
 	}
 	p := b.known(m)
 	if p == nil {
-		p = b.post(m, "000")
+		p = b.post(m, m.text(39))
 		p.reversed = b.stopped[p.asked]
-		b.count(m, p, p.amount)
+		if p.stands() {
+			b.count(m, p, p.amount)
+		}
 	}
 	b.inOrder(m)
 	b.world.trace.add("%s/%d gets %d %s %s", b.name, s.line, m.MTI(), m.text(11), m.text(37))

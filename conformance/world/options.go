@@ -76,6 +76,10 @@ type Options struct {
 	Days     bool // there are business days, whose totals are compared
 	Cutovers bool // one ends in the middle of trade
 
+	StandIn  bool // the switch decides for an issuer that is away
+	Unsaid   bool // and on what an issuer leaves unanswered
+	Declared bool // and tells of what it declined
+
 	Sealed  bool // links have envelopes
 	Rekeys  bool // whose keys change
 	BadKeys bool // which goes wrong
@@ -114,6 +118,8 @@ func Draw(seed uint64) Options {
 	o.Changes = o.Reloads && some(60)
 	o.Days = some(40)
 	o.Cutovers = o.Days && some(70)
+	o.StandIn = some(40)
+	o.Unsaid, o.Declared = o.StandIn && some(50), o.StandIn && some(50)
 	o.Partial = o.Partial && !o.Days // of a part whose answer is lost, the two sides know two amounts
 	return o
 }

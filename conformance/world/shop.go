@@ -230,7 +230,11 @@ func (p *shop) handle(s *session, m *message) {
 			sale.rrn)
 		return
 	}
-	w.trace.add("%s/%d gets %d %s %s: %s", p.name, s.line, m.MTI(), a.stan, sale.rrn, m.text(39))
+	by := ""
+	if m.Has(58) {
+		by = " by stand-in"
+	}
+	w.trace.add("%s/%d gets %d %s %s: %s%s", p.name, s.line, m.MTI(), a.stan, sale.rrn, m.text(39), by)
 	p.answered(a, m)
 }
 
@@ -250,7 +254,7 @@ func (p *shop) answered(a *ask, m *message) {
 		return
 	}
 	a.final, a.action, a.outcome, a.amount = true, action, summary(m), int64(m.number(4))
-	p.promised(a)
+	p.promised(a, m)
 	if action < "902" || a.mti == "1200" || a.mti == "1100" {
 		w.witness.answered(reply{p.name, m.kind(), a.stan, action})
 	}
@@ -283,9 +287,11 @@ func (p *shop) differ(a *ask) {
 }
 
 // promised notes what the switch has taken over with an answer.
-func (p *shop) promised(a *ask) {
+func (p *shop) promised(a *ask, m *message) {
 	w, s := p.world, a.sale
 	switch {
+	case m.Has(58) && a.action < "100": // stand-in's
+		w.order.promised(s.card, m.kind()+10, s.rrn)
 	case a.mti == "1220" && a.action == "900":
 		w.order.promised(s.card, 1220, s.rrn)
 	case a.mti == "1420" && a.action == "400", a.action == "911" || a.action == "909":

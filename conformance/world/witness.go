@@ -64,6 +64,9 @@ func (b *books) take(s *store.Store, r *journal.Record) {
 	case journal.Opened, journal.Settled:
 		b.rrns[r.Txn] = rrn
 	default:
+		if b.rrns[r.Txn] == "" {
+			b.rrns[r.Txn] = rrn
+		}
 		rrn = b.rrns[r.Txn]
 	}
 	name := func(id uint16) string { return s.Registry().Name(id) }
@@ -78,13 +81,17 @@ func (b *books) take(s *store.Store, r *journal.Record) {
 	}
 	if r.Image(journal.Advice) != nil {
 		kind := kindOf(r.MTI)
-		if r.Kind == journal.Closed {
+		switch r.Kind {
+		case journal.Closed:
 			kind = 1420
+		case journal.StoodIn:
+			kind += 20
 		}
 		b.sent[sent{name(r.Dest), kind, uint64(r.STAN), rrn}] = true
 		b.sent[sent{name(r.Dest), kind, 0, rrn}] = true
 	}
-	if r.Kind == journal.Closed || r.Kind == journal.Settled {
+	switch r.Kind {
+	case journal.Closed, journal.Settled, journal.StoodIn:
 		b.replies[reply{name(r.Center), kindOf(r.MTI) + 10, fmt.Sprintf("%06d", r.Key.STAN()),
 			fmt.Sprintf("%03d", r.Action)}] = true
 	}

@@ -203,7 +203,7 @@ func (b *bank) config() cardswitch.CenterConfig {
 		SAF: &cardswitch.SAFConfig{First: 300 * time.Millisecond, Wait: time.Second,
 			BackoffMax: 2 * time.Second, InFlight: 4},
 		Failover:       &cardswitch.FailoverConfig{Hold: 3 * time.Second},
-		Reconciliation: b.world.options.reconciliation()}
+		Reconciliation: b.world.options.reconciliation(), StandIn: b.standIn()}
 	for i := range maxLines {
 		c.Links = append(c.Links, cardswitch.LinkConfig{Name: fmt.Sprint(i), Order: i, Dial: b.at(i),
 			ReadTimeout: 8 * time.Second, WriteTimeout: 2 * time.Second,
@@ -211,6 +211,31 @@ func (b *bank) config() cardswitch.CenterConfig {
 	}
 	return c
 }
+
+// standIn is when the switch decides for a bank.
+func (b *bank) standIn() *cardswitch.StandInConfig {
+	o := b.world.options
+	if !o.StandIn {
+		return nil
+	}
+	return &cardswitch.StandInConfig{Rules: filepath.Join(b.world.ground.dir, standInFile),
+		Back: 500 * time.Millisecond, Unanswered: o.Unsaid, ReportDeclines: o.Declared,
+		Failing: cardswitch.FailingConfig{Errors: 4, Within: 3 * time.Second,
+			Probe: 500 * time.Millisecond, Good: 2}}
+}
+
+// standInFile has the rules by which the switch decides: a bit of everything is approved.
+const standInFile = "standin.yaml"
+
+const standInRules = `rules:
+  - name: usual
+    ranges: ["352810-352819"]
+    transactions: ["00"]
+    expiry: ignored
+    floor: 1000
+    most: 7000
+    limits: [{days: 1, count: 6, amount: 20000}]
+`
 
 func echo() cardswitch.EchoConfig {
 	return cardswitch.EchoConfig{After: 3 * time.Second, Wait: time.Second, Misses: 2}
@@ -228,6 +253,9 @@ func prepare(dir string) error {
 		if err := os.WriteFile(name, []byte(routes), 0o600); err != nil {
 			return err
 		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, standInFile), []byte(standInRules), 0o600); err != nil {
+		return err
 	}
 	key := fmt.Sprintf("%064x\n", 0xc0ffee)
 	return os.WriteFile(filepath.Join(dir, "data.key"), []byte(key), 0o600)
