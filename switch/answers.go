@@ -122,6 +122,9 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 		return
 	}
 	rec := s.closing(now, r, d)
+	if part, ok := a.msg.Number(4); ok && inPart(d.Action) {
+		rec.Amount = part
+	}
 	if txn.Approves(int(d.Action)) {
 		s.counts(now, rec, from, c, r, a.msg, true)
 	}
@@ -129,6 +132,9 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	s.addReply(rec, askedOn(r), from, s.pending.out[at:], a.msg, journal.Answer)
 	s.pending.batch.Append(rec)
 	s.answerTo(from, r, at)
+	if txn.Approves(int(d.Action)) && r.State == txn.Open {
+		s.expires(now, c, r.Txn, r.Key)
+	}
 	s.end(now, from, c, r, d, true)
 	c.rows.Drop(r)
 }
@@ -167,7 +173,7 @@ func (s *Switch) concludeAs(now int64, from, c *center, r *txn.Row, d txn.Decisi
 	var item *saf.Item
 	var fault spec.Fault
 	if d.Owe != 0 {
-		item, fault = s.writeReversal(now, from, c, r, d, a, rec)
+		item, fault = s.writeReversal(now, from, c, r, d, a, rec, txn.Remainder{})
 	}
 	id := s.pending.batch.Append(rec)
 	if item != nil {
@@ -196,8 +202,9 @@ func (s *Switch) concludeAs(now int64, from, c *center, r *txn.Row, d txn.Decisi
 // writeReversal builds the reversal that the switch owes for a request whose outcome it doesn't
 // know, and adds its image to the record. Where the issuer's dialect can't write it, as one without
 // element 56, it is kept in the merchant's and is for people: the fault says why.
+// left is what it takes back, where that isn't known from the answer a; else it has no approval.
 func (s *Switch) writeReversal(now int64, from, c *center, r *txn.Row, d txn.Decision, a *arrival,
-	rec *journal.Record) (*saf.Item, spec.Fault) {
+	rec *journal.Record, left txn.Remainder) (*saf.Item, spec.Fault) {
 	stan, ok := c.rows.Fresh()
 	if !ok {
 		stan = r.STAN // a million are waiting; the original's own number is still unmistakable
@@ -219,6 +226,11 @@ func (s *Switch) writeReversal(now int64, from, c *center, r *txn.Row, d txn.Dec
 		s.edit.Set(33, s.institution)
 	}
 	named := s.nameCard(&s.askedAs, s.cardAsked())
+	amount, ways := r.Amount, true
+	if left.Approved != 0 {
+		amount = left.Left()
+		_, ways = s.reduce(c, left, amount, r.Amount, false)
+	}
 	var fault, second spec.Fault
 	writer := c
 	if s.scratch, fault = c.dialect.Append(s.scratch[:0], &s.askedAs, &s.edit); !fault.OK() {
@@ -228,12 +240,18 @@ func (s *Switch) writeReversal(now int64, from, c *center, r *txn.Row, d txn.Dec
 	if second.OK() {
 		s.addOwed(rec, writer, &s.askedAs, named)
 	}
+	if !ways { // the center takes no partial reversals: this one is for people
+		fault = spec.Fault{Element: 24, Kind: spec.FaultValue}
+	}
 	e := queue.Entry{Card: r.Card, STAN: stan, MTI: 0x1420,
-		DE12: r.LocalTime, Reason: d.Owe, At: now, Source: from.id, Amount: r.Amount,
+		DE12: r.LocalTime, Reason: d.Owe, At: now, Source: from.id, Amount: amount,
 		Processing: r.Processing, Currency: r.Currency,
 		OriginalDay: r.Day, OriginalSlice: r.Slice}
 	if kind := total.KindOf(r.MTI, r.Processing).Reversal(); kind != total.None {
-		e.Moves = uint8(kind) | unconfirmed
+		e.Moves = uint8(kind)
+		if left.Approved == 0 {
+			e.Moves |= unconfirmed
+		}
 	}
 	if c.settling != nil && c.settling.config.Date != DatePeer {
 		e.Day, e.Slice = in.day, in.slice
@@ -305,6 +323,15 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 		if d.Owe != 0 {
 			q.Flags |= txn.Reversing
 		}
+		if inPart(d.Action) {
+			q.Flags |= txn.Adjusted
+		}
+	}
+	if r.Of != 0 {
+		s.followed(now, r, answered && txn.Approves(int(d.Action)) && !cancelled)
+	}
+	if cancelled && answered && !txn.Approves(int(d.Action)) {
+		s.unneeded(now, c, r)
 	}
 	if cancelled {
 		c.owed.Release(r.Txn)

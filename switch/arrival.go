@@ -40,6 +40,7 @@ type arrival struct {
 	routed      bool
 	original    spec.Original
 	named       bool // DE 56 names an original
+	sequel      txn.Sequel
 	recalled    bool // the index has been asked
 	terminal    *terminal
 	bought      bool // a token in it was replaced by its card number
@@ -59,7 +60,46 @@ type arrivals struct {
 
 // needsOriginal tells whether DE 56 decides what happens to the message.
 func (a *arrival) needsOriginal() bool {
-	return a.named && (a.mti.Class() == 4 || a.mti.Function() == 2)
+	return a.named && (a.sequel != txn.NoSequel || a.mti.Function() == 2)
+}
+
+// byReference tells whether the original has to be looked for by DE 37, with the card as a safety
+// net (reference iso8583-1993 section 5.1). A return's own number is usually new, so it is only
+// taken for its sale's where each must have one.
+func (a *arrival) byReference(p *center) bool {
+	if a.named || a.recalled || a.card == ([16]byte{}) || !a.msg.Has(37) {
+		return false
+	}
+	return a.sequel == txn.Completes ||
+		a.sequel == txn.Returns && p.adjustments.Returns == txn.ReturnsLinked
+}
+
+// refer names the original as DE 56 would.
+func (a *arrival) refer(k journal.Key) {
+	a.original = spec.Original{MTI: k.MTI(), STAN: k.STAN(), LocalTime: k.LocalTime(),
+		Acquirer: k.Acquirer(), AcquirerLen: k.AcquirerLen()}
+	a.named = true
+}
+
+// question is what is remembered of it, under the number of its first record.
+func (a *arrival) question(number uint64) txn.Question {
+	return txn.Question{Txn: number, Fingerprint: a.fingerprint, Card: cardMark(a.card),
+		Amount: a.amount, MTI: a.mti.Original()}
+}
+
+// fingerprint is that of a question. The amount of a reversal is no part of it: the record has how
+// much it took back.
+func fingerprint(m spec.MTI, card [16]byte, amount uint64, processing uint32) uint32 {
+	if m.Class() == 4 {
+		amount = 0
+	}
+	return txn.Fingerprint(card, amount, processing)
+}
+
+// denies tells whether it is an advice of what was denied.
+func (a *arrival) denies() bool {
+	action := a.msg.ActionCode()
+	return a.mti.Function() == 2 && a.mti.Class() < 4 && action >= 0 && !txn.Approves(action)
 }
 
 func (a *arrival) image() []byte { return a.all.safe[a.safe[0]:a.safe[1]] }
@@ -127,7 +167,8 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	if !a.pan.IsZero() {
 		a.card = s.store.HashPAN(a.pan)
 	}
-	a.fingerprint = txn.Fingerprint(a.card, a.amount, a.processing)
+	a.fingerprint = fingerprint(a.mti, a.card, a.amount, a.processing)
+	a.sequel = txn.SequelOf(a.mti, a.function, a.processing)
 	a.key = journal.KeyOf(p.id, a.mti, a.localTime, a.stan, a.acquirer, a.acquirerLen)
 	if a.refused != txn.None {
 		return

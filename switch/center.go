@@ -60,6 +60,8 @@ type profile struct {
 	settling  *settling         // nil: business days aren't agreed
 	standin   *standInProfile   // nil: nobody stands in for it
 
+	adjustments txn.Adjustments
+
 	institution []byte // DE 93 of network management
 }
 

@@ -101,6 +101,8 @@ type CenterConfig struct {
 	Security *SecurityConfig `yaml:"security,omitempty"`
 	// Reconciliation is how business days are agreed with it; nil: they aren't.
 	Reconciliation *ReconciliationConfig `yaml:"reconciliation,omitempty"`
+	// Adjustments is what is agreed about what follows a transaction.
+	Adjustments *AdjustmentsConfig `yaml:"adjustments,omitempty"`
 
 	// Of merchants only.
 	Acquirers          []string `yaml:"acquirers,omitempty"`  // DE 32 it may use, else 905

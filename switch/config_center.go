@@ -35,6 +35,9 @@ func (c *CenterConfig) validate(f *faults, path string, production bool) {
 		c.Reconciliation.validate(f, path+".reconciliation", c.Role)
 	}
 	c.validateTokens(f, path)
+	if c.Adjustments != nil {
+		c.Adjustments.validate(f, path+".adjustments", c.Role)
+	}
 	switch c.Role {
 	case RoleMerchant:
 		c.validateMerchant(f, path)

@@ -48,6 +48,10 @@ func (c *CenterConfig) complete() {
 	if c.Tokens != nil {
 		c.Tokens.complete(c.Name)
 	}
+	if c.Adjustments == nil {
+		c.Adjustments = &AdjustmentsConfig{}
+	}
+	c.Adjustments.complete(c.Role)
 	setDefault(&c.Timezone, "Asia/Tokyo")
 	setDefault(&c.KeyChange, KeyChangePeer)
 	setDefault(&c.Echo.After, 60*time.Second)

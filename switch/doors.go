@@ -66,17 +66,18 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 		s.refuse(now, l, c, a, a.refused)
 		return
 	}
-	q := txn.Request{MTI: a.mti, Function: a.function, Asked: asked,
+	q := txn.Request{MTI: a.mti, Function: a.function, Asked: asked, Denies: a.denies(),
 		TolerateUnknown: c.config.UnknownOriginal == 400}
 	var dest *center
 	var original found
 	if asked == txn.New {
-		if a.needsOriginal() {
-			if original, recall = s.original(c, a); recall {
-				s.recallLater(l, c, a)
+		if original, recall = s.refersTo(c, a, &q); recall {
+			if a.recalled { // too much else was asked meanwhile
+				s.refuse(now, l, c, a, txn.InProgress)
 				return
 			}
-			q.Original = s.standing(original)
+			s.recallLater(l, c, a)
+			return
 		}
 		dest, q.Path = s.destination(now, a, original)
 		s.addFacts(now, c, dest, a, &q)
@@ -94,7 +95,7 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 	switch d.Act {
 	case txn.StandIn: // it has decided
 	case txn.Forward:
-		s.forward(now, l, c, dest, a)
+		s.forward(now, l, c, dest, a, original, d)
 	case txn.Keep:
 		s.keep(now, l, c, dest, a, original, d)
 	case txn.Acknowledge:
@@ -123,6 +124,20 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 	}
 }
 
+// refersTo finds what a new message refers to. recall: only the index can tell.
+func (s *Switch) refersTo(c *center, a *arrival, q *txn.Request) (o found, recall bool) {
+	if a.byReference(c) {
+		return o, true
+	}
+	if a.needsOriginal() {
+		if o, recall = s.original(c, a); recall {
+			return o, true
+		}
+		q.Original = o.standing()
+	}
+	return o, !s.follow(q, c, a, &o)
+}
+
 // addFacts adds to a new request what only its kind of service asks for.
 func (s *Switch) addFacts(now int64, c, dest *center, a *arrival, q *txn.Request) {
 	switch class := a.mti.Class(); {
@@ -132,7 +147,7 @@ func (s *Switch) addFacts(now int64, c, dest *center, a *arrival, q *txn.Request
 		reason, _ := a.msg.Number(25)
 		q.Change = c.signal(a.function, reason)
 	case class <= 2 && a.mti.Function() == 0 && dest != nil:
-		q.StandIn = s.standsIn(now, dest, q.Path, a.card)
+		q.StandIn = q.OriginalMTI == 0 && s.standsIn(now, dest, q.Path, a.card)
 	}
 }
 

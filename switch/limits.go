@@ -33,6 +33,12 @@ const (
 	// for what it is; longer than any issuer's delay.
 	lateKept = 2 * time.Minute
 
+	// referencesSeen is how many transactions with one retrieval reference number (DE 37) are looked
+	// at for the original that a message means.
+	referencesSeen = 8
+	// expireTick is how late an authorization may expire, expireAtOnce how many are looked at then.
+	expireTick   = 10 * time.Second
+	expireAtOnce = 1000
 	// recallsWaiting bounds the questions that wait for a look into the index.
 	recallsWaiting = 4096
 

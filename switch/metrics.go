@@ -56,7 +56,7 @@ type centerMetrics struct {
 	requests                               map[spec.MTI]prometheus.Counter
 	other, sent, unasked                   prometheus.Counter
 	deliveryRetries, deliveryAlarms, moved prometheus.Counter
-	held, otherDay, outOfBalance           prometheus.Counter
+	held, expired, otherDay, outOfBalance  prometheus.Counter
 	repeats, timeouts, late                tally
 	reversals, delivered                   tally
 	inFlight, owed, waiting, shelved       prometheus.Gauge
@@ -178,7 +178,8 @@ func (m *metrics) center(name string) *centerMetrics {
 		delivered:       both("delivered", &m.counts.delivered),
 		deliveryRetries: event("delivery_retry"), deliveryAlarms: event("delivery_alarm"),
 		inFlight: m.inFlight.WithLabelValues(name), owed: m.owed.WithLabelValues(name),
-		held: event("held"), waiting: m.held.WithLabelValues(name),
+		expired: event("authorization_expired"),
+		held:    event("held"), waiting: m.held.WithLabelValues(name),
 		shelved: m.shelved.WithLabelValues(name)}
 	for _, cause := range [...]string{causeCode, causePIN} {
 		m.security.WithLabelValues(name, cause)

@@ -197,6 +197,19 @@ func (s *Switch) shelveRefused(now int64, l *link.Link, c *center, item *saf.Ite
 		"center", c.name, "action", d.Action, "hint", "`cardswitch worklist list`")
 }
 
+// unneeded drops the merchant's reversal of a request that the issuer has declined in time.
+func (s *Switch) unneeded(now int64, c *center, r *txn.Row) {
+	item := c.owed.Item(r.Item)
+	if item == nil || item.After != r.Txn {
+		return
+	}
+	s.rec = journal.Record{At: now, Kind: journal.Delivered, Txn: item.Txn, Advice: item.ID,
+		MTI: item.MTI, Dest: c.id, STAN: item.STAN, Reason: uint16(txn.DeclinedAnyway)}
+	s.pending.batch.Append(&s.rec)
+	s.pending.batch.Dequeue(c.id, item.ID)
+	s.paid(now, c, item)
+}
+
 // mayBeUnknown tells whether the issuer may never have got the original of this reversal: the
 // switch reversed for silence, or the merchant did before there was an answer.
 func mayBeUnknown(e queue.Entry) bool {

@@ -23,7 +23,11 @@ type recall struct {
 	answer uint64     // transaction whose kept answer is wanted; zero: find out about the question
 	key    journal.Key
 	named  journal.Key // of the original that DE 56 names
-	since  time.Time
+	// Of an original that is named by DE 37 alone: the reference, card and class of message.
+	reference string
+	card      [16]byte
+	class     int
+	since     time.Time
 }
 
 // found is what is known of the original that a message names.
@@ -32,13 +36,12 @@ type found struct {
 	named    bool
 	key      journal.Key
 	question txn.Question
+	left     txn.Remainder
 }
 
 // standing tells what a message finds of its original.
-func (s *Switch) standing(f found) txn.Original {
+func (f found) standing() txn.Original {
 	switch {
-	case f.known && s.heldRow(f) != nil:
-		return txn.Unsent
 	case f.known:
 		return f.question.Standing()
 	case f.named:
@@ -73,6 +76,11 @@ func (s *Switch) recallLater(l *link.Link, c *center, a *arrival) {
 	if a.named {
 		o := a.original
 		r.named = journal.KeyOf(c.id, o.MTI, o.LocalTime, o.STAN, o.Acquirer, o.AcquirerLen)
+	}
+	if a.byReference(c) {
+		var value [12]byte
+		r.reference, r.card = string(a.msg.Append(value[:0], 37)), a.card
+		r.class = a.sequel.Class()
 	}
 	s.later(l, c, a, r)
 }
@@ -117,6 +125,11 @@ func (s *Switch) recallsOf() {
 
 // askAgain looks the question and its original up and sends the message through the door again.
 func (s *Switch) askAgain(r *recall) error {
+	if r.reference != "" {
+		if err := s.byReference(r); err != nil {
+			return err
+		}
+	}
 	for _, k := range [...]journal.Key{r.key, r.named} {
 		if k == (journal.Key{}) {
 			continue
@@ -124,6 +137,10 @@ func (s *Switch) askAgain(r *recall) error {
 		if err := s.bringBack(r.center, k); err != nil {
 			return err
 		}
+	}
+	if durable, err := s.bringLeft(r.named); err != nil || !durable {
+		s.soon(r)
+		return err
 	}
 	t := s.tables.Load()
 	seat, ok := t.seats[r.center.id]
@@ -137,10 +154,33 @@ func (s *Switch) askAgain(r *recall) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	arrived.list[0].recalled = true
+	if r.reference != "" && r.named != (journal.Key{}) {
+		arrived.list[0].refer(r.named)
+	}
 	arrived.list[0].token.use, arrived.list[0].bought = r.use, r.use != nil
 	s.request(s.now(), r.link, r.center, &arrived.list[0])
 	s.passed(arrived.list)
 	s.kick()
+	return nil
+}
+
+// byReference finds the original that has a retrieval reference number, among the newest of its
+// center that are of the same card.
+func (s *Switch) byReference(r *recall) error {
+	found, err := s.store.FindReference(r.reference, referencesSeen)
+	if err != nil {
+		return err
+	}
+	for _, number := range found {
+		one, err := s.store.Record(number)
+		if err != nil {
+			return err
+		}
+		if one.Key.Center() == r.center.id && one.Card == r.card && one.MTI.Class() == r.class {
+			r.named = one.Key
+			return nil
+		}
+	}
 	return nil
 }
 
@@ -163,6 +203,52 @@ func (s *Switch) bringBack(c *center, k journal.Key) error {
 	return nil
 }
 
+// soon asks once more in a moment, for what has yet to become durable.
+func (s *Switch) soon(r *recall) {
+	if time.Since(r.since) > 5*time.Second {
+		return
+	}
+	again := *r
+	time.AfterFunc(drainTick, func() {
+		select {
+		case s.recalls <- again:
+		case <-s.stopped:
+		}
+	})
+}
+
+// bringLeft reads from the journal what is left of an original that something followed; false:
+// not all of it is durable yet.
+func (s *Switch) bringLeft(k journal.Key) (bool, error) {
+	s.mu.Lock()
+	q, ok := s.questions.Find(k)
+	_, known := s.left(q)
+	seq := s.rests[q.Txn].seq
+	s.mu.Unlock()
+	if !ok || known {
+		return true, nil
+	}
+	if seq > s.store.LastSeq() {
+		return false, nil
+	}
+	records, err := s.store.Transaction(q.Txn)
+	if err != nil {
+		return false, err
+	}
+	what := rest{known: true}
+	for i := range records {
+		what.Remainder = what.After(&records[i])
+		what.seq = records[i].Seq
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.rests[q.Txn]; now.known || now.seq > what.seq {
+		return now.known, nil
+	}
+	s.rests.keep(q.Txn, what, s.store.LastSeq())
+	return true, nil
+}
+
 // answerAgain gives the kept answer to a repeat, byte for byte.
 func (s *Switch) answerAgain(r *recall) error {
 	records, err := s.store.Transaction(r.answer)
@@ -181,14 +267,7 @@ func (s *Switch) answerAgain(r *recall) error {
 	}
 	if reply == nil {
 		// Decided, but its commit has not come through yet; or never answerable.
-		if time.Since(r.since) < 5*time.Second {
-			time.AfterFunc(drainTick, func() {
-				select {
-				case s.recalls <- *r:
-				case <-s.stopped:
-				}
-			})
-		}
+		s.soon(r)
 		return nil
 	}
 	s.mu.Lock()
@@ -218,15 +297,19 @@ func questionOf(records []journal.Record) txn.Question {
 func fold(q txn.Question, r *journal.Record) txn.Question {
 	switch r.Kind {
 	case journal.Opened, journal.Settled:
-		q = txn.Question{Txn: r.Seq, Fingerprint: txn.Fingerprint(r.Card, r.Amount,
-			r.Processing), STAN: r.STAN, Dest: r.Dest, Action: r.Action, MTI: r.MTI.Original()}
+		q = txn.Question{Txn: r.Seq, Fingerprint: fingerprint(r.MTI, r.Card, r.Amount,
+			r.Processing), Card: cardMark(r.Card), Amount: r.Amount, STAN: r.STAN, Dest: r.Dest,
+			Action: r.Action, MTI: r.MTI.Original()}
 		if r.Kind == journal.Settled {
 			q.Flags |= txn.Ended
 		}
+		if txn.Reason(r.Reason) == txn.DenialKept {
+			q.Flags |= txn.Void
+		}
 	case journal.StoodIn:
 		if r.Txn == r.Seq {
-			q = txn.Question{Txn: r.Seq, Fingerprint: txn.Fingerprint(r.Card, r.Amount, r.Processing),
-				MTI: r.MTI.Original()}
+			q = txn.Question{Txn: r.Seq, Fingerprint: fingerprint(r.MTI, r.Card, r.Amount,
+				r.Processing), Card: cardMark(r.Card), Amount: r.Amount, MTI: r.MTI.Original()}
 		}
 		q.STAN, q.Dest, q.Action = r.STAN, r.Dest, r.Action
 		q.Flags = q.Flags&^txn.Reversing | txn.Ended | txn.StoodIn
@@ -236,6 +319,11 @@ func fold(q txn.Question, r *journal.Record) txn.Question {
 		if r.Image(journal.Advice) != nil {
 			q.Flags |= txn.Reversing
 		}
+		if inPart(r.Action) {
+			q.Flags |= txn.Adjusted
+		}
+	case journal.Adjusted:
+		q.Flags |= txn.Adjusted
 	case journal.Reversed:
 		if r.Txn == r.Seq { // of a question that nobody has asked yet
 			q = txn.Question{Txn: r.Seq, MTI: r.MTI.Original(), Flags: txn.Ended | txn.Foretold}

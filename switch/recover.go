@@ -25,7 +25,7 @@ type Recovered struct {
 // for the merchant's repeat) and its reversal is owed. It runs before any link is opened.
 func (s *Switch) recover() (Recovered, error) {
 	var found Recovered
-	open := make(map[uint64]*journal.Record)
+	open := make(map[uint64]*opened)
 	err := s.store.Replay(s.store.Floor(), func(r *journal.Record) error {
 		found.Records++
 		s.replay(open, r)
@@ -58,12 +58,22 @@ func (s *Switch) recover() (Recovered, error) {
 	return found, s.commitNow()
 }
 
+// opened is a request that was open when the process ended, and the original that it follows.
+type opened struct {
+	journal.Record
+	of    uint64
+	ofKey journal.Key
+}
+
 // replay folds one record into the tables.
-func (s *Switch) replay(open map[uint64]*journal.Record, r *journal.Record) {
+func (s *Switch) replay(open map[uint64]*opened, r *journal.Record) {
 	switch r.Kind {
 	case journal.Opened:
-		kept := r.Clone()
-		open[r.Seq] = &kept
+		open[r.Seq] = &opened{Record: r.Clone()}
+	case journal.Adjusted:
+		if o := open[r.Advice]; o != nil { // it has used up something of its original
+			o.of, o.ofKey = r.Txn, r.Key
+		}
 	case journal.Sent:
 		if o := open[r.Txn]; o != nil {
 			o.Reason = 0
@@ -138,13 +148,13 @@ func (s *Switch) stranded(found *Recovered) error {
 }
 
 // abandon closes one request that was open when the process ended.
-func (s *Switch) abandon(r *journal.Record) error {
+func (s *Switch) abandon(r *opened) error {
 	from, c := s.centers[r.Center], s.centers[r.Dest]
 	if from == nil || c == nil {
 		return fmt.Errorf("center %d or %d is no longer configured; put it back, or add it without links",
 			r.Center, r.Dest)
 	}
-	images := s.archive.whole(*r)
+	images := s.archive.whole(r.Record)
 	raw, err := images.Asked(from.dialect, r.PAN)
 	if err != nil {
 		return err
@@ -162,6 +172,9 @@ func (s *Switch) abandon(r *journal.Record) error {
 	row.Card, row.Amount, row.Arrived = r.Card, r.Amount, r.At
 	row.Processing, row.Currency = r.Processing, r.Currency
 	row.Day, row.Slice, row.MerchantDay = r.Day, r.Slice, r.MerchantDay
+	if row.Of, row.OfKey = r.of, r.ofKey; r.of != 0 {
+		row.Sequel = txn.SequelOf(r.MTI, s.askedFunction(), r.Processing)
+	}
 	row.Raw = append(row.Raw, raw...)
 	c.rows.Put(row)
 	from.inFlight++
@@ -175,6 +188,14 @@ func (s *Switch) abandon(r *journal.Record) error {
 	}
 	s.conclude(s.now(), from, c, row, d, nil)
 	return nil
+}
+
+// askedFunction is the function code of the request in askedAs, or -1.
+func (s *Switch) askedFunction() int {
+	if n, ok := s.askedAs.Number(24); ok {
+		return int(n)
+	}
+	return -1
 }
 
 // commitNow writes what is pending. Only for the start, when no committer runs.

@@ -34,7 +34,8 @@ func (s *Switch) destination(now int64, a *arrival, o found) (*center, txn.Path)
 }
 
 // forward journals a request as sent to dest and releases it there.
-func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
+func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival, o found,
+	d txn.Decision) {
 	block, why := s.acceptPIN(c, dest, a)
 	if why != txn.None {
 		s.refuse(now, l, c, a, why)
@@ -59,7 +60,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 		return
 	}
 	from := len(s.pending.out)
-	s.leadOn(c, dest, a, stan, block)
+	s.leadOn(c, dest, a, o, stan, block)
 	var fault spec.Fault
 	s.pending.out, fault = dest.dialect.Append(s.pending.out, a.msg, &s.edit)
 	sent := s.pending.out[from:]
@@ -87,8 +88,10 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 	dest.rows.Put(r)
 	s.wheel.Set(r, r.Deadline)
 	c.inFlight++
-	r.Place = s.remember(c, a.key, txn.Question{Txn: r.Txn, Fingerprint: a.fingerprint, STAN: stan,
-		Dest: dest.id, MTI: a.mti.Original()})
+	q := a.question(r.Txn)
+	q.STAN, q.Dest = stan, dest.id
+	r.Place = s.remember(c, a.key, q)
+	s.refers(now, c, r, a, o, d)
 	c.metrics.request(a.mti)
 	if held {
 		s.hold(now, dest, c, r, from, block)
@@ -101,7 +104,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival) {
 }
 
 // leadOn makes a request one of ours in s.edit.
-func (s *Switch) leadOn(c, dest *center, a *arrival, stan uint32, block *security.Block) {
+func (s *Switch) leadOn(c, dest *center, a *arrival, o found, stan uint32, block *security.Block) {
 	s.edit.SetNumber(11, uint64(stan))
 	if a.mti.IsRepeat() {
 		s.edit.SetMTI(a.mti.Original()) // for the issuer it is asked for the first time
@@ -109,6 +112,9 @@ func (s *Switch) leadOn(c, dest *center, a *arrival, stan uint32, block *securit
 	s.leaveZone(c, dest, block)
 	if dest.config.ForwardingID {
 		s.edit.Set(33, s.institution)
+	}
+	if o.known && a.msg.Has(56) {
+		s.edit.Set(56, o.onIssuerLeg(s.value[:0], a))
 	}
 }
 
@@ -162,18 +168,16 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 		s.refuse(now, l, c, a, why)
 		return
 	}
-	s.edit.SetMTI(a.mti.Original())
-	s.edit.SetNumber(11, uint64(stan))
-	for _, n := range [...]int{35, 36, 45, 52} {
-		s.edit.Remove(n) // what may not be kept can't be delivered later
-	}
-	s.leaveZone(c, dest, nil)
-	named := s.nameCard(a.msg, a.pan)
-	if dest.config.ForwardingID {
-		s.edit.Set(33, s.institution)
-	}
-	if o.known {
-		s.edit.Set(56, o.onIssuerLeg(s.value[:0], a))
+	named := s.editKept(c, dest, a, o, stan)
+	part, moves := false, a.amount
+	if d.Reason == txn.ReversalKept {
+		var takes bool
+		if part, takes = s.reduce(dest, o.left, d.Moves, a.amount,
+			a.sequel == txn.ReversesPart); !takes {
+			s.refuse(now, l, c, a, txn.Unsupported)
+			return
+		}
+		moves = d.Moves
 	}
 	var fault spec.Fault
 	s.scratch, fault = dest.dialect.Append(s.scratch[:0], a.msg, &s.edit)
@@ -188,23 +192,47 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	}
 	rec := s.record(now, journal.Settled, l, a)
 	rec.Dest, rec.STAN, rec.Action, rec.Reason = dest.id, stan, d.Action, uint16(d.Reason)
-	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
+	rec.Key, rec.PAN, rec.Card, rec.Amount = a.key, a.pan, a.card, moves
 	s.addOwed(rec, dest, a.msg, named)
 	item := &saf.Item{Entry: queue.Entry{Card: a.card, STAN: stan, MTI: a.mti.Original(),
-		DE12: a.localTime, Reason: uint16(d.Reason), At: now, Source: c.id, Amount: a.amount,
+		DE12: a.localTime, Reason: uint16(d.Reason), At: now, Source: c.id, Amount: moves,
 		Processing: a.processing, Currency: a.currency}, Due: now}
 	s.moves(rec, dest, &item.Entry, a, o, in)
 	s.reply(l, c, a.msg, a, d.Action, rec, s.dated(c, in.here, s.tokenOf(c, a.token.op))...)
 	id := s.pending.batch.Append(rec)
 	item.ID, item.Txn = id, id
 	s.useCounter(c, a)
-	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, STAN: stan,
-		Dest: dest.id, Action: d.Action, MTI: a.mti.Original(), Flags: txn.Ended})
-	if a.mti.Class() == 4 && o.known {
-		s.reverseOriginal(now, o, item, d)
+	q := a.question(id)
+	q.STAN, q.Dest, q.Action, q.Flags = stan, dest.id, d.Action, txn.Ended
+	if d.Reason == txn.DenialKept {
+		q.Flags |= txn.Void
 	}
+	s.remember(c, a.key, q)
+	s.onOriginal(now, c, a, o, item, d, part)
 	s.owe(dest, item)
+	if d.Reason == txn.AdviceKept {
+		s.expires(now, dest, id, a.key)
+	}
 	s.decided(l, c, a, d.Action)
+}
+
+// editKept makes s.edit turn an advice or a reversal into what is owed to dest. named: the card
+// number is put into it.
+func (s *Switch) editKept(c, dest *center, a *arrival, o found, stan uint32) (named bool) {
+	s.edit.SetMTI(a.mti.Original())
+	s.edit.SetNumber(11, uint64(stan))
+	for _, n := range [...]int{35, 36, 45, 52} {
+		s.edit.Remove(n) // what may not be kept can't be delivered later
+	}
+	s.leaveZone(c, dest, nil)
+	named = s.nameCard(a.msg, a.pan)
+	if dest.config.ForwardingID {
+		s.edit.Set(33, s.institution)
+	}
+	if o.known && a.msg.Has(56) {
+		s.edit.Set(56, o.onIssuerLeg(s.value[:0], a))
+	}
+	return named
 }
 
 // reverseOriginal marks the original as reversed; a reversal that came before the original's
@@ -221,8 +249,7 @@ func (s *Switch) reverseOriginal(now int64, o found, item *saf.Item, d txn.Decis
 	}
 	if r := s.centers[q.Dest].rows.Find(q.STAN); r != nil && r.Txn == q.Txn {
 		r.State, _ = r.State.After(txn.MerchantReversed)
-		r.Item = item.ID
-		item.After = q.Txn
+		r.Item, item.After = item.ID, q.Txn
 		// Where nobody ever answers, an accepted reversal may prove that the original counted.
 		item.OriginalDay, item.OriginalSlice = r.Day, r.Slice
 	}
@@ -255,15 +282,16 @@ func (s *Switch) settle(now int64, l *link.Link, c *center, a *arrival, d txn.De
 	rec := s.record(now, journal.Settled, l, a)
 	rec.Action, rec.Reason = d.Action, uint16(d.Reason)
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
-	s.reply(l, c, a.msg, a, d.Action, rec, more...)
-	id := s.pending.batch.Append(rec)
-	s.useCounter(c, a)
-	s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint, Action: d.Action,
-		MTI: a.mti.Original(), Flags: txn.Ended})
-	if d.Next != txn.Stay {
+	if d.Next != txn.Stay { // before the answer, after which the next request may come at once
 		s.pending.effects = append(s.pending.effects,
 			effect{kind: changeSession, link: l, to: c, next: d.Next})
 	}
+	s.reply(l, c, a.msg, a, d.Action, rec, more...)
+	id := s.pending.batch.Append(rec)
+	s.useCounter(c, a)
+	q := a.question(id)
+	q.Action, q.Flags = d.Action, txn.Ended
+	s.remember(c, a.key, q)
 	s.decided(l, c, a, d.Action)
 	return id
 }
@@ -302,8 +330,9 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 	}
 	id := s.pending.batch.Append(rec)
 	if rec.Key != (journal.Key{}) {
-		s.remember(c, a.key, txn.Question{Txn: id, Fingerprint: a.fingerprint,
-			Action: why.Action(), MTI: a.mti.Original(), Flags: txn.Ended})
+		q := a.question(id)
+		q.Action, q.Flags = why.Action(), txn.Ended
+		s.remember(c, a.key, q)
 	}
 }
 

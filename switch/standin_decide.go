@@ -208,7 +208,8 @@ func (d *stood) counts(rec *journal.Record) {
 // got.
 func (s *Switch) standInFor(now int64, from, c *center, r *txn.Row, why txn.Reason) *stood {
 	if c.standin == nil || !c.standin.config.Unanswered && !why.Unsent() ||
-		r.State == txn.Cancelled || c.stand.mode.Setting == standin.Off || len(from.link.Links()) == 0 {
+		r.State == txn.Cancelled || r.Of != 0 || c.stand.mode.Setting == standin.Off ||
+		len(from.link.Links()) == 0 {
 		return nil
 	}
 	d, ok := s.decideStandIn(now, c, &s.askedAs, s.cardAsked(), r.Card)

@@ -7,7 +7,8 @@
 //
 // Its goroutines: one reader and one writer a link (package link), which come in by Received;
 // commits, the committer; drains, which delivers what is owed; recallsOf, which reads the journal
-// for the doors; ticks, the clock. One lock guards the tables and is never held over I/O.
+// for the doors; ticks, the clock; expirations, which ends authorizations. One lock guards the
+// tables and is never held over I/O.
 package cardswitch
 
 import (
@@ -89,6 +90,7 @@ type Switch struct {
 	centers   map[uint16]*center
 	issuers   []*center
 	questions *txn.Questions
+	rests     rests
 	wheel     *txn.Wheel
 	pending   *pending
 
@@ -143,7 +145,8 @@ func New(config Config, deps Deps) (*Switch, error) {
 		recalls:   make(chan recall, recallsWaiting),
 		ready:     make(chan struct{}), wake: make(chan struct{}, 1),
 		stopped: make(chan struct{}), failed: make(chan struct{}),
-		jitter: rand.New(rand.NewPCG(deps.Seed, 0)), exchange: newExchange()}
+		jitter: rand.New(rand.NewPCG(deps.Seed, 0)), exchange: newExchange(),
+		rests: make(rests)}
 	s.room = sync.NewCond(&s.mu)
 	s.arrivals.New = func() any { return new(arrivals) }
 	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())
@@ -201,7 +204,7 @@ func (s *Switch) open(config Config) error {
 func (s *Switch) Run(ctx context.Context) error {
 	linksCtx, stopLinks := context.WithCancel(context.Background())
 	defer stopLinks()
-	for _, duty := range []func(){s.commits, s.drains, s.recallsOf, s.ticks} {
+	for _, duty := range []func(){s.commits, s.drains, s.recallsOf, s.ticks, s.expirations} {
 		s.joined.Go(duty)
 	}
 	if s.deps.Keys != nil {

@@ -214,6 +214,9 @@ func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect, produ
 		}
 		p.messages[mti] = true
 	}
+	if c.Adjustments != nil {
+		p.adjustments = c.Adjustments.rules()
+	}
 	if c.SAF != nil {
 		for _, action := range c.SAF.Retry {
 			p.retry[action] = true

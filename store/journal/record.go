@@ -34,6 +34,8 @@ const (
 	// Sent is a request that was opened with reason HeldForCard and goes out only now. One without
 	// it never left.
 	Sent Kind = 15
+	// Adjusted: Advice followed on the transaction Txn; the reason says how, Amount by how much.
+	Adjusted Kind = 16
 )
 
 // Of business days; Dest is the center whose day it is.
@@ -120,8 +122,8 @@ func (r *Record) Image(role Role) *Image {
 
 var kindNames = [...]string{"", "opened", "closed", "settled", "delivered", "shelved", "late",
 	"originated", "moved", "repeated", "event", "resolved",
-	"reversed", StandIn: "stand-in", StoodIn: "stood in", Sent: "sent", CutOver: "cut over",
-	Reconciled: "reconciled"}
+	"reversed", StandIn: "stand-in", StoodIn: "stood in", Sent: "sent", Adjusted: "adjusted",
+	CutOver: "cut over", Reconciled: "reconciled"}
 
 var roleNames = [...]string{"", "request", "forward", "answer", "reply", "advice", "advice answer"}
 

@@ -48,6 +48,8 @@ type Decision struct {
 	// Owe is the message reason code (DE 25) of the reversal that the decision owes the issuer
 	// of this transaction; zero when it owes none.
 	Owe uint16
+	// Moves is how much it takes back or uses up of the original, in its smallest units.
+	Moves uint64
 	// Next is what a network management request asks of its link.
 	Next Session
 	// Change is what it changes of stand-in for its sender; None: nothing.
@@ -70,6 +72,7 @@ const (
 	ReverseTooLate       = 4006
 	ReverseUndeliverable = 4013
 	ReverseInvalid       = 4020
+	ReverseExpired       = 4351 // private, as others have it
 	ReverseTimeout       = 4021
 )
 
@@ -123,6 +126,8 @@ const (
 	Declined
 	// Reversed: a reversal of it is already owed or delivered.
 	Reversed
+	// OtherCard: it names one of another card.
+	OtherCard
 )
 
 // Request is everything from which a service decides on a request.
@@ -132,6 +137,15 @@ type Request struct {
 	Asked    Asked
 	Path     Path
 	Original Original
+	// Of a message that follows another.
+	Sequel         Sequel
+	OriginalMTI    spec.MTI
+	Left           Remainder // of the original
+	Amount         uint64    // DE 4
+	OriginalAmount uint64    // DE 30, its first part
+	Rules          Adjustments
+	// Denies: an advice of what was denied (DE 39): it moves no money.
+	Denies bool
 	// TolerateUnknown accepts reversals of unknown originals with 400 instead of 914.
 	TolerateUnknown bool
 	// Of a message about reconciliation: how its period stands, and how the figures compare.

@@ -12,6 +12,8 @@ type Question struct {
 	Txn         uint64 // journal number of its first record
 	Fingerprint uint32 // of its content
 	STAN        uint32 // ours, where it was forwarded or is owed
+	Card        uint32 // the beginning of its card's hash; 0: none
+	Amount      uint64 // DE 4
 	Dest        uint16 // center it went to; zero for none
 	Action      uint16 // DE 39 of its answer
 	MTI         spec.MTI
@@ -30,6 +32,10 @@ const (
 	Foretold
 	// StoodIn: stand-in has decided; the issuer knows it as the advice of that.
 	StoodIn
+	// Adjusted: its amount isn't what is left of it, the journal has the rest.
+	Adjusted
+	// Void: an advice of what was denied, so there is nothing to undo.
+	Void
 )
 
 // Has tells whether the flag is set.
@@ -42,6 +48,8 @@ func (q Question) Standing() Original {
 		return Reversed
 	case !q.Flags.Has(Ended):
 		return Waiting
+	case q.Flags.Has(Void):
+		return Declined
 	case q.Dest != 0 && (Approves(int(q.Action)) || q.Action == 900):
 		return Approved
 	}

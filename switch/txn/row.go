@@ -67,7 +67,12 @@ type Row struct {
 
 	Token *vault.Op // the token for the answer; nil: none
 
-	Raw    []byte  // the merchant's request, byte for byte
+	Raw []byte // the merchant's request, byte for byte
+	// Of a request that follows another transaction.
+	Sequel Sequel
+	Of     uint64      // number of that
+	OfKey  journal.Key // its question
+
 	Prefix [5]byte // TPDU that came with it
 
 	next, prev *Row

@@ -19,7 +19,15 @@ func Request(q txn.Request) txn.Decision {
 	if q.Path == txn.NoDestination {
 		return refuse(txn.NoRoute)
 	}
-	return txn.Decision{Act: txn.Keep, Reason: txn.AdviceKept, Action: txn.AdviceKept.Action()}
+	if q.Denies {
+		return txn.Decision{Act: txn.Keep, Reason: txn.DenialKept, Action: txn.DenialKept.Action()}
+	}
+	moves, why := q.Follow()
+	if why != txn.None {
+		return refuse(why)
+	}
+	return txn.Decision{Act: txn.Keep, Reason: txn.AdviceKept, Action: txn.AdviceKept.Action(),
+		Moves: moves}
 }
 
 func refuse(r txn.Reason) txn.Decision {

@@ -28,7 +28,11 @@ func Request(q txn.Request) txn.Decision {
 	case txn.Full:
 		return refuse(txn.WindowFull)
 	}
-	return txn.Decision{Act: txn.Forward}
+	moves, why := q.Follow()
+	if why != txn.None {
+		return refuse(why)
+	}
+	return txn.Decision{Act: txn.Forward, Moves: moves}
 }
 
 func refuse(r txn.Reason) txn.Decision {

@@ -15,36 +15,55 @@ func Request(q txn.Request) txn.Decision {
 	case txn.Overtaken:
 		return acknowledge(txn.ReversalNotNeeded)
 	}
+	part := q.Sequel == txn.ReversesPart
 	effective := q.Original == txn.Waiting || q.Original == txn.Approved
 	if effective && q.Path == txn.NoDestination {
 		return refuse(txn.NoRoute) // its issuer is gone: nobody to owe it to
 	}
 	switch q.Original {
 	case txn.Waiting:
-		return keep(txn.ReversalAhead)
+		if part {
+			return refuse(txn.InProgress) // what was approved isn't known yet
+		}
+		return keep(txn.ReversalAhead, q.Amount)
 	case txn.Unsent:
+		if part {
+			return refuse(txn.NothingLeft)
+		}
 		return acknowledge(txn.ReversalWithdraws)
 	case txn.Approved:
-		return keep(txn.ReversalKept)
+		return approved(&q)
 	case txn.Declined, txn.Reversed:
+		if part {
+			return refuse(txn.NothingLeft)
+		}
 		return acknowledge(txn.ReversalNotNeeded)
 	}
 	// Who reverses a part has had an approval, so a part of nothing is never accepted.
-	if q.TolerateUnknown && q.Function != partial {
+	if q.TolerateUnknown && !part && q.Original != txn.OtherCard {
 		return acknowledge(txn.ReversalForetells)
 	}
 	return refuse(txn.OriginalUnknown)
 }
 
-// partial is the function code of a reversal of a part (DE 24; reference iso8583-1993 section 3.2).
-const partial = 401
+// approved decides on the reversal of what stands approved, or of what is left of it.
+func approved(q *txn.Request) txn.Decision {
+	moves, why := q.Reversal()
+	switch {
+	case why != txn.None:
+		return refuse(why)
+	case moves == 0 && q.Left.Approved != 0:
+		return acknowledge(txn.ReversalNotNeeded)
+	}
+	return keep(txn.ReversalKept, moves)
+}
 
 func acknowledge(r txn.Reason) txn.Decision {
 	return txn.Decision{Act: txn.Acknowledge, Reason: r, Action: r.Action()}
 }
 
-func keep(r txn.Reason) txn.Decision {
-	return txn.Decision{Act: txn.Keep, Reason: r, Action: r.Action()}
+func keep(r txn.Reason, moves uint64) txn.Decision {
+	return txn.Decision{Act: txn.Keep, Reason: r, Action: r.Action(), Moves: moves}
 }
 
 func refuse(r txn.Reason) txn.Decision {

@@ -24,7 +24,7 @@ func TestRequest(t *testing.T) {
 		{"of nothing, tolerated", txn.Request{Original: txn.NotFound, TolerateUnknown: true},
 			txn.Acknowledge, 400},
 		{"of a part of nothing", txn.Request{Original: txn.NotFound, TolerateUnknown: true,
-			Function: 401}, txn.Refuse, 914},
+			Sequel: txn.ReversesPart}, txn.Refuse, 914},
 		{"overtaken by its own", txn.Request{Asked: txn.Overtaken}, txn.Acknowledge, 400},
 		{"again", txn.Request{Asked: txn.Answered, Original: txn.Reversed}, txn.Repeat, 0},
 		{"other content", txn.Request{Asked: txn.Differs}, txn.Refuse, 913},
