@@ -41,7 +41,8 @@ type arrival struct {
 	original    spec.Original
 	named       bool // DE 56 names an original
 	sequel      txn.Sequel
-	recalled    bool // the index has been asked
+	recalled    bool       // the index has been asked
+	leftAlone   txn.Reason // why stand-in didn't decide on it; None: it wasn't asked
 	terminal    *terminal
 	bought      bool // a token in it was replaced by its card number
 	token       carried

@@ -310,6 +310,8 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 	rec.Action, rec.Reason = why.Action(), uint16(why)
 	if !a.fault.OK() {
 		rec.Text = a.fault.Err().Error()
+	} else if a.leftAlone != txn.None {
+		rec.Text = why.String() + ", and " + a.leftAlone.String()
 	}
 	// The refusal of a request is an answer like any other, so a repeat gets it again. Only what is
 	// not about this question leaves no mark: its trace number belongs to another, or to one still

@@ -91,7 +91,6 @@ func (s *Switch) loadStandIn(p *profile, to *standing) error {
 			return fmt.Errorf("the mode of stand-in for center %d is damaged", id)
 		}
 		to.since = int64(binary.BigEndian.Uint64(value[4:]))
-		to.metrics.mode(to.mode.Stands() && p.standin != nil)
 	}
 	from := standInKey('c', id)
 	return s.store.Scan(from, standInKey('c', id+1), func(key, value []byte) bool {
@@ -206,10 +205,10 @@ func (s *Switch) tendStandIn() {
 	defer s.mu.Unlock()
 	now := s.now()
 	for _, c := range s.issuers {
+		s.forgetCounts(now, c)
 		if c.standin == nil {
 			continue
 		}
-		s.forgetCounts(now, c)
 		st, path := &c.stand, c.path()
 		if st.mode.Away == txn.None {
 			if s.isReady() {
@@ -232,8 +231,12 @@ func (s *Switch) tendStandIn() {
 
 // forgetCounts drops, some at a time, what was approved before the longest limit looks back.
 func (s *Switch) forgetCounts(now int64, c *center) {
-	days := time.Duration(c.standin.rules.Days()+1) * 24 * time.Hour
-	c.stand.counters.Forget(standin.HourOf(now-int64(days)), forgottenAtOnce,
+	days := standin.MaxDays
+	if c.standin != nil {
+		days = c.standin.rules.Days()
+	}
+	before := now - int64(days+1)*int64(24*time.Hour)
+	c.stand.counters.Forget(standin.HourOf(before), forgottenAtOnce,
 		func(card standin.Card, hour uint32) {
 			s.pending.batch.Delete(countKey(c.id, hour, card))
 		})

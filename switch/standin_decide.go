@@ -133,6 +133,7 @@ func (s *Switch) standIn(now int64, l *link.Link, c, dest *center, a *arrival,
 	path txn.Path) bool {
 	d, ok := s.decideStandIn(now, dest, a.msg, a.pan, a.card)
 	if !ok {
+		a.leftAlone = d.Reason
 		return false
 	}
 	d.code = dest.stand.mode.Advice(d.Decision, path)

@@ -103,6 +103,9 @@ func (s *Switch) install(t *tables) {
 		seat.center.keepWays()
 		seat.center.shield.Store(seat.profile.security)
 		seat.center.link = s.network.Center(seat.center.name)
+		if seat.center.stand.metrics != nil {
+			seat.center.stand.metrics.mode(seat.center.stoodFor())
+		}
 		s.centers[id] = seat.center
 	}
 	for id, c := range s.centers {

@@ -30,7 +30,8 @@ func (c Counter) Since(first uint32) (count, amount uint64) {
 type Card [16]byte
 
 // Counters are what was approved for the cards of one issuer, so many cards at most: what must be
-// known of one for as long as the longest limit looks back.
+// known of one for as long as the longest limit looks back. What is forgotten is gone: a limit that
+// is made longer knows the last days as far as the one before it did.
 type Counters struct {
 	most  int
 	cards map[Card]Counter
