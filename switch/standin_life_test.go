@@ -370,3 +370,42 @@ func TestStandInCountsInItsDay(t *testing.T) {
 		bank.conn.Close()
 	})
 }
+
+// What follows an approval of stand-in names to the issuer the advice that told it: a completion of
+// the authorization, and a reversal of a part.
+func TestWhatFollowsStandIn(t *testing.T) {
+	run(t, withStandIn(standInRules, nil), func(y *yard, shop, primary, standby *peer) {
+		order := cardswitch.StandInOrder{Act: "on", Who: "a", Why: "b"}
+		if err := y.sw.OrderStandIn("issuer-a", order); err != nil {
+			t.Fatal(err)
+		}
+		deliver := func(mti string, elements map[int]string) *spec.Message {
+			t.Helper()
+			m := primary.read(mti)
+			want(t, m, elements)
+			primary.answer(m, map[int]string{39: "900"})
+			return m
+		}
+		hold := sale(1, 2000)
+		hold[24] = "100"
+		shop.send("1100", hold)
+		want(t, shop.read("1110"), map[int]string{39: "000"})
+		told := deliver("1120", map[int]string{25: "1007"})
+		done := sale(2, 2000)
+		done[24], done[25], done[38], done[39] = "201", "1004", value(told, 38), "000"
+		done[56] = "1100" + "000001" + "261122120000" + "11" + acquirer
+		shop.send("1220", done)
+		want(t, shop.read("1230"), map[int]string{39: "900"})
+		deliver("1220", map[int]string{24: "201", 56: "1120" + value(told, 11) + "261122120000" +
+			"11" + acquirer})
+		shop.send("1200", sale(3, 1000))
+		want(t, shop.read("1210"), map[int]string{39: "000"})
+		told = deliver("1220", map[int]string{25: "1007"})
+		part := reversal(4, 3, 600) // that much is final
+		part[24], part[30] = "401", "000000001000"+"000000000000"
+		shop.send("1420", part)
+		want(t, shop.read("1430"), map[int]string{39: "400"})
+		deliver("1420", map[int]string{24: "401", 4: "000000000600",
+			56: "1220" + value(told, 11) + "261122120000" + "11" + acquirer})
+	})
+}
