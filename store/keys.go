@@ -14,7 +14,7 @@ import (
 //	q<center 2><id 8> an advice owed to a center
 //	s<first seq 8>    a segment: from this record on it is the day of the value
 //	t<total.Key 12>   the totals of a center's day
-//	v<key>            a table beside the journal, see vault/keys.go
+//	v<key>            a table beside the journal, see vault/keys.go and negative/keys.go
 //	w<id 8>           an entry of the work list
 const (
 	familyAbout    = 'a'

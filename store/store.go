@@ -95,6 +95,12 @@ type Store struct {
 // HashPAN is the keyed hash under which a card is found. It doesn't allocate.
 func (s *Store) HashPAN(p spec.PAN) [16]byte { return s.keys.HashPAN(p) }
 
+// CardOf is the card behind such a hash: whoever holds the data key can tell. false if it is none.
+func (s *Store) CardOf(hash [16]byte) (spec.PAN, bool) { return s.keys.CardOf(hash) }
+
+// KeyName names the data key without telling anything about it.
+func (s *Store) KeyName() [8]byte { return s.keys.ID() }
+
 // Registry returns the names behind the numbers in the journal.
 func (s *Store) Registry() *registry.Registry { return s.registry }
 

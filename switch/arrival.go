@@ -38,6 +38,7 @@ type arrival struct {
 	fingerprint uint32
 	route       routing.Route
 	routed      bool
+	listed      listing // what its issuer's negative list says of the card
 	original    spec.Original
 	named       bool // DE 56 names an original
 	sequel      txn.Sequel
@@ -168,7 +169,7 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	if !a.pan.IsZero() {
 		a.card = s.store.HashPAN(a.pan)
 	}
-	a.fingerprint = fingerprint(a.mti, a.card, a.amount, a.processing)
+	a.fingerprint = a.fingerprintOf()
 	a.sequel = txn.SequelOf(a.mti, a.function, a.processing)
 	a.key = journal.KeyOf(p.id, a.mti, a.localTime, a.stan, a.acquirer, a.acquirerLen)
 	if a.refused != txn.None {
@@ -183,6 +184,7 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	q := t.routes.Query(m, at)
 	q.Merchant = p.place
 	a.route, a.routed = t.routes.Choose(&q)
+	t.look(a, at)
 }
 
 // keepImage makes the image of a message that could be read. What is about no card of its own, or
@@ -251,7 +253,7 @@ func (a *arrival) screen(p *profile, l *link.Link, low bool) txn.Reason {
 	default:
 		return txn.NotSignedOn
 	}
-	if p.config.Role == RoleMerchant && !p.knows(a.acquirer) {
+	if p.config.Role == RoleMerchant && a.mti.Class() != 3 && !p.knows(a.acquirer) {
 		return txn.UnknownAcquirer
 	}
 	return txn.None

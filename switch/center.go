@@ -59,6 +59,7 @@ type profile struct {
 	tokens    *tokenProfile     // nil: it holds card numbers
 	settling  *settling         // nil: business days aren't agreed
 	standin   *standInProfile   // nil: nobody stands in for it
+	negative  *negativeProfile  // nil: it keeps no negative list here
 
 	adjustments txn.Adjustments
 
@@ -71,7 +72,7 @@ func (p *profile) allows(m spec.MTI) bool {
 	case m.Class() == 5:
 		return p.settling != nil
 	case p.config.Role == RoleIssuer:
-		return m == 0x1804
+		return m == 0x1804 || p.negative != nil && m.Class() == 3
 	}
 	return p.messages[m]
 }

@@ -119,6 +119,8 @@ type CenterConfig struct {
 	SAF          *SAFConfig      `yaml:"saf,omitempty"`
 	// StandIn decides for the issuer while it is away; nil: its requests are refused then.
 	StandIn *StandInConfig `yaml:"standin,omitempty"`
+	// Negative is how its negative list is used; nil: it keeps none here.
+	Negative *NegativeConfig `yaml:"negative,omitempty"`
 }
 
 // EchoConfig is the heartbeat of a link: after that much silence an echo test,

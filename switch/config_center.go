@@ -80,6 +80,9 @@ func (c *CenterConfig) validateMerchant(f *faults, path string) {
 	if c.StandIn != nil {
 		f.add(path+".standin", hint, "is only for issuers")
 	}
+	if c.Negative != nil {
+		f.add(path+".negative", hint, "is only for issuers")
+	}
 }
 
 func (c *CenterConfig) validateIssuer(f *faults, path string) {
@@ -107,6 +110,9 @@ func (c *CenterConfig) validateIssuer(f *faults, path string) {
 	}
 	if c.StandIn != nil {
 		c.StandIn.validate(f, path+".standin")
+	}
+	if c.Negative != nil {
+		c.Negative.validate(f, path+".negative")
 	}
 }
 

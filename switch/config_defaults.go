@@ -99,6 +99,9 @@ func (c *CenterConfig) completeIssuer() {
 	if c.StandIn != nil {
 		c.StandIn.complete()
 	}
+	if c.Negative != nil {
+		c.Negative.complete()
+	}
 }
 
 func (f *FailoverConfig) complete() {

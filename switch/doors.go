@@ -67,7 +67,7 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 		return
 	}
 	q := txn.Request{MTI: a.mti, Function: a.function, Asked: asked, Denies: a.denies(),
-		TolerateUnknown: c.config.UnknownOriginal == 400}
+		MessageReason: a.messageReason(), TolerateUnknown: c.config.UnknownOriginal == 400}
 	var dest *center
 	var original found
 	if asked == txn.New {
@@ -115,6 +115,8 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 		s.askedCutOver(now, l, c, a)
 	case txn.Compare:
 		s.compared(now, l, c, a, d)
+	case txn.TakeFile:
+		s.takeFile(now, l, c, a)
 	case txn.Wait:
 		s.wait(now, l, c, a, known)
 	case txn.Repeat:

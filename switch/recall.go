@@ -297,9 +297,8 @@ func questionOf(records []journal.Record) txn.Question {
 func fold(q txn.Question, r *journal.Record) txn.Question {
 	switch r.Kind {
 	case journal.Opened, journal.Settled:
-		q = txn.Question{Txn: r.Seq, Fingerprint: fingerprint(r.MTI, r.Card, r.Amount,
-			r.Processing), Card: cardMark(r.Card), Amount: r.Amount, STAN: r.STAN, Dest: r.Dest,
-			Action: r.Action, MTI: r.MTI.Original()}
+		q = txn.Question{Txn: r.Seq, Fingerprint: fingerprintIn(r), Card: cardMark(r.Card),
+			Amount: r.Amount, STAN: r.STAN, Dest: r.Dest, Action: r.Action, MTI: r.MTI.Original()}
 		if r.Kind == journal.Settled {
 			q.Flags |= txn.Ended
 		}

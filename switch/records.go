@@ -13,6 +13,9 @@ func (s *Switch) record(now int64, kind journal.Kind, l *link.Link, a *arrival) 
 	s.rec = journal.Record{At: now, Kind: kind, MTI: a.mti, Amount: a.amount,
 		Processing: a.processing, Currency: a.currency, Center: l.Center().ID()}
 	rec := &s.rec
+	if a.mti.Class() == 3 {
+		rec.Function = uint16(a.function)
+	}
 	if a.msg.Has(37) {
 		a.msg.Append(rec.Reference[:0], 37)
 		if a.pan.ShownIn(rec.Reference[:]) {

@@ -79,9 +79,7 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival, o
 	rec.Day, rec.Slice, rec.MerchantDay = in.day, in.slice, in.here
 	rec.Dest, rec.STAN, rec.Deadline = dest.id, stan, r.Deadline
 	rec.Key, rec.PAN, rec.Card = a.key, a.pan, a.card
-	if held {
-		rec.Reason = uint16(txn.HeldForCard)
-	}
+	a.note(rec, held)
 	s.addEdited(rec, journal.Forward, out.ID(), dest, sent, a.msg, journal.Request)
 	r.Txn = s.pending.batch.Append(rec)
 	s.useCounter(c, a)
@@ -307,7 +305,8 @@ func (s *Switch) decided(l *link.Link, c *center, a *arrival, action uint16) {
 // only recorded, or told about by a 1644 where the profile wants that.
 func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.Reason) {
 	rec := s.record(now, journal.Settled, l, a)
-	rec.Action, rec.Reason = why.Action(), uint16(why)
+	action := a.actionOf(why)
+	rec.Action, rec.Reason = action, uint16(why)
 	if !a.fault.OK() {
 		rec.Text = a.fault.Err().Error()
 	} else if a.leftAlone != txn.None {
@@ -321,11 +320,11 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 		rec.Key = a.key
 	}
 	rec.PAN, rec.Card = a.pan, a.card
-	answered := a.answerable() && s.reply(l, c, a.msg, a, why.Action(), rec)
+	answered := a.answerable() && s.reply(l, c, a.msg, a, action, rec)
 	if !answered && c.config.FormatNotification {
 		s.notifyFormat(now, l, c, a, rec)
 	}
-	s.decided(l, c, a, why.Action())
+	s.decided(l, c, a, action)
 	s.metrics.counts.refused.Add(1)
 	if why == txn.JournalNotReady {
 		return // the disk is nearly full: a refusal that binds nobody is not worth its bytes
@@ -333,7 +332,7 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 	id := s.pending.batch.Append(rec)
 	if rec.Key != (journal.Key{}) {
 		q := a.question(id)
-		q.Action, q.Flags = why.Action(), txn.Ended
+		q.Action, q.Flags = action, txn.Ended
 		s.remember(c, a.key, q)
 	}
 }

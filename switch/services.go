@@ -4,6 +4,7 @@ import (
 	"cardswitch/spec"
 	"cardswitch/switch/service/advice"
 	"cardswitch/switch/service/authorization"
+	"cardswitch/switch/service/fileaction"
 	"cardswitch/switch/service/network"
 	"cardswitch/switch/service/reconcile"
 	"cardswitch/switch/service/reversal"
@@ -25,6 +26,8 @@ func services() []service {
 		{0x1200, "financial", authorization.Request},
 		{0x1120, "authorization advice", advice.Request},
 		{0x1220, "financial advice", advice.Request},
+		{0x1304, "file action", fileaction.Request},
+		{0x1324, "file action advice", fileaction.Request},
 		{0x1420, "reversal advice", reversal.Request},
 		{0x1500, "reconciliation", reconcile.Request},
 		{0x1502, "reconciliation of an issuer", reconcile.Request},

@@ -31,6 +31,7 @@ func (s *Switch) decideStandIn(now int64, c *center, m *spec.Message, pan spec.P
 	card [16]byte) (d stood, ok bool) {
 	p := c.standin
 	d.facts = standin.FactsOf(m, pan)
+	d.facts.Listed, d.facts.ListedAction = c.negative.tells(&card, now)
 	d.Decision = standin.Decide(p.rules, c.stand.counters.Of(card), &d.facts, time.Unix(0, now))
 	if d.Outcome == standin.Approve && !c.stand.counters.Room(card) {
 		d.Outcome, d.Reason = standin.Abstain, txn.StandInFull

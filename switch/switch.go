@@ -30,6 +30,7 @@ import (
 	"cardswitch/spec/dialect"
 	"cardswitch/store"
 	"cardswitch/store/journal"
+	"cardswitch/store/negative"
 	"cardswitch/store/vault"
 	"cardswitch/switch/link"
 	"cardswitch/switch/saf"
@@ -82,6 +83,9 @@ type Switch struct {
 	beside      beside
 	terminals   *terminals
 	vault       *vault.Vault // nil: no center has tokens
+	lists       *negative.Table
+	toldOverdue map[string]uint64 // generation of the file that was said to be
+	importing   sync.Mutex        // held by who makes a negative file: each takes its memory
 	found       Recovered
 	reloading   sync.Mutex // held by a reload, which builds without mu
 
@@ -93,6 +97,7 @@ type Switch struct {
 	rests     rests
 	wheel     *txn.Wheel
 	pending   *pending
+	replaced  []replaced // negative files that may go
 
 	// Scratch of the goroutine that holds mu.
 	edit     spec.Edit
@@ -181,6 +186,7 @@ func (s *Switch) open(config Config) error {
 			return errors.Join(err, opened.Close())
 		}
 	}
+	s.openLists(&config)
 	s.guardWith(s.deps.Keys)
 	s.pending = &pending{batch: opened.NewBatch()}
 	s.terminals = newTerminals(opened, terminalsKept)
@@ -195,7 +201,8 @@ func (s *Switch) open(config Config) error {
 		return errors.Join(err, opened.Close())
 	}
 	s.install(t)
-	s.deps.Metrics.MustRegister(newLinkMetrics(s.network.Status), newMeters(s))
+	s.deps.Metrics.MustRegister(newLinkMetrics(s.network.Status), newMeters(s),
+		newNegativeMetrics(s.Negatives))
 	return nil
 }
 
@@ -291,6 +298,7 @@ func (s *Switch) ticks() {
 			s.duties()
 			s.days()
 			s.tendStandIn()
+			s.takeOver()
 			s.measure()
 		}
 	}

@@ -27,7 +27,8 @@ type tables struct {
 	config       Config
 	seats        map[uint16]seat
 	issuers      []*center
-	destinations []*center // in the order that routes counts them
+	destinations []*center          // in the order that routes counts them
+	negatives    []*negativeProfile // of the destinations
 	routes       *routing.Table
 	meters       []*lineMeter // by the registry's number of the link
 }
@@ -78,6 +79,7 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 		if p.config.Role == RoleIssuer {
 			t.issuers = append(t.issuers, c)
 			t.destinations = append(t.destinations, c)
+			t.negatives = append(t.negatives, p.negative)
 		} else {
 			p.place = uint16(merchants)
 			merchants++
@@ -190,6 +192,9 @@ func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect, produ
 	s.archive.know(p.dialectID, p.dialect)
 	if p.security, err = s.securityOf(&p.config, p.dialect, production); err != nil {
 		return nil, fmt.Errorf("security: %w", err)
+	}
+	if p.negative, err = s.negativeOf(p); err != nil {
+		return nil, err
 	}
 	if p.tokens, err = c.Tokens.profile(p.dialect.Known().Has); err != nil {
 		return nil, err

@@ -141,7 +141,8 @@ func (c *client) unreachable(err error) error {
 		what = fmt.Errorf("you may not open %s", c.socket)
 		hint = "only the switch's user and group may"
 	default:
-		what = fmt.Errorf("the switch at %s went away: %w", c.socket, err)
+		// Not wrapped: a broken pipe to the switch is no reader of ours who has seen enough.
+		what = fmt.Errorf("the switch at %s went away: %v", c.socket, err)
 		hint = "see its log"
 	}
 	return &failure{Code: exitUnreachable, What: what, Hint: hint}

@@ -45,6 +45,8 @@ func knownKeys() nameTree {
 		"back": nil, "unanswered": nil, "report_declines": nil, "begin": signal, "end": signal,
 		"failing": {"errors": nil, "share": nil, "within": nil, "codes": nil, "probe": nil,
 			"good": nil}}
+	center["negative"]["layout"] = nameTree{"format": nil, "columns": nil, "separator": nil,
+		"fields": {open: nil}, "header": nil, "trailer": nil, "count": nil, "sum": nil, "luhn": nil}
 	known["keys"]["periods"] = nameTree{open: {"rotate": nil, "uses": nil, "period": nil,
 		"window": nil}}
 	// In the sample they are comments, since they would need real files and keys.

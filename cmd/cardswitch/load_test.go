@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -18,6 +19,9 @@ func TestSampleHasEveryKey(t *testing.T) {
 		Links: []cardswitch.LinkConfig{{Name: "a", Dial: "a:1"}},
 		StandIn: &cardswitch.StandInConfig{Agent: "1", ApprovalPrefix: "S",
 			End: []cardswitch.StandInSignal{{Function: 801, Reason: 1}}},
+		Negative: &cardswitch.NegativeConfig{Period: time.Hour, Layout: cardswitch.LayoutConfig{
+			Columns: []string{"pan"}, Separator: ",", Fields: map[string]string{"pan": "1"},
+			Header: "H", Trailer: "T", Count: "1", Sum: "1", Luhn: true}},
 	}
 	merchant := cardswitch.CenterConfig{
 		Name: "b", Role: cardswitch.RoleMerchant, FormatNotification: true,
@@ -53,6 +57,7 @@ func TestSampleHasEveryKey(t *testing.T) {
 	// Any MTI may stand there.
 	sample["keys"]["periods"] = nameTree{"zek": sample["keys"]["periods"][open]}
 	sample["access"]["roles"] = nameTree{"sato": nil}
+	sample["centers"]["negative"]["layout"]["fields"] = nameTree{"pan": nil}
 	sample["centers"]["rules"] = nameTree{"require": {"1200": nil}, "relax": {"1200": nil}}
 	if missing := missing(sample, keysOf(tree), ""); len(missing) > 0 {
 		t.Errorf("the configuration lacks %v", missing)

@@ -17,6 +17,7 @@ func newRootCommand() *cobra.Command {
 		newKeyCommand(),
 		newLinkCommand(),
 		newMessageCommand(),
+		newNegativeCommand(),
 		newRouteCommand(),
 		newSAFCommand(),
 		newSettleCommand(),

@@ -63,7 +63,9 @@ const (
 	DayCompared       // totals of a business day, or its transactions, were compared or accepted
 	TerminalSuspected // what a terminal encrypts can't be opened, again and again
 
-	StandInOrdered // an operator set an issuer's stand-in
+	StandInOrdered   // an operator set an issuer's stand-in
+	NegativeAsked    // somebody asked whether a card is on a negative list, or saw such a list
+	NegativeExported // a negative list was written for a merchant center
 
 	afterEvents
 )
@@ -93,6 +95,7 @@ func (e Event) String() string {
 		CardRequested: "card.requested", CardApproved: "card.approved",
 		MessageRefused: "message.refused", TerminalSuspected: "terminal.suspected",
 		StandInOrdered: "standin.ordered",
+		NegativeAsked:  "negative.asked", NegativeExported: "negative.exported",
 	}
 	if e < afterEvents {
 		return names[e]

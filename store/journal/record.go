@@ -25,6 +25,9 @@ const (
 	Event                      // a link, the process or the configuration changed
 	Resolved                   // an operator acted on the work list
 	Reversed                   // the merchant reversed the transaction Txn; Advice is its reversal
+
+	Listed Kind = 17 // an entry of the negative list of Dest changed
+	Filed  Kind = 18 // a regular negative file of Dest was imported, or took over
 )
 
 // What stands between a request and its issuer.
@@ -122,8 +125,11 @@ func (r *Record) Image(role Role) *Image {
 
 var kindNames = [...]string{"", "opened", "closed", "settled", "delivered", "shelved", "late",
 	"originated", "moved", "repeated", "event", "resolved",
-	"reversed", StandIn: "stand-in", StoodIn: "stood in", Sent: "sent", Adjusted: "adjusted",
-	CutOver: "cut over", Reconciled: "reconciled"}
+	"reversed",
+	StandIn: "stand-in", StoodIn: "stood in", Sent: "sent", Adjusted: "adjusted",
+	Listed: "listed", Filed: "filed",
+	CutOver: "cut over", Reconciled: "reconciled",
+}
 
 var roleNames = [...]string{"", "request", "forward", "answer", "reply", "advice", "advice answer"}
 

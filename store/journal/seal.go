@@ -9,6 +9,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 
 	"cardswitch/spec"
@@ -90,6 +92,23 @@ func (k *Keys) HashPAN(p spec.PAN) [16]byte {
 	s[0] = block{}
 	k.scratch.Put(s)
 	return sum
+}
+
+// CardOf is the card that HashPAN has hashed; false if it has hashed none to this.
+func (k *Keys) CardOf(hash [16]byte) (spec.PAN, bool) {
+	var b block
+	k.card.Decrypt(b[:], hash[:])
+	digits := int(b[15])
+	if digits == 0 || digits > 19 || [7]byte(b[8:15]) != [7]byte{} {
+		return spec.PAN{}, false
+	}
+	text := strconv.FormatUint(binary.BigEndian.Uint64(b[:8]), 10)
+	b = block{}
+	if len(text) > digits {
+		return spec.PAN{}, false
+	}
+	p, err := spec.ParsePAN(strings.Repeat("0", digits-len(text)) + text)
+	return p, err == nil
 }
 
 // nonces never repeat under one key: eight random bytes drawn for each Writer, then a counter; when

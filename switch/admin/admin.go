@@ -56,6 +56,7 @@ type Switch interface {
 	Simulate(ctx context.Context, q cardswitch.Simulation) (cardswitch.Simulated, error)
 	// Resolve retries or drops an advice on the work list, durably.
 	Resolve(id uint64, r cardswitch.Resolution) error
+	Negative
 }
 
 // Journal is what is read of the store.

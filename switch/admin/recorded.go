@@ -22,8 +22,10 @@ func (s *Server) recorded(r *route, p Person, w http.ResponseWriter, request *ht
 	who := by(p, why)
 	entry := audit.Entry{Actor: who.Who, Role: who.Role, Event: r.event, Reason: who.Why,
 		Object: strings.TrimPrefix(request.URL.Path, "/v1/"), Result: audit.Done}
-	if query := request.URL.RawQuery; query != "" {
-		entry.Object += "?" + query
+	query := request.URL.Query()
+	query.Del("why") // it is the entry's reason
+	if len(query) > 0 {
+		entry.Object += "?" + query.Encode()
 	}
 	entry.Object = strings.TrimSpace(entry.Object + " " + about)
 	if _, err := s.Evidence.Append(request.Context(), entry); err != nil {
@@ -47,6 +49,9 @@ func (s *Server) recorded(r *route, p Person, w http.ResponseWriter, request *ht
 // saidIn reads from the body, which stays to be read, why somebody wants something, and of which
 // token.
 func saidIn(request *http.Request) (why, about string) {
+	if why = request.URL.Query().Get("why"); why != "" { // the body is something else
+		return why, ""
+	}
 	if request.Method == http.MethodGet || request.Body == nil {
 		return "", ""
 	}

@@ -21,6 +21,7 @@ func (s *Server) Operators() http.Handler {
 		if s.Settlement != nil {
 			routes = append(routes, s.settleRoutes()...)
 		}
+		routes = append(routes, s.negativeRoutes()...)
 	} else {
 		mux.HandleFunc("/", s.waiting)
 	}

@@ -20,6 +20,7 @@ import (
 
 // twinSwitch is a switch of values: what it is told, it remembers.
 type twinSwitch struct {
+	Negative
 	status   cardswitch.Status
 	links    link.Status
 	queues   []cardswitch.QueueStatus

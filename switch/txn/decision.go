@@ -20,6 +20,8 @@ const (
 	CutOver
 	// Compare answers with how the two sides' figures compare.
 	Compare
+	// TakeFile hands a file action, or the frame of a load, to the issuer's negative list.
+	TakeFile
 	// Wait leaves the question with its open transaction; the answer goes to who asked last.
 	Wait
 	// Repeat gives the kept answer again.
@@ -134,9 +136,11 @@ const (
 type Request struct {
 	MTI      spec.MTI
 	Function int // DE 24, or -1
-	Asked    Asked
-	Path     Path
-	Original Original
+	// MessageReason is DE 25 of network management, or 0.
+	MessageReason int
+	Asked         Asked
+	Path          Path
+	Original      Original
 	// Of a message that follows another.
 	Sequel         Sequel
 	OriginalMTI    spec.MTI

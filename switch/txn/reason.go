@@ -9,6 +9,7 @@ type Reason uint16
 // 1xx: refused at the door, or taken back before it left. 2xx: decided by time or by a fault
 // after the request had been forwarded. 3xx: advices and reversals. 4xx: answers that came too
 // late or to nothing. 5xx: network management. 6xx: reason_standin.go. 7xx: reason_period.go.
+// 8xx: reason_files.go.
 const (
 	None           Reason = 0
 	IssuerAnswered Reason = 1

@@ -100,5 +100,5 @@ func aboutDecline(r Reason) reasonText {
 	case StandInOverCount:
 		return reasonText{123, "declined by stand-in: count of the card's days", ""}
 	}
-	return reasonText{909, "unknown reason", ""}
+	return aboutFiles(r)
 }

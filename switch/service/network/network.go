@@ -33,6 +33,10 @@ func Request(q txn.Request) txn.Decision {
 		if q.Change != txn.None {
 			return d
 		}
+		// The frame of a load has a reason of its own, and no function that all agree on.
+		if q.MessageReason >= 8000 && q.MessageReason <= 8002 {
+			return txn.Decision{Act: txn.TakeFile}
+		}
 		return txn.Decision{Act: txn.Refuse, Reason: txn.Unsupported,
 			Action: txn.Unsupported.Action()}
 	}
