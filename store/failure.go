@@ -34,11 +34,12 @@ func (e *SlowReaderError) Error() string {
 // fail takes the store out of service. It may be called from inside Pebble, with its locks held.
 func (s *Store) fail(err error) {
 	s.failOnce.Do(func() {
-		s.fs.Shut()
-		s.indexFS.Shut()
 		s.failure = &Error{"write the journal", err,
 			"the node is out of service; check the disk, then restart cardswitch"}
+		// First: what a shut fence swallows, commit must not take for written.
 		close(s.failed)
+		s.fs.Shut()
+		s.indexFS.Shut()
 		s.log.Error("the store failed", "error", s.failure)
 		if s.onFailure != nil {
 			go s.onFailure(s.failure)
