@@ -105,3 +105,10 @@ func (r TotalsReport) compare(kept, added []total.Row, whole func(total.Key) boo
 	}
 	return r
 }
+
+// ForgetTotals drops the totals of a center's day that nothing can move any more.
+func (b *Batch) ForgetTotals(center uint16, day uint32) {
+	for _, key := range b.s.totals.Forget(center, day) {
+		b.others = append(b.others, other{key: b.keep(familyTotals, key.Append(nil))})
+	}
+}

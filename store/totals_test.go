@@ -60,6 +60,12 @@ func TestAddUpFindsAWrongTotal(t *testing.T) {
 	if err != nil || len(report.Differ) != 1 || report.Differ[0].Journaled[total.Debit].Amount != 500 {
 		t.Fatalf("%+v, %v", report, err)
 	}
+	b.ForgetTotals(2, 261122)
+	commit(t, s, b)
+	if gone, err := s.AddUp(func(k total.Key) bool { return true }); err != nil ||
+		gone.Differ[0].Kept != (total.Sums{}) {
+		t.Fatalf("what is forgotten is still kept: %+v, %v", gone, err)
+	}
 	left, err := s.AddUp(func(k total.Key) bool { return k.Day != 261122 })
 	if err != nil || len(left.Differ) != 0 {
 		t.Fatalf("what is left out is reported: %+v, %v", left, err)

@@ -62,9 +62,7 @@ func (s *Switch) CompareListing(name string, day settle.Day, slice uint16, listi
 	reader.rest()
 	out := Comparison{Center: name, Day: day.String(), Slice: slice, Entries: m.Entries,
 		Totals: comparedTotals(m), OutSlices: outSlices(m), Differences: m.Differences()}
-	if err := s.keepDifferences(c, scope, out.Differences); err != nil {
-		return out, err
-	}
+	s.keepDifferences(c, scope, out.Differences)
 	return out, nil
 }
 
@@ -184,18 +182,18 @@ func noteOf(rec *journal.Record) string {
 	}
 }
 
+// differencesKept bounds the work list of differences: more nobody looks at one by one. A
+// comparison names them all the same.
+const differencesKept = 10_000
+
 // keepDifferences puts what was found on the work list. What is there already stays as it is, and
 // what isn't found any more is taken off.
-func (s *Switch) keepDifferences(c *center, scope settle.Scope, found []settle.Difference) error {
+func (s *Switch) keepDifferences(c *center, scope settle.Scope, found []settle.Difference) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before, err := s.differences()
-	if err != nil {
-		return err
-	}
 	now := s.now()
 	known := make(map[string]uint64)
-	for _, d := range before {
+	for _, d := range s.differ {
 		if d.Center == c.name && d.Day == scope.Day.String() {
 			known[sameDifference(d)] = d.ID
 		}
@@ -208,15 +206,16 @@ func (s *Switch) keepDifferences(c *center, scope settle.Scope, found []settle.D
 			delete(known, key)
 			continue
 		}
-		s.keepDifference(now, c, scope, &found[i])
+		if len(s.differ) < differencesKept {
+			s.keepDifference(now, c, scope, &found[i])
+		}
 	}
 	if scope.Slice == 0 {
-		for _, id := range known {
+		for _, id := range slices.Sorted(maps.Values(known)) {
 			s.dropDifference(now, c, id, "not found any more")
 		}
 	}
 	s.kick()
-	return nil
 }
 
 func sameDifference(d settle.Difference) string {
@@ -233,6 +232,7 @@ func (s *Switch) keepDifference(now int64, c *center, scope settle.Scope, d *set
 		return // can't be: it is text and numbers
 	}
 	s.pending.batch.Set(settle.DifferKey(d.ID), text)
+	s.differ = append(s.differ, *d)
 }
 
 func (s *Switch) dropDifference(now int64, c *center, id uint64, why string) {
@@ -240,21 +240,27 @@ func (s *Switch) dropDifference(now int64, c *center, id uint64, why string) {
 		Reason: uint16(txn.DifferenceDone), Text: why}
 	s.pending.batch.Append(&rec)
 	s.pending.batch.Delete(settle.DifferKey(id))
+	s.differ = slices.DeleteFunc(s.differ, func(d settle.Difference) bool { return d.ID == id })
 }
 
 // Differences is the work list of what comparisons found, oldest first.
-func (s *Switch) Differences() ([]settle.Difference, error) { return s.differences() }
+func (s *Switch) Differences() []settle.Difference {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]settle.Difference{}, s.differ...)
+}
 
-func (s *Switch) differences() (out []settle.Difference, err error) {
+// readDifferences reads the work list at a start.
+func (s *Switch) readDifferences() error {
 	from, to := settle.Differs()
 	var damaged error
-	err = s.store.Scan(from, to, func(_, value []byte) bool {
+	err := s.store.Scan(from, to, func(_, value []byte) bool {
 		var d settle.Difference
 		damaged = json.Unmarshal(value, &d)
-		out = append(out, d)
+		s.differ = append(s.differ, d)
 		return damaged == nil
 	})
-	return out, errors.Join(err, damaged)
+	return errors.Join(err, damaged)
 }
 
 // ResolveDifference takes a difference off the work list. Who and why are journaled.
@@ -264,11 +270,7 @@ func (s *Switch) ResolveDifference(id uint64, who, why string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list, err := s.differences()
-	if err != nil {
-		return err
-	}
-	for _, d := range list {
+	for _, d := range s.differ {
 		if d.ID != id {
 			continue
 		}

@@ -112,6 +112,9 @@ func (s *Switch) given(now int64, c *center, p period, m *spec.Message, moves bo
 		}
 		c.metrics.otherDay.Inc()
 	}
+	if uint32(c.book.Current().Day) == p.day {
+		return p // as nearly always
+	}
 	if c.book.Find(settle.Day(p.day)) != nil {
 		if day, slice, how := c.book.Assign(settle.Day(p.day)); how != settle.AsNamed {
 			return period{uint32(day), slice} // it was agreed meanwhile
@@ -137,9 +140,10 @@ func (s *Switch) counts(now int64, rec *journal.Record, from, c *center, r *txn.
 	if amount, ok := m.Number(4); ok && amount != 0 {
 		rec.Amount = amount // what was approved, perhaps in part
 	}
-	if amount, ok := m.Number(5); ok && m.Has(50) {
+	if m.Has(5) && m.Has(50) {
+		rec.Amount, _ = m.Number(5)
 		currency, _ := m.Number(50)
-		rec.Amount, rec.Currency = amount, uint16(currency)
+		rec.Currency = uint16(currency)
 	}
 	if c.settling != nil && c.book != nil {
 		p := s.given(now, c, period{r.Day, r.Slice}, m, false)

@@ -68,7 +68,23 @@ func (s *Switch) cutOver(now int64, c *center, day settle.Day, why string) {
 		s.keepPeriod(c, c.book.Find(before.Day))
 	}
 	s.keepPeriod(c, c.book.Current())
+	s.forgetDays(now, c)
 	s.log.Info("a business day began", "center", c.name, "day", day.String(), "why", why)
+}
+
+// forgetDays drops the days that are agreed and as old as the journal is kept.
+func (s *Switch) forgetDays(now int64, c *center) {
+	kept := int64(s.tables.Load().config.Data.RetentionDays) * int64(24*time.Hour)
+	for len(c.book.Periods) > 1 {
+		p := &c.book.Periods[0]
+		if p.State != settle.Agreed || now-p.Ended < kept {
+			return
+		}
+		s.pending.batch.ForgetTotals(c.id, uint32(p.Day))
+		s.pending.batch.Delete(settle.PeriodKey(c.id, p.Day))
+		delete(c.compare, p.Day)
+		c.book.Periods = c.book.Periods[1:]
+	}
 }
 
 // checkpoint begins the next slice of a center's open day.

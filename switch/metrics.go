@@ -20,6 +20,7 @@ type metrics struct {
 	owed       *prometheus.GaugeVec
 	held       *prometheus.GaugeVec
 	shelved    *prometheus.GaugeVec
+	periods    *prometheus.GaugeVec
 	commit     prometheus.Histogram
 	lineCommit *prometheus.HistogramVec
 	records    prometheus.Counter
@@ -57,6 +58,7 @@ type centerMetrics struct {
 	other, sent, unasked                   prometheus.Counter
 	deliveryRetries, deliveryAlarms, moved prometheus.Counter
 	held, expired, otherDay, outOfBalance  prometheus.Counter
+	periods                                [3]prometheus.Gauge // ended, late, out
 	repeats, timeouts, late                tally
 	reversals, delivered                   tally
 	inFlight, owed, waiting, shelved       prometheus.Gauge
@@ -98,6 +100,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		held: gauge("cardswitch_held",
 			"Requests that wait behind what is owed for their card."),
 		shelved: gauge("cardswitch_worklist", "Advices on a center's work list."),
+		periods: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "cardswitch_periods",
+			Help: "Business days that ended and aren't agreed: all, late ones, out of balance."},
+			[]string{"center", "state"}),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "cardswitch_journal_commit_seconds", Help: "Time of one durable write.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)}),
@@ -126,8 +131,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		indexLag: one("cardswitch_index_lag_records",
 			"Records committed but not yet in the index."),
 	}
-	r.MustRegister(m.requests, m.sent, m.events, m.inFlight, m.owed, m.held, m.shelved, m.commit,
-		m.lineCommit, m.records, m.undeliver, m.security, m.modules, m.reloads,
+	r.MustRegister(m.requests, m.sent, m.events, m.inFlight, m.owed, m.held, m.shelved, m.periods,
+		m.commit, m.lineCommit, m.records, m.undeliver, m.security, m.modules, m.reloads,
 		m.standing, m.decisions,
 		m.open, m.freeBytes, m.indexLag)
 	m.coding = m.modules.WithLabelValues(hsm.MakeMAC.String())
@@ -183,6 +188,9 @@ func (m *metrics) center(name string) *centerMetrics {
 		shelved: m.shelved.WithLabelValues(name)}
 	for _, cause := range [...]string{causeCode, causePIN} {
 		m.security.WithLabelValues(name, cause)
+	}
+	for i, state := range [...]string{"ended", "late", "out"} {
+		c.periods[i] = m.periods.WithLabelValues(name, state)
 	}
 	for _, s := range services() {
 		c.requests[s.mti] = m.requests.WithLabelValues(name, s.mti.String())

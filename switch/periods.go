@@ -233,3 +233,26 @@ func roleOf(c *Config, name string) string {
 	}
 	return ""
 }
+
+// measureDays brings a center's gauges of business days up to date.
+func (s *Switch) measureDays(c *center) {
+	if c.settling == nil || c.book == nil {
+		return
+	}
+	ended, late, out := 0, 0, 0
+	for i := range c.book.Periods {
+		p := &c.book.Periods[i]
+		if p.State == settle.Ended {
+			ended++
+		}
+		if s.isLate(c, p) {
+			late++
+		}
+		if p.State != settle.Agreed && (p.Out || len(p.OutAt) > 0) {
+			out++
+		}
+	}
+	for i, n := range [...]int{ended, late, out} {
+		c.metrics.periods[i].Set(float64(n))
+	}
+}

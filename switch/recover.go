@@ -37,6 +37,9 @@ func (s *Switch) recover() (Recovered, error) {
 	if err := s.refill(&found); err != nil {
 		return found, err
 	}
+	if err := s.readDifferences(); err != nil {
+		return found, fmt.Errorf("read the work list of differences: %w", err)
+	}
 	if err := s.openBooks(); err != nil {
 		return found, err
 	}

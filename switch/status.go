@@ -186,6 +186,7 @@ func (s *Switch) measure() {
 		c.metrics.owed.Set(float64(c.owed.Len()))
 		c.metrics.waiting.Set(float64(c.held.count))
 		c.metrics.shelved.Set(float64(c.shelved))
+		s.measureDays(c)
 	}
 	s.metrics.open.Set(float64(open))
 }

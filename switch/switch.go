@@ -34,6 +34,7 @@ import (
 	"cardswitch/store/vault"
 	"cardswitch/switch/link"
 	"cardswitch/switch/saf"
+	"cardswitch/switch/settle"
 	"cardswitch/switch/txn"
 )
 
@@ -97,7 +98,8 @@ type Switch struct {
 	rests     rests
 	wheel     *txn.Wheel
 	pending   *pending
-	replaced  []replaced // negative files that may go
+	replaced  []replaced          // negative files that may go
+	differ    []settle.Difference // the work list of what comparisons found
 
 	// Scratch of the goroutine that holds mu.
 	edit     spec.Edit

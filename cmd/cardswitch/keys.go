@@ -47,6 +47,8 @@ func knownKeys() nameTree {
 			"good": nil}}
 	center["negative"]["layout"] = nameTree{"format": nil, "columns": nil, "separator": nil,
 		"fields": {open: nil}, "header": nil, "trailer": nil, "count": nil, "sum": nil, "luhn": nil}
+	known["settlement"] = nameTree{"fees": {"merchant": nil, "issuer": nil, "from": nil, "to": nil,
+		"per_mille": nil, "per_item": nil}}
 	known["keys"]["periods"] = nameTree{open: {"rotate": nil, "uses": nil, "period": nil,
 		"window": nil}}
 	// In the sample they are comments, since they would need real files and keys.

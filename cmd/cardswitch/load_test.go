@@ -22,6 +22,8 @@ func TestSampleHasEveryKey(t *testing.T) {
 		Negative: &cardswitch.NegativeConfig{Period: time.Hour, Layout: cardswitch.LayoutConfig{
 			Columns: []string{"pan"}, Separator: ",", Fields: map[string]string{"pan": "1"},
 			Header: "H", Trailer: "T", Count: "1", Sum: "1", Luhn: true}},
+		Reconciliation: &cardswitch.ReconciliationConfig{Checkpoint: 1,
+			Holidays: []string{"2027-01-01"}},
 	}
 	merchant := cardswitch.CenterConfig{
 		Name: "b", Role: cardswitch.RoleMerchant, FormatNotification: true,
@@ -41,6 +43,8 @@ func TestSampleHasEveryKey(t *testing.T) {
 		Access: cardswitch.AccessConfig{Roles: map[string][]string{"sato": {"viewer"}}}}
 	config.Keys.Periods = map[string]cardswitch.PeriodConfig{"zek": {Rotate: 1, Uses: 1, Period: 1,
 		Window: 1}}
+	config.Settlement.Fees = []cardswitch.FeeConfig{{Merchant: "b", Issuer: "a", PerMille: "1",
+		PerItem: 1}}
 	config.Complete()
 	text, err := yaml.Marshal(&config)
 	if err != nil {

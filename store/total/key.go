@@ -37,14 +37,12 @@ func ParseKey(b []byte) (Key, error) {
 		Other: binary.BigEndian.Uint16(b[10:])}, nil
 }
 
-// Rows are the rows that a record moves, with ok false where it moves none: that of the issuer and
-// that of the merchant center.
-func Rows(r *journal.Record) (issuer, merchant Key, ofIssuer, ofMerchant bool) {
-	if r.Moves == 0 || r.Kind == journal.Opened {
-		return
-	}
-	issuer = Key{Center: r.Dest, Other: r.Center, Day: r.Day, Slice: r.Slice, Currency: r.Currency}
-	merchant = Key{Center: r.Center, Other: r.Dest, Day: r.MerchantDay, Slice: 1,
-		Currency: r.Currency}
-	return issuer, merchant, r.Day != 0, r.MerchantDay != 0
+// atIssuer is the row of an issuer's day that a record moves; of none if that is zero.
+func atIssuer(r *journal.Record) Key {
+	return Key{Center: r.Dest, Other: r.Center, Day: r.Day, Slice: r.Slice, Currency: r.Currency}
+}
+
+// atMerchant is the row of a merchant center's day, which isn't sliced.
+func atMerchant(r *journal.Record) Key {
+	return Key{Center: r.Center, Other: r.Dest, Day: r.MerchantDay, Slice: 1, Currency: r.Currency}
 }

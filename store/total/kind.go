@@ -1,7 +1,7 @@
 // Package total counts what the transactions of a business day come to, by center and currency.
 //
 // What a transaction moves is in its journal record (Moves, Amount, Day ...), so the totals are a
-// fold over the records (Of): the store keeps them in the same batch as the records that move them,
+// fold over the records: the store keeps them in the same batch as the records that move them,
 // and anybody can add them up anew from the journal and must find the same figures.
 package total
 

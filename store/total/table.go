@@ -40,12 +40,14 @@ func NewTable(saved []Row) *Table {
 
 // Count moves the rows that a record moves, and notes them in the batch of the record.
 func (t *Table) Count(r *journal.Record, in *Dirty) {
-	issuer, merchant, ofIssuer, ofMerchant := Rows(r)
-	if ofIssuer {
-		t.add(issuer, Kind(r.Moves), r.Amount, in)
+	if r.Moves == 0 || r.Kind == journal.Opened {
+		return
 	}
-	if ofMerchant {
-		t.add(merchant, Kind(r.Moves), r.Amount, in)
+	if r.Day != 0 {
+		t.add(atIssuer(r), Kind(r.Moves), r.Amount, in)
+	}
+	if r.MerchantDay != 0 {
+		t.add(atMerchant(r), Kind(r.Moves), r.Amount, in)
 	}
 }
 
@@ -103,12 +105,14 @@ func (k Key) Compare(o Key) int {
 		cmp.Compare(k.Other, o.Other))
 }
 
-// Forget drops the rows of a center's day, when nobody can ask for them any more.
-func (t *Table) Forget(center uint16, day uint32) {
+// Forget drops the rows of a center's day, when nobody can ask for them any more, and says which.
+func (t *Table) Forget(center uint16, day uint32) (dropped []Key) {
 	for key := range t.rows {
 		if key.Center == center && key.Day == day {
 			delete(t.rows, key)
+			dropped = append(dropped, key)
 		}
 	}
 	t.near = [len(t.near)]*row{}
+	return dropped
 }

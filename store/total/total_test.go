@@ -138,9 +138,13 @@ func TestDirtyRowsAreTheFold(t *testing.T) {
 		want := map[Key]Sums{}
 		for i := range records {
 			r := &records[i]
-			issuer, merchant, ofIssuer, ofMerchant := Rows(r)
-			for key, moved := range map[Key]bool{issuer: ofIssuer, merchant: ofMerchant} {
-				if moved {
+			if r.Moves == 0 || r.Kind == journal.Opened {
+				continue
+			}
+			for _, key := range []Key{{Center: r.Dest, Other: r.Center, Day: r.Day, Slice: r.Slice,
+				Currency: r.Currency}, {Center: r.Center, Other: r.Dest, Day: r.MerchantDay, Slice: 1,
+				Currency: r.Currency}} {
+				if key.Day != 0 {
 					s := want[key]
 					s.Add(Kind(r.Moves), r.Amount)
 					want[key] = s

@@ -46,7 +46,7 @@ type Settlement interface {
 	Accept(center string, day settle.Day, who, why string) error
 	CompareListing(center string, day settle.Day, slice uint16, listing io.Reader) (
 		cardswitch.Comparison, error)
-	Differences() ([]settle.Difference, error)
+	Differences() []settle.Difference
 	ResolveDifference(id uint64, who, why string) error
 	Statement(day settle.Day, only string) (settle.Statement, error)
 	AddUp() (store.TotalsReport, error)
@@ -204,11 +204,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) differences(w http.ResponseWriter, _ *http.Request) {
-	list, err := s.Settlement.Differences()
-	if list == nil {
-		list = []settle.Difference{}
-	}
-	give(w, list, err)
+	answer(w, s.Settlement.Differences())
 }
 
 func (s *Server) resolveDifference(w http.ResponseWriter, r *http.Request) {
