@@ -138,6 +138,7 @@ func (r *asking) ask(record *journal.Record) error {
 	}
 	m, pan := &request.Message, record.PAN
 	facts := standin.FactsKept(m, pan)
+	facts.Listed = record.Text == txn.CardMarked.String()
 	r.requests++
 	r.simulation.Ask(record.Seq, record.Card, &facts, time.Unix(0, record.At))
 	return nil

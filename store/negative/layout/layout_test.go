@@ -177,7 +177,7 @@ func TestManyFaults(t *testing.T) {
 	}
 }
 
-func FuzzRead(f *testing.F) {
+func FuzzLists(f *testing.F) {
 	layouts := []Spec{
 		{Format: CSV, Columns: []string{"pan", "action", "reason", "from", "until"}},
 		{Format: CSV, Separator: ";", Luhn: true, Trailer: "T", Count: "2", Sum: "3"},
