@@ -3,6 +3,7 @@ package cardswitch
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"cardswitch/spec"
@@ -60,6 +61,12 @@ func (s *Switch) expirations() {
 }
 
 func (s *Switch) expireDue() error {
+	s.mu.Lock()
+	wanted := slices.ContainsFunc(s.issuers, (*center).letsExpire)
+	s.mu.Unlock()
+	if !wanted {
+		return nil
+	}
 	var due []expiry
 	until := expiryKey(s.now()/1e9+1, 0)
 	err := s.store.Scan([]byte{familyExpiry}, until, func(key, value []byte) bool {
@@ -71,9 +78,14 @@ func (s *Switch) expireDue() error {
 	for i := 0; i < len(due) && err == nil; i++ {
 		err = s.expire(&due[i])
 	}
-	s.kick()
+	if len(due) > 0 {
+		s.kick()
+	}
 	return err
 }
+
+// letsExpire tells whether authorizations of an issuer may expire.
+func (c *center) letsExpire() bool { return c.config.Adjustments.Expire != 0 }
 
 // expire ends one authorization, if something is left of it.
 func (s *Switch) expire(e *expiry) error {
