@@ -79,6 +79,12 @@ func printStep(out io.Writer, s *admin.Step) {
 	if s.ReasonText != "" {
 		fmt.Fprintf(out, " (%s)", s.ReasonText)
 	}
+	if s.Day != "" {
+		fmt.Fprintf(out, ", day %s", s.Day)
+	}
+	if s.Counts != "" {
+		fmt.Fprintf(out, ", counts as a %s", s.Counts)
+	}
 	if s.Text != "" {
 		fmt.Fprintf(out, " %s", s.Text)
 	}

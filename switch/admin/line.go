@@ -8,6 +8,7 @@ import (
 
 	"cardswitch/spec"
 	"cardswitch/store/journal"
+	"cardswitch/store/total"
 	"cardswitch/switch/txn"
 )
 
@@ -83,6 +84,12 @@ func (r *renderer) line(rec *journal.Record) Line {
 	}
 	if hasAction(rec) {
 		l.Action = fmt.Sprintf("%03d", rec.Action)
+	}
+	if rec.Day != 0 {
+		l.Day, l.Slice = fmt.Sprintf("%06d", rec.Day), rec.Slice
+	}
+	if rec.Moves != 0 {
+		l.Counts = total.Kind(rec.Moves).String()
 	}
 	for i := range rec.Images[:rec.ImageCount] {
 		r.addLink(&l, rec.Kind, &rec.Images[i])

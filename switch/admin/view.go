@@ -29,6 +29,9 @@ type Line struct {
 	ReasonText string    `json:"reason_text,omitempty"`
 	Text       string    `json:"text,omitempty"`
 	Advice     uint64    `json:"advice,omitempty"` // the owed one that it is about
+	Day        string    `json:"day,omitempty"`    // DE 28 on the issuer leg
+	Slice      uint16    `json:"slice,omitempty"`  // DE 29 there
+	Counts     string    `json:"counts,omitempty"` // the total that it moves
 	US         int64     `json:"us"`               // since the transaction's start, in microseconds
 }
 
