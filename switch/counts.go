@@ -103,12 +103,15 @@ func (s *Switch) merchantDay(now int64, c *center, a *arrival) (uint32, txn.Reas
 // day that it had agreed on. moves says that it may.
 func (s *Switch) given(now int64, c *center, p period, m *spec.Message, moves bool) period {
 	named, _ := m.Number(28)
-	if named != 0 && uint32(named) != p.day && (moves || c.settling.config.Date == DatePeer) {
-		if q, why := s.periodOf(now, c, uint32(named)); why == txn.None && q.day == uint32(named) {
-			if slice, ok := m.Number(29); ok && slice != 0 && slice <= uint64(q.slice) {
-				q.slice = uint16(slice)
+	if named != 0 && uint32(named) != p.day {
+		if moves || c.settling.config.Date == DatePeer {
+			q, why := s.periodOf(now, c, uint32(named))
+			if why == txn.None && q.day == uint32(named) {
+				if slice, ok := m.Number(29); ok && slice != 0 && slice <= uint64(q.slice) {
+					q.slice = uint16(slice)
+				}
+				return q
 			}
-			return q
 		}
 		c.metrics.otherDay.Inc()
 	}
@@ -145,6 +148,7 @@ func (s *Switch) counts(now int64, rec *journal.Record, from, c *center, r *txn.
 		currency, _ := m.Number(50)
 		rec.Currency = uint16(currency)
 	}
+	rec.Currency = countedIn(rec.Currency, c, from)
 	if c.settling != nil && c.book != nil {
 		p := s.given(now, c, period{r.Day, r.Slice}, m, false)
 		rec.Day, rec.Slice = p.day, p.slice
@@ -155,6 +159,17 @@ func (s *Switch) counts(now int64, rec *journal.Record, from, c *center, r *txn.
 	if r.Item != 0 {
 		s.confirm(c, c.owed.Item(r.Item), period{rec.Day, rec.Slice})
 	}
+}
+
+// countedIn is the currency in which something counts that names none, as an inquiry without an
+// amount.
+func countedIn(currency uint16, of ...*center) uint16 {
+	for _, c := range of {
+		if currency == 0 && c != nil && c.settling != nil {
+			return uint16(c.settling.config.Currency)
+		}
+	}
+	return currency
 }
 
 // unconfirmed marks what an owed reversal moves only if its original turns out to have been
@@ -208,7 +223,7 @@ func (s *Switch) delivers(now int64, rec *journal.Record, c *center, item *saf.I
 		s.proven(now, c, item, kind.Reversed())
 	}
 	rec.Center, rec.Moves, rec.Amount = item.Source, uint8(kind), item.Amount
-	rec.Processing, rec.Currency = item.Processing, item.Currency
+	rec.Processing, rec.Currency = item.Processing, countedIn(item.Currency, c)
 	rec.Day, rec.Slice = p.day, p.slice
 }
 
@@ -221,7 +236,7 @@ func (s *Switch) proven(now int64, c *center, item *saf.Item, kind total.Kind) {
 	}
 	rec := journal.Record{At: now, Kind: journal.Late, Txn: item.Txn, Center: item.Source,
 		Dest: c.id, Reason: uint16(txn.ReversedProves), Moves: uint8(kind), Amount: item.Amount,
-		Processing: item.Processing, Currency: item.Currency, Day: p.day, Slice: p.slice}
+		Processing: item.Processing, Currency: countedIn(item.Currency, c), Day: p.day, Slice: p.slice}
 	s.pending.batch.Append(&rec)
 }
 
@@ -237,7 +252,7 @@ func (s *Switch) lateCounts(now int64, rec *journal.Record, c *center, r *txn.Ro
 		return
 	}
 	p := s.given(now, c, period{r.Day, r.Slice}, m, false)
-	rec.Moves, rec.Processing, rec.Currency = uint8(kind), r.Processing, r.Currency
+	rec.Moves, rec.Processing, rec.Currency = uint8(kind), r.Processing, countedIn(r.Currency, c)
 	rec.Amount = item.Amount
 	rec.Day, rec.Slice = p.day, p.slice
 	s.confirm(c, item, p)

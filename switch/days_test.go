@@ -118,6 +118,14 @@ func TestIssuerGivesTheDays(t *testing.T) {
 		if n := y.sales(102).Number; n != 3 {
 			t.Errorf("%d sales, want 3", n)
 		}
+		shop.send("1200", sale(10, 100)) // what was asked after a day doesn't hold it up
+		waiting := bank.read("1200")
+		bank.send("1522", totalsOf(5, "500", "000101", 2, 200))
+		want(t, bank.read("1532"), map[int]string{39: "500"})
+		bank.send("1522", totalsOf(6, "500", "000103", 0, 0))
+		want(t, bank.read("1532"), map[int]string{39: "503"})
+		bank.answer(waiting, map[int]string{28: "000103", 38: "A00001", 39: "000"})
+		shop.read("1210")
 		y.addUp()
 		y.end()
 		shop.conn.Close()

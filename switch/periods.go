@@ -80,7 +80,7 @@ func (s *Switch) periodStatus(c *center, p *settle.Period) PeriodStatus {
 		State: p.State.String(), Slice: p.Slice, Opened: time.Unix(0, p.Opened), Ended: at(p.Ended),
 		Agreed: at(p.Agreed), Compared: at(p.Checked), Versions: p.Versions, Out: p.Out,
 		OutSlices: p.OutAt, Late: s.isLate(c, p)}
-	st.Waits = p.State != settle.Agreed && s.onItsWay(c, p.Day, 0)
+	st.Waits = p.State != settle.Agreed && s.onItsWay(c, p, 0)
 	return st
 }
 
@@ -137,7 +137,7 @@ func (s *Switch) Reconcile(name string, day settle.Day, slice uint16) error {
 		return fmt.Errorf("%s has no business day %v; see `cardswitch settle status`", name, day)
 	case p.State == settle.Open && (slice == 0 || slice >= p.Slice) || slice > p.Slice:
 		return errors.New("it is open yet; `cardswitch settle cutover` ends it")
-	case s.onItsWay(c, day, slice):
+	case s.onItsWay(c, p, slice):
 		return errors.New("something of it is still on its way; see `cardswitch saf list`")
 	}
 	if err := s.offer(s.now(), c, p, slice); err != nil {
@@ -162,6 +162,9 @@ func (s *Switch) Accept(name string, day settle.Day, who, why string) error {
 	p := c.book.Find(day)
 	if p == nil || p.State != settle.Ended {
 		return fmt.Errorf("%v of %s has not ended, or is agreed", day, name)
+	}
+	if s.onItsWay(c, p, 0) {
+		return errors.New("something of it is still on its way; see `cardswitch saf list`")
 	}
 	now := s.now()
 	rec := journal.Record{At: now, Kind: journal.Resolved, Dest: c.id, Day: uint32(day),

@@ -103,7 +103,7 @@ func (s *Switch) compareDue(now int64, c *center) {
 		if p.State != settle.Ended || now-p.Ended < int64(c.settling.config.After) {
 			continue
 		}
-		if s.onItsWay(c, p.Day, 0) {
+		if s.onItsWay(c, p, 0) {
 			c.compare[p.Day] = now + int64(time.Second) // it is no light question
 			continue
 		}
@@ -125,7 +125,7 @@ func (s *Switch) checkDue(now int64, c *center, p *settle.Period) bool {
 		return false // there was one only: the whole day is compared
 	}
 	c.compare[p.Day] = now + int64(time.Second)
-	if s.onItsWay(c, p.Day, next) {
+	if s.onItsWay(c, p, next) {
 		return true
 	}
 	if err := s.offer(now, c, p, next); err != nil {
@@ -136,28 +136,41 @@ func (s *Switch) checkDue(now int64, c *center, p *settle.Period) bool {
 }
 
 // onItsWay tells whether something of a period may still be moved: a request waits for its answer,
-// an advice for its delivery, or totals of it for theirs. What names no day may be of any.
-func (s *Switch) onItsWay(c *center, d settle.Day, slice uint16) (found bool) {
-	of := func(day uint32, at uint16) bool {
-		return day == 0 || settle.Day(day) == d && (slice == 0 || at == 0 || at == slice)
+// an advice for its delivery, or totals of it for theirs. Where the issuer gives the days, what was
+// asked or owed before the period ended may be of it.
+func (s *Switch) onItsWay(c *center, p *settle.Period, slice uint16) (found bool) {
+	if c.config.Role == RoleMerchant {
+		return s.merchantWaits(c, p.Day)
 	}
+	of := func(day uint32, at uint16) bool {
+		return settle.Day(day) == p.Day && (slice == 0 || at == 0 || at == slice)
+	}
+	byPeer := c.settling.config.Date == DatePeer
 	c.rows.Each(func(r *txn.Row) {
 		waits := r.Kind == txn.Forwarded && r.State != txn.Closed
-		byPeer := c.settling.config.Date == DatePeer
-		found = found || waits && (byPeer || of(r.Day, r.Slice))
+		found = found || waits && (of(r.Day, r.Slice) || byPeer && settle.Day(r.Day) <= p.Day)
 	})
 	c.owed.Each(func(item *saf.Item) {
-		if item.MTI.Class() != 8 {
-			found = found || of(item.Day, item.Slice) ||
-				item.Moves&unconfirmed != 0 && of(item.OriginalDay, item.OriginalSlice)
+		if item.MTI.Class() == 8 {
+			return
 		}
+		before := item.Day == 0 && (p.Ended == 0 || item.At <= p.Ended)
+		found = found || before || of(item.Day, item.Slice) ||
+			item.Moves&unconfirmed != 0 && of(item.OriginalDay, item.OriginalSlice)
 	})
-	return found || c.asks(d)
+	return found
 }
 
-// asks tells whether the center is a merchant center of which requests of a day wait for issuers.
-func (c *center) asks(settle.Day) bool {
-	return c.config.Role == RoleMerchant && c.inFlight > 0
+// merchantWaits tells whether requests of a merchant center's day wait for their issuers. Its
+// advices don't: they count when they are acknowledged.
+func (s *Switch) merchantWaits(c *center, d settle.Day) (found bool) {
+	for _, issuer := range s.issuers {
+		issuer.rows.Each(func(r *txn.Row) {
+			found = found || r.Source == c.id && r.Kind == txn.Forwarded && r.State != txn.Closed &&
+				settle.Day(r.MerchantDay) == d
+		})
+	}
+	return found
 }
 
 // currenciesOf are the currencies that a period is to be agreed in.
@@ -268,7 +281,7 @@ func (s *Switch) figures(c *center, a *arrival) (txn.Period, txn.Balance) {
 		return txn.PeriodUnknown, txn.NotCompared
 	case p.State == settle.Open && (slice == 0 || slice == p.Slice):
 		standing = txn.PeriodOpen
-	case s.onItsWay(c, p.Day, slice):
+	case s.onItsWay(c, p, slice):
 		standing = txn.PeriodOwed
 	}
 	theirs, _, told := c.settling.convention.Take(a.msg)

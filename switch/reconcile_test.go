@@ -194,13 +194,14 @@ func TestMerchantCompares(t *testing.T) {
 		if _, err := y.sw.CutOver("hq-1", 0, "abe"); err != nil {
 			t.Fatal(err)
 		}
+		shop.send("1200", sale(5, 10)) // of the new day, and it waits
+		later := bank.read("1200")
 		told := with(totalsOf(3, "500", "000101", 2, 1050), map[int]string{32: acquirer})
 		shop.send("1520", told)
 		want(t, shop.read("1530"), map[int]string{39: "500"})
 		shop.send("1521", told)
 		want(t, shop.read("1530"), map[int]string{39: "500"})
-		shop.send("1200", with(sale(4, 10), map[int]string{}))
-		bank.answer(bank.read("1200"), map[int]string{38: "A00001", 39: "000"})
+		bank.answer(later, map[int]string{38: "A00001", 39: "000"})
 		want(t, shop.read("1210"), map[int]string{28: "000102"})
 		y.addUp()
 		y.end()
