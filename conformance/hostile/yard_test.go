@@ -117,14 +117,15 @@ func merchant(name, acquirer string) cardswitch.CenterConfig {
 			WriteTimeout: 500 * time.Millisecond, MaxFrame: 2048, QueueMB: 1}}}
 }
 
-// evilBank is the configuration of an issuer with small bounds; it dials name.test:1.
+// evilBank is the configuration of an issuer with small bounds; it dials name.test:1. Every play
+// leaves it a reversal that it doesn't take: sales of the same cards go on nevertheless.
 func evilBank(name string) cardswitch.CenterConfig {
 	return cardswitch.CenterConfig{Name: name, Role: cardswitch.RoleIssuer,
 		Institution: "88888000001", AnswerTime: time.Second, Window: 64,
 		Echo: cardswitch.EchoConfig{After: 800 * time.Millisecond, Wait: 700 * time.Millisecond,
 			Misses: 1},
 		SAF: &cardswitch.SAFConfig{First: 50 * time.Millisecond, Wait: 300 * time.Millisecond,
-			BackoffMax: 500 * time.Millisecond},
+			BackoffMax: 500 * time.Millisecond, Overtake: true},
 		Links: []cardswitch.LinkConfig{{Name: "a", Dial: name + ".test:1",
 			ReadTimeout: 2 * time.Second, WriteTimeout: 500 * time.Millisecond, MaxFrame: 2048,
 			QueueMB: 1}}}
