@@ -87,9 +87,6 @@ type Switch struct {
 	lists       *negative.Table
 	toldOverdue map[string]uint64 // generation of the file that was said to be
 	importing   sync.Mutex        // held by who makes a negative file: each takes its memory
-	checks      *center           // the center that asks validity checks
-	checkJobs   time.Time         // when the newest one began, or uses up names
-	checkPace   int64             // when the next may be asked, by the rate
 	found       Recovered
 	reloading   sync.Mutex // held by a reload, which builds without mu
 
@@ -223,7 +220,7 @@ func (s *Switch) Run(ctx context.Context) error {
 		s.joined.Go(s.exchanges)
 	}
 	s.beside.start(s)
-	s.noteTables("started " + s.found.String())
+	s.note("started " + s.found.String())
 	err := s.network.Start(linksCtx)
 	if err == nil {
 		select {

@@ -18,8 +18,7 @@ import (
 
 func newJournalCommand() *cobra.Command {
 	return group("journal", "Read what happened",
-		newJournalTailCommand(), newJournalShowCommand(), newJournalExplainCommand(),
-		newJournalVerifyCommand())
+		newJournalTailCommand(), newJournalShowCommand(), newJournalVerifyCommand())
 }
 
 func newJournalTailCommand() *cobra.Command {

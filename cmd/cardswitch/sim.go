@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -34,16 +35,24 @@ func readOptions(command *cobra.Command, options any) error {
 	return nil
 }
 
-// simCommands gives a simulator the lines of standard input and prints what came of each.
+// simCommands gives a simulator the lines of standard input and prints what came of each. One that
+// ends with & isn't waited for.
 func simCommands(command *cobra.Command,
 	do func(ctx context.Context, line string) (string, error)) {
 	lines := bufio.NewScanner(command.InOrStdin())
-	for lines.Scan() {
-		answer, err := do(command.Context(), lines.Text())
+	one := func(line string) {
+		answer, err := do(command.Context(), line)
 		if err != nil {
 			fmt.Fprintln(command.ErrOrStderr(), err)
 		} else if answer != "" {
 			fmt.Fprintln(command.OutOrStdout(), answer)
+		}
+	}
+	for lines.Scan() {
+		if line, beside := strings.CutSuffix(lines.Text(), "&"); beside {
+			go one(line)
+		} else {
+			one(line)
 		}
 	}
 }

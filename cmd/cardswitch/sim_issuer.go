@@ -59,7 +59,7 @@ change: a wrong entry), away (as "drop 30s"), set and drop (elements of the answ
 
 With --days the center keeps business days: it names the day in DE 28, cuts over by 1804/821,
 compares totals by 15xx either way, and lists what counts in a day. While it runs it takes
-commands, a line each from standard input, or with --at:
+commands, a line each from standard input (one that ends with & isn't waited for), or with --at:
 
 ` + issuer.Commands + `
 

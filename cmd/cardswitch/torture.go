@@ -26,6 +26,7 @@ func newTortureCommand() *cobra.Command {
 			"  kill, twice, restart    the switch dies, also in its recovery, or is asked to end\n" +
 			"  stop, freeze            the switch, or a partner, stands still\n" +
 			"  reload, rekey           the switch reads its configuration again, a link gets a new key\n" +
+			"  cutover                 a business day of an issuer ends\n" +
 			"  away                    an issuer signs off, drops its links, or reads nothing\n" +
 			"  torn, full, slow        its disk ends in the middle of a write, is nearly full, is busy\n" +
 			"  cut, refuse             a link is reset, and for a while nobody gets through\n" +
@@ -33,7 +34,8 @@ func newTortureCommand() *cobra.Command {
 			"Then all faults stop, what is owed is delivered, and the merchants' receipts, the journal\n" +
 			"and the issuers' postings are compared, transaction by transaction. The plan of faults is\n" +
 			"drawn from the seed: the same seed hurts the same at the same times. Exit code 1 if\n" +
-			"anything is lost, double, unexplained or still owed; then the folder of the run stays.\n\n" +
+			"anything is lost, double, unexplained, in another day or still owed; then the folder of\n" +
+			"the run stays.\n\n" +
 			"`cardswitch crash` is about one fault only, deaths of the switch by the thousand.",
 		Example: "  cardswitch torture --duration 10m\n  cardswitch torture --seed 4711 --plan",
 		Args:    cobra.NoArgs,
@@ -113,6 +115,8 @@ func printTorture(command *cobra.Command, r *torture.Report) error {
 		t.row("receipts", money(r.Count.Receipts))
 		t.row("journal", money(r.Count.Switch))
 		t.row("issuers", money(r.Count.Issuers))
+		t.row("business days", fmt.Sprintf("%d compared with the issuers' books, %d entries that "+
+			"come to nothing with their reversals", r.Days, r.Paired))
 		t.row("lost", r.Lost)
 		t.row("double", r.Double)
 		t.row("unexplained", r.Unexplained)
@@ -120,6 +124,9 @@ func printTorture(command *cobra.Command, r *torture.Report) error {
 		t.row("journal's chain", cmp.Or(r.Journal, "whole"))
 		for _, d := range r.Count.Differences[:min(shownDifferences, len(r.Count.Differences))] {
 			t.row(d.Kind, d.RRN+": "+d.Why)
+		}
+		for _, what := range r.OutOfDay[:min(shownDifferences, len(r.OutOfDay))] {
+			t.row("business day", what)
 		}
 		for _, words := range append(r.Died, r.Stuck...) {
 			t.row("the switch ended", words)

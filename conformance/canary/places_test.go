@@ -51,10 +51,9 @@ func (p *places) api(socket, secret string, txns []uint64) {
 		"/v1/worklist", "/v1/journal?from=1", "/v1/journal?from=1&declined=1", "/v1/journal/verify",
 		"/v1/transactions?last4=" + secret, "/v1/transactions/" + secret,
 		"/v1/transactions?rrn=" + secret, "/v1/transactions?stan=" + secret,
-		"/v1/transactions?last4=" + secret[len(secret)-4:], "/v1/explain?rrn=" + secret}
+		"/v1/transactions?last4=" + secret[len(secret)-4:]}
 	for _, txn := range txns {
-		paths = append(paths, fmt.Sprintf("/v1/transactions/%d?raw=1", txn),
-			fmt.Sprintf("/v1/transactions/%d/explain", txn))
+		paths = append(paths, fmt.Sprintf("/v1/transactions/%d?raw=1", txn))
 	}
 	for _, path := range paths {
 		r, err := client.Get("http://switch" + path)
@@ -66,14 +65,6 @@ func (p *places) api(socket, secret string, txns []uint64) {
 		r, err := client.Post("http://switch/v1/route/explain", "application/json",
 			strings.NewReader(body))
 		p.answer("explain", r, err)
-		r, err = client.Post("http://switch/v1/explain", "application/json",
-			strings.NewReader(strings.Replace(body, "{", `{"why":"a test",`, 1)))
-		p.answer("explain card", r, err)
-		for _, path := range []string{"", "/261122115500", "/" + secret} {
-			r, err = client.Post("http://switch/v1/checks"+path, "application/json",
-				strings.NewReader(strings.Replace(body, `"pan":`, `"line":1,"card":`, 1)))
-			p.answer("check", r, err)
-		}
 	}
 }
 
@@ -106,8 +97,7 @@ func (p *places) program(socket, secret string, txns []uint64) {
 		{"status", "-o", "json"}, {"route", "explain", secret},
 		{"route", "explain", secret, "-o", "json"}, {"route", "explain", secret + "x"}}
 	for _, txn := range txns[:min(len(txns), 8)] {
-		commands = append(commands, []string{"journal", "show", "--raw", fmt.Sprint(txn)},
-			[]string{"journal", "explain", "--full", fmt.Sprint(txn)})
+		commands = append(commands, []string{"journal", "show", "--raw", fmt.Sprint(txn)})
 	}
 	for _, c := range commands {
 		cmd := exec.Command(program, append(c, "--socket", socket)...)

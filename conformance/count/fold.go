@@ -63,6 +63,10 @@ func (f *fold) take(r *journal.Record) error {
 		f.closed(t, r)
 	case journal.StoodIn:
 		return f.stoodIn(t, r)
+	case journal.Adjusted:
+		if t != nil && txn.Reason(r.Reason) == txn.PartReversed && t.live != PartlyApproved {
+			t.live -= int64(r.Amount)
+		}
 	case journal.Reversed:
 		if t != nil {
 			t.state, t.live = ledger.Cancelled, 0

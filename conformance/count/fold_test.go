@@ -127,3 +127,15 @@ func TestMessagesWithoutReferenceAreLeftOut(t *testing.T) {
 		t.Error(got, err)
 	}
 }
+
+// A part that is taken back stands no longer; what a return uses of its sale is another's money.
+func TestPartsFromJournal(t *testing.T) {
+	entries, err := FromJournal(records{about(journal.Opened, 0x1200, "R1", 500),
+		later(journal.Closed, 1, 0),
+		{Kind: journal.Adjusted, Txn: 1, Amount: 200, Reason: uint16(txn.PartReversed)},
+		{Kind: journal.Adjusted, Txn: 1, Amount: 100, Reason: uint16(txn.SpentOf)}}, nil)
+	want := map[string]Entry{"R1": {State: ledger.Approved, Live: 300, Txns: []uint64{1}}}
+	if diff := cmp.Diff(want, entries); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}

@@ -14,7 +14,7 @@ func (i *Issuer) WriteListing(name, day string) error {
 	if name == "" {
 		return errors.New("name the file")
 	}
-	file, err := os.Create(name)
+	file, err := os.Create(name + ".part") // whoever waits for the file finds all of it
 	if err != nil {
 		return err
 	}
@@ -24,5 +24,8 @@ func (i *Issuer) WriteListing(name, day string) error {
 	} else {
 		err = ledger.WriteCSV(file, list)
 	}
-	return errors.Join(err, file.Close())
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), name)
 }

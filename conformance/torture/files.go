@@ -16,6 +16,7 @@ peer: "` + stage.Institution + `"
 seed: {{.Seed}}
 kbpk_file: {{printf "%q" .KBPK}}
 latency: 0ms..15ms
+days: {giver: {{.Giver}}}
 links:
 {{- range .Link}}
   - name: {{.Name}}
@@ -47,8 +48,21 @@ settle: {{.Settle}}
 in_flight: 64
 rate: {{.Rate}}
 seed: {{.Seed}}
+mix: {sale: 70, return: 4, authorization: 7, completion: 5, offline: 4, cancel: 6, reduce: 2,
+      validity: 2}
 cards:
 {{- range .Ranges}}
   - {prefix: "{{.Prefix}}", count: 200}
 {{- end}}
 `)
+
+// standInRules are generous, so that much is decided while an issuer is away.
+const standInRules = `rules:
+  - name: all
+    ranges: ["35699900", "453999", "555599"]
+    transactions: ["00", "20"]
+    floor: 1000
+    most: 50000
+    expiry: known
+    limits: [{days: 1, count: 20, amount: 500000}]
+`

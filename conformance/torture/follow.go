@@ -51,6 +51,8 @@ func (r *run) hurt(ctx context.Context, f Fault) error {
 		return r.disk.hog(f.For)
 	case Reload:
 		r.master.signal(syscall.SIGHUP)
+	case Cutover:
+		r.cutOver(ctx, f.Target)
 	case Rekey:
 		r.rekey(ctx, f.Target)
 	case Away:
@@ -72,7 +74,8 @@ func (r *run) hurt(ctx context.Context, f Fault) error {
 func (r *run) rekey(ctx context.Context, link string) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	if r.ground.stage.Operate(ctx, "key", "exchange", "zek:"+link, "--why", "torture") == nil {
+	_, err := r.ground.stage.Operate(ctx, "key", "exchange", "zek:"+link, "--why", "torture")
+	if err == nil {
 		r.report.rekeyed()
 	}
 }
@@ -129,6 +132,9 @@ func (r *run) settle(ctx context.Context) error {
 	}
 	r.report.phase("what is owed is delivered")
 	if err := r.drain(ctx); err != nil {
+		return err
+	}
+	if err := r.compareDays(ctx); err != nil {
 		return err
 	}
 	if err := r.ground.stage.VerifyJournal(ctx); err != nil {

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"text/template"
 
+	"cardswitch/conformance/issuer"
 	"cardswitch/conformance/load/cards"
 	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/stage"
+	cardswitch "cardswitch/switch"
 )
 
 // ground is where the processes meet: the switch's stage, a proxy in each link, the files that the
@@ -66,7 +68,8 @@ func layOut(r *run) (*ground, error) {
 	s := g.stage
 	s.MerchantTime, s.IssuerTime = merchantTime, issuerTime
 	s.Repeat, s.BackOff, s.Hold = repeatTime, 4*repeatTime, repeatTime
-	s.Secret = secret
+	s.Secret, s.StandIn = secret, standInRules
+	s.Days = []string{cardswitch.DatePeer, cardswitch.DateUs}
 	for n, name := range merchantNames() {
 		p, err := g.proxy(name, s.Merchants)
 		if err != nil {
@@ -114,7 +117,12 @@ func (r *run) writeIssuer(name string, addresses []string, secret sealed.Secret)
 		KBPK string
 		Lie  string
 		Link []link
-	}{Name: name, Seed: r.Seed, Lie: r.Lie}
+
+		Giver string
+	}{Name: name, Seed: r.Seed, Lie: r.Lie, Giver: issuer.Ours}
+	if name != issuerNames()[0] {
+		data.Giver = issuer.Theirs
+	}
 	var err error
 	if data.KBPK, err = r.keyFile(name, secret.Protection(name)); err != nil {
 		return err

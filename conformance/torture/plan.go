@@ -25,6 +25,7 @@ const (
 	Slow    Kind = "slow"    // another writes and syncs on the same disk
 
 	Reload  Kind = "reload"  // the switch reads its configuration again
+	Cutover Kind = "cutover" // a business day of an issuer ends
 	Rekey   Kind = "rekey"   // the key of an issuer's link is changed
 	Away    Kind = "away"    // an issuer signs off, drops its links, or reads nothing
 	Freeze  Kind = "freeze"  // an issuer or a merchant stands still, SIGSTOP
@@ -37,8 +38,8 @@ const (
 
 // Kinds are all there are.
 func Kinds() []Kind {
-	return []Kind{Kill, Twice, Restart, Stop, Torn, Full, Slow, Reload, Rekey, Away, Freeze, Cut,
-		Refuse, Hold, Swallow, Trickle}
+	return []Kind{Kill, Twice, Restart, Stop, Torn, Full, Slow, Reload, Cutover, Rekey, Away,
+		Freeze, Cut, Refuse, Hold, Swallow, Trickle}
 }
 
 // ofSwitch tells the kinds that are done to the switch's process or its disk.
@@ -106,6 +107,8 @@ func Plan(seed uint64, d time.Duration, scene Scene) []Fault {
 		case kind == Away:
 			f.Target = scene.Issuers[random.IntN(len(scene.Issuers))]
 			f.How = []string{issuer.SignedOff, issuer.Dropped, issuer.Silenced}[random.IntN(3)]
+		case kind == Cutover:
+			f.Target = scene.Issuers[random.IntN(len(scene.Issuers))]
 		case kind == Rekey:
 			f.Target = fmt.Sprintf("%s/l%d", scene.Issuers[random.IntN(len(scene.Issuers))],
 				random.IntN(2))
@@ -150,7 +153,7 @@ func lasting(random *rand.Rand, k Kind) time.Duration {
 			return between(5200, 7000)
 		}
 		return between(50, 3500)
-	case Cut, Reload, Rekey:
+	case Cut, Reload, Cutover, Rekey:
 		return 0
 	case Away:
 		return between(500, 5000)

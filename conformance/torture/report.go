@@ -27,6 +27,8 @@ type Report struct {
 	Excused int           `json:"excused"`          // it ended by itself when its disk failed or stood
 	Torn    int           `json:"torn"`             // it ended in the middle of a write
 	Keys    int           `json:"keys"`             // of links, that were changed
+	Days    int           `json:"days"`             // business days of issuers that were compared
+	Paired  int           `json:"paired"`           // entries there that come to nothing
 	Folder  string        `json:"folder,omitempty"` // of the run, if it is left
 	Count   *count.Report `json:"count"`
 
@@ -34,10 +36,11 @@ type Report struct {
 	Stuck       []string `json:"stuck,omitempty"` // it was asked to end and didn't
 	Lost        int      `json:"lost"`
 	Double      int      `json:"double"`
-	Unexplained int      `json:"unexplained"`       // in all, those two included
-	Owed        int      `json:"owed"`              // still to be delivered when time was up
-	Shelved     int      `json:"shelved"`           // on the work list
-	Journal     string   `json:"journal,omitempty"` // what is wrong with it; "": it is whole
+	Unexplained int      `json:"unexplained"`          // in all, those two included
+	Owed        int      `json:"owed"`                 // still to be delivered when time was up
+	Shelved     int      `json:"shelved"`              // on the work list
+	OutOfDay    []string `json:"out_of_day,omitempty"` // where a day differs from its book
+	Journal     string   `json:"journal,omitempty"`    // what is wrong with it; "": it is whole
 
 	mu  sync.Mutex
 	now string // the phase
@@ -46,7 +49,8 @@ type Report struct {
 // Clean says whether no transaction was lost, doubled, left unexplained or owed, and the switch
 // never ended without a cause.
 func (r *Report) Clean() bool {
-	return r.Lost+r.Double+r.Unexplained+r.Owed+r.Shelved+len(r.Died)+len(r.Stuck) == 0 &&
+	return r.Lost+r.Double+r.Unexplained+r.Owed+r.Shelved+len(r.Died)+len(r.Stuck)+
+		len(r.OutOfDay) == 0 &&
 		r.Journal == "" && r.Count != nil
 }
 
@@ -86,6 +90,22 @@ func (r *Report) stopped(err error) {
 	if err != nil && !errors.Is(err, os.ErrClosed) {
 		r.change(func() { r.Stuck = append(r.Stuck, err.Error()) })
 	}
+}
+
+// compared notes how a business day compared with the listing of an issuer's book.
+func (r *Report) compared(c cardswitch.Comparison) {
+	r.change(func() {
+		r.Days++
+		for i := range c.Differences {
+			d := &c.Differences[i]
+			if explained(d) {
+				r.Paired++
+				continue
+			}
+			r.OutOfDay = append(r.OutOfDay, fmt.Sprintf("%s %s: %s %s %s, %s: %s", c.Center, c.Day,
+				d.MTI, d.STAN, d.Local, d.Cause, d.Why))
+		}
+	})
 }
 
 // judge lays the three ledgers side by side.

@@ -60,6 +60,10 @@ func (c *center) configure() {
 	if err := os.WriteFile(routes, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
+	standin := filepath.Join(dir, "standin.yaml")
+	if err := os.WriteFile(standin, []byte(standInRules), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
 	o := cardswitch.Defaults()
 	o.Institution = "99999000001"
 	o.Data = cardswitch.DataConfig{Dir: "data", KeyFile: filepath.Join(dir, "data.key"),
@@ -91,6 +95,10 @@ func (c *center) configure() {
 	} {
 		o.Centers[i].Reconciliation = r
 	}
+	// What fuji leaves unanswered is decided too, and then it is told of the same sale twice.
+	o.Centers[2].StandIn = &cardswitch.StandInConfig{Rules: standin}
+	o.Centers[3].StandIn = &cardswitch.StandInConfig{Rules: standin, Unanswered: true,
+		ReportDeclines: true}
 	o.Complete()
 	if err := o.Validate(); err != nil {
 		c.t.Fatal(err)
@@ -115,6 +123,17 @@ func (c *center) start() {
 	}
 }
 
+// standInRules are what the switch approves for an issuer that is away.
+const standInRules = `rules:
+  - name: all
+    ranges: ["352812", "453912"]
+    transactions: ["00", "20"]
+    floor: 1000
+    most: 50000
+    expiry: known
+    limits: [{days: 1, count: 20, amount: 300000}]
+`
+
 // rules are how both issuers answer.
 const rules = `
 - {name: no funds, when: {mti: one-of 1100 1200}, chance: 0.03, do: {action: 116, delay: 40ms}}
@@ -133,7 +152,8 @@ func (c *center) issuer(name string, days *issuer.Days, primary, standby string)
 	latency, _ := issuer.ParseDelay("20ms..900ms")
 	i, err := issuer.Start(context.Background(), issuer.Options{Name: name, Days: days,
 		Rules: parsed, Latency: latency, Seed: 1, ListenFunc: c.net.Listen,
-		Links: []issuer.Link{{Listen: primary}, {Listen: standby}}})
+		UnknownOriginal: "914", // so the switch learns which of the unanswered it never had
+		Links:           []issuer.Link{{Listen: primary}, {Listen: standby}}})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -154,7 +174,6 @@ func (c *center) evening(meanwhile func()) {
 	}
 	meanwhile()
 	trading.Wait()
-	c.settled()
 }
 
 // settled waits until the switch has nothing open and owes nothing.
@@ -186,7 +205,7 @@ func (c *center) shop(name, door, acquirer string) {
 		Seed: uint64(time.Now().Unix()), Receipts: c.books[name], Rate: 0.5, Settle: 2 * time.Hour,
 		Cards: []pos.Range{{Prefix: "352812"}, {Prefix: "453912"}},
 		Mix: pos.Mix{Sale: 70, Return: 4, Authorization: 7, Completion: 5, Offline: 4, Cancel: 6,
-			Validity: 2},
+			Reduce: 2, Validity: 2},
 	})
 	if err != nil {
 		c.t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"cardswitch/conformance/issuer"
 	"cardswitch/conformance/ledger"
 	"cardswitch/switch/settle"
 )
@@ -29,31 +30,76 @@ func untilEvening() {
 // What happens on which of the seven days.
 const (
 	falsified = 3 // entries of both issuers' books are wrong
+	away      = 5 // sakura is away from before the cutover until the next evening, fuji for a while
 )
 
 func TestWeek(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		defer c.close()
-		for n := range 7 {
+		var open []string // days that aren't compared yet
+		for n := 1; n <= 7; n++ {
 			untilEvening()
 			day, _ := c.issuers["sakura"].Today()
+			open = append(open, day)
 			wrong := make(map[string]string)
-			c.evening(func() {
-				if n+1 == falsified { // before the day ends: the switch compares soon after
-					time.Sleep(8 * time.Minute)
-					wrong[c.falsify("fuji", day, 15, ledger.Double)] = settle.Duplicate
-				}
-			})
-			if n+1 == falsified {
-				c.outOfBalance(day, wrong)
+			c.evening(func() { c.happens(n, day, wrong) })
+			if n == away { // for this day there is nobody to compare with yet
+				c.night()
+				continue
 			}
-			c.compareBooks(day)
-			c.agree(day)
-			c.tell(day)
+			c.settled()
+			switch n {
+			case falsified:
+				c.outOfBalance(day, wrong)
+			case away + 1:
+				c.stoodIn(day)
+			}
+			for _, day := range open {
+				c.compareBooks(day)
+				c.agree(day)
+				c.tell(day)
+			}
+			open = nil
 			c.night()
 		}
 	})
+}
+
+// happens is what comes in the way of an evening, eight minutes from its beginning.
+func (c *center) happens(n int, day string, wrong map[string]string) {
+	time.Sleep(8 * time.Minute)
+	sakura, fuji := c.issuers["sakura"], c.issuers["fuji"]
+	switch n {
+	case falsified: // before the day ends: the switch compares soon after
+		wrong[c.falsify("fuji", day, 15, ledger.Double)] = settle.Duplicate
+	case away:
+		sakura.Leave(context.Background(), issuer.Dropped)
+		fuji.Absent(issuer.Absence{How: issuer.Silenced, For: 5 * time.Minute})
+	case away + 1:
+		if s := c.sw.Status(); s.Owed == 0 {
+			c.t.Error("nothing is owed to an issuer that was away for a night")
+		}
+		sakura.Return(context.Background())
+	}
+}
+
+// stoodIn looks at what was decided for the issuers while they were away: it is in their books now.
+func (c *center) stoodIn(day string) {
+	for name, i := range c.issuers {
+		told, approved := 0, int64(0)
+		for _, p := range i.Ledger().All() {
+			if p.Agent != "" && p.Reason >= "1000" && p.Reason <= "1007" {
+				told++
+				approved += p.Live
+			}
+		}
+		if told == 0 {
+			c.t.Errorf("nothing was decided for %s", name)
+		}
+		fmt.Fprintf(c.t.Output(), "%s  %-7s  was away: %d decisions of stand-in, %d approved\n", day,
+			name, told, approved)
+	}
 }
 
 // outOfBalance makes entries of the issuers' books wrong: the comparison says that they are, the

@@ -39,9 +39,6 @@ func allowed() map[string]string {
 		"GET /v1/journal":                      " o a  uT",
 		"GET /v1/transactions":                 " o a  uT",
 		"GET /v1/transactions/{seq}":           " o a  uT",
-		"GET /v1/transactions/{seq}/explain":   " o a  uT",
-		"GET /v1/explain":                      " o a  uT",
-		"POST /v1/explain":                     " o a  uT",
 		"GET /v1/worklist":                     " o a  uT",
 		"POST /v1/links/{center}/{act}":        " o     T",
 		"POST /v1/links/{center}/{link}/{act}": " o     T",
@@ -50,8 +47,6 @@ func allowed() map[string]string {
 		"POST /v1/standin/simulate":            " o a  uT",
 		"POST /v1/standin/{center}/{act}":      " o     T",
 		"GET /v1/journal/verify":               "   a  uT",
-		"POST /v1/checks":                      " o a   T",
-		"POST /v1/checks/{job}":                " o a   T",
 		"POST /v1/reload":                      "   a   T",
 		"GET /v1/keys":                         " o acsuT",
 		"POST /v1/keys/generate":               "   a   T",
@@ -87,12 +82,12 @@ func TestRolesAndEndpoints(t *testing.T) {
 	s := New(Options{Switch: &twinSwitch{}, Journal: newTwinJournal(), Names: names,
 		Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 		Reload: func() error { return nil }})
-	routes := slices.Concat(s.switchRoutes(), s.keyRoutes(), s.ceremonyRoutes(), s.checkRoutes())
+	routes := slices.Concat(s.switchRoutes(), s.keyRoutes(), s.ceremonyRoutes())
 	if len(routes) != len(allowed()) {
 		t.Errorf("%d endpoints, the table has %d", len(routes), len(allowed()))
 	}
 	fill := strings.NewReplacer("{id}", "1", "{center}", "a", "{link}", "b", "{act}", "echo",
-		"{seq}", "1", "{step}", "retire", "{job}", "1")
+		"{seq}", "1", "{step}", "retire")
 	for _, route := range routes {
 		who, known := allowed()[route.pattern]
 		if !known {

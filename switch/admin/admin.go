@@ -15,6 +15,7 @@ package admin
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"net/http"
 
@@ -23,13 +24,12 @@ import (
 	"cardswitch/hsm/keyring"
 	"cardswitch/hsm/keyring/ceremony"
 	"cardswitch/routing"
-	"cardswitch/spec"
 	"cardswitch/store"
 	"cardswitch/store/journal"
+	"cardswitch/store/queue"
 	"cardswitch/store/vault"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/evidence"
-	"cardswitch/switch/explain"
 	"cardswitch/switch/keys"
 	"cardswitch/switch/link"
 )
@@ -46,10 +46,6 @@ type Switch interface {
 		error)
 	Explain(q cardswitch.Question) (routing.Explanation, error)
 	Queues() []cardswitch.QueueStatus
-	// CheckJob names a job of validity checks of so many cards.
-	CheckJob(cards int) uint64
-	// CheckCard asks the issuer of a card whether it is valid.
-	CheckCard(ctx context.Context, q cardswitch.CardCheck) (cardswitch.CardChecked, error)
 	// ChangeKey makes the next generation of a key and brings it to its center; it returns when the
 	// center has it and it is used.
 	ChangeKey(ctx context.Context, by keyring.By, slot keyring.Slot) error
@@ -65,15 +61,14 @@ type Switch interface {
 
 // Journal is what is read of the store.
 type Journal interface {
-	explain.Books
 	Replay(from uint64, fn func(*journal.Record) error) error
 	Follow(ctx context.Context, from uint64, fn func(*journal.Record) error) error
+	Transaction(txn uint64) ([]journal.Record, error)
 	FindReference(rrn string, limit int) ([]uint64, error)
-	FindCard(hash [16]byte, limit int) ([]uint64, error)
-	HashPAN(pan spec.PAN) [16]byte
 	FirstSeq() uint64
 	LastSeq() uint64
 	Verify(progress func(records uint64)) (store.Report, error)
+	WorkList() iter.Seq2[queue.Owed, error]
 }
 
 // Names gives what stands behind the numbers in a record.
@@ -110,7 +105,6 @@ type Server struct {
 	Options
 	archive *cardswitch.Archive
 	reveals reveals
-	jobs    jobs
 }
 
 // New makes a server of its parts.

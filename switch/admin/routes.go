@@ -22,7 +22,6 @@ func (s *Server) Operators() http.Handler {
 			routes = append(routes, s.settleRoutes()...)
 		}
 		routes = append(routes, s.negativeRoutes()...)
-		routes = append(routes, s.checkRoutes()...)
 	} else {
 		mux.HandleFunc("/", s.waiting)
 	}
@@ -58,10 +57,6 @@ func (s *Server) switchRoutes() []route {
 		{"GET /v1/journal", s.journal, look, false, audit.JournalRead},
 		{"GET /v1/transactions", s.findTransactions, look, false, audit.JournalRead},
 		{"GET /v1/transactions/{seq}", s.transaction, look, false, audit.JournalRead},
-		{"GET /v1/transactions/{seq}/explain", s.explainTransaction, look, false,
-			audit.JournalRead},
-		{"GET /v1/explain", s.explainFound, look, false, audit.JournalRead},
-		{"POST /v1/explain", s.explainCard, look, false, audit.JournalRead},
 		{"GET /v1/worklist", s.worklist, look, false, audit.JournalRead},
 		{"POST /v1/links/{center}/{act}", s.tell, steer, false, audit.LinkTold},
 		{"POST /v1/links/{center}/{link}/{act}", s.tell, steer, false, audit.LinkTold},

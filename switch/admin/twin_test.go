@@ -11,7 +11,6 @@ import (
 
 	"cardswitch/hsm/keyring"
 	"cardswitch/routing"
-	"cardswitch/spec"
 	"cardswitch/store"
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
@@ -30,7 +29,6 @@ type twinSwitch struct {
 	replies  []cardswitch.Told
 	resolved []cardswitch.Resolution
 	asked    cardswitch.Question
-	checked  []cardswitch.CardCheck
 }
 
 func (s *twinSwitch) Status() cardswitch.Status        { return s.status }
@@ -49,14 +47,6 @@ func (s *twinSwitch) Explain(q cardswitch.Question) (routing.Explanation, error)
 		return routing.Explanation{}, err
 	}
 	return routing.Explanation{MTI: q.MTI, To: []string{"issuer-sakura"}}, nil
-}
-
-func (s *twinSwitch) CheckJob(int) uint64 { return 261122115500 }
-
-func (s *twinSwitch) CheckCard(_ context.Context, q cardswitch.CardCheck) (
-	cardswitch.CardChecked, error) {
-	s.checked = append(s.checked, q)
-	return cardswitch.CardChecked{Asked: true, Name: "approved"}, nil
 }
 
 func (s *twinSwitch) ChangeKey(context.Context, keyring.By, keyring.Slot) error {
@@ -170,16 +160,6 @@ func (j *twinJournal) FindReference(rrn string, limit int) ([]uint64, error) {
 	}
 	return txns, nil
 }
-
-func (j *twinJournal) FindCard(hash [16]byte, limit int) ([]uint64, error) {
-	return nil, nil
-}
-
-func (j *twinJournal) HashPAN(spec.PAN) [16]byte { return [16]byte{} }
-
-func (j *twinJournal) Find(journal.Key) (uint64, bool, error) { return 0, false, nil }
-
-func (j *twinJournal) Scan(_, _ []byte, _ func(key, value []byte) bool) error { return nil }
 
 func (j *twinJournal) FirstSeq() uint64 { return 1 }
 

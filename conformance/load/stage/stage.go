@@ -2,6 +2,7 @@
 package stage
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,9 @@ type Stage struct {
 	BackOff      time.Duration // the longest time between repeats
 	Hold         time.Duration // how long a link that failed rests
 
-	MinFreeMB int // free space that the switch keeps
+	MinFreeMB int      // free space that the switch keeps
+	Days      []string // of each issuer who gives its business days, us or peer; nil: there are none
+	StandIn   string   // rules by which it decides for issuers that are away; "": never
 }
 
 // New chooses free ports and fills in the defaults.
@@ -95,6 +98,12 @@ func (s *Stage) Write() error {
 	}
 	if err := os.WriteFile(s.File("routes.yaml"), []byte(routes.String()), 0o600); err != nil {
 		return fmt.Errorf("stage: %w", err)
+	}
+	if s.StandIn != "" {
+		err := os.WriteFile(s.File("standin.yaml"), []byte(s.StandIn), 0o600)
+		if err != nil {
+			return fmt.Errorf("stage: %w", err)
+		}
 	}
 	if len(s.Secret) > 0 {
 		if err := s.enroll(context.Background()); err != nil {
@@ -152,19 +161,22 @@ func (s *Stage) Start(ctx context.Context, flags ...string) (*process.Child, err
 
 // VerifyJournal asks the running switch to prove its journal whole, by the operators' own command.
 func (s *Stage) VerifyJournal(ctx context.Context) error {
-	return s.Operate(ctx, "journal", "verify")
+	_, err := s.Operate(ctx, "journal", "verify")
+	return err
 }
 
-// Operate runs an operator's command against the running switch.
-func (s *Stage) Operate(ctx context.Context, words ...string) error {
+// Operate runs an operator's command against the running switch, and gives what it prints.
+func (s *Stage) Operate(ctx context.Context, words ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, s.Program,
 		append(words, "--config", s.File("cardswitch.yaml"))...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the test alone
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(words, " "), err,
-			strings.TrimSpace(string(output)))
+	var output, faults bytes.Buffer
+	command.Stdout, command.Stderr = &output, &faults
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", strings.Join(words, " "), err,
+			strings.TrimSpace(output.String()+faults.String()))
 	}
-	return nil
+	return output.Bytes(), nil
 }
 
 var configuration = template.Must(template.New("").Funcs(template.FuncMap{
@@ -220,6 +232,15 @@ centers:
       first: {{$stage.Repeat}}
       wait: {{$stage.Repeat}}
       backoff_max: {{$stage.BackOff}}
+{{- if $stage.Days}}
+    reconciliation:
+      date: {{index $stage.Days $i}}
+      announce: {{eq (index $stage.Days $i) "us"}}
+      after: 5s
+{{- end}}
+{{- if $stage.StandIn}}
+    standin: {rules: standin.yaml, back: 1s, unanswered: true, report_declines: true}
+{{- end}}
     links:
 {{- range $order, $address := $links}}
       - name: l{{$order}}
