@@ -32,7 +32,7 @@ type Simulated struct {
 
 // Simulate runs rules against the requests to an issuer in the journal, beside the switch's work.
 // The facts are those that the journal keeps: an expiry date that stood in a track only counts as
-// good.
+// good, and negative lists, which were others then, are not asked.
 func (s *Switch) Simulate(ctx context.Context, q Simulation) (Simulated, error) {
 	out := Simulated{Issuer: q.Issuer, From: q.From, To: q.To}
 	config := s.tables.Load().config

@@ -89,7 +89,8 @@ func newStandInSimulateCommand() *cobra.Command {
 		Long: "Decides by a rule file on all requests to an issuer in the running switch's journal,\n" +
 			"as if the issuer had been away, and compares with what it really decided. Nothing is\n" +
 			"changed or sent. An expiry date that stood in a track only is not kept: it counts as\n" +
-			"good. Without --rules the rules in force are tried.",
+			"good. Negative lists are not asked: they were others then. Without --rules the rules in\n" +
+			"force are tried.",
 		Example: "  cardswitch standin simulate --issuer sakura --rules next.yaml --from 2026-11-20\n" +
 			"  cardswitch standin simulate -o json | jq .total.approved_but_issuer_declined",
 		Args: cobra.NoArgs,

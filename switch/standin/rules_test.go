@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -55,4 +56,25 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The rule file that the README shows is one.
+func TestRulesOfTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(readme), "    currency: \"392\"")
+	text, _, ended := strings.Cut(text, "\nA card in the issuer's negative list")
+	if !found || !ended {
+		t.Fatal("the README shows none")
+	}
+	text = strings.ReplaceAll("    currency: \"392\""+text, "\n    ", "\n")
+	r, err := Parse("README.md", []byte(strings.TrimPrefix(text, "    ")), Place{Zone: time.UTC})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := r.Names(); len(names) != 2 || names[0] != "usual" || r.Days() != 7 {
+		t.Errorf("rules %v over %d days", names, r.Days())
+	}
 }
