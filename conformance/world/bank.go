@@ -156,7 +156,7 @@ func (b *bank) asked(s *session, m *message) {
 		more[38] = p.approval
 	}
 	if p.action == "002" {
-		more[4] = fmt.Sprintf("%012d", p.amount)
+		more[4], more[30] = fmt.Sprintf("%012d", p.amount), amounts(int64(m.number(4)))
 	}
 	if o.Invalid && w.faults && b.random.IntN(15) == 0 {
 		more[2] = "3528990000000005"
@@ -201,7 +201,10 @@ func (b *bank) inOrder(m *message) {
 			continue
 		}
 		a := s.ask
-		if m.kind() == 1420 {
+		switch {
+		case m.text(24) == "401":
+			a = s.part
+		case m.kind() == 1420:
 			a = s.undo
 		}
 		if a != nil && !a.begun.IsZero() {
@@ -283,7 +286,16 @@ func (b *bank) takeBack(m *message, o question) (what string) {
 	if p == nil || !p.stands() {
 		return "nothing"
 	}
-	b.count(m, p, int64(m.number(4)))
+	if m.text(24) == "401" {
+		left := int64(m.number(4))
+		if left <= 0 || left >= p.amount {
+			w.violation("%s: a part of %s is taken back: %d of %d remain", b.name, p.rrn, left, p.amount)
+		}
+		b.count(m, p, p.amount-left)
+		p.amount = left
+		return fmt.Sprint("a part of ", p.asked.stan)
+	}
+	b.count(m, p, p.amount)
 	p.reversed = true
 	return fmt.Sprint(p.asked.stan)
 }

@@ -30,6 +30,9 @@ type Options struct {
 	Offline  bool // sales decided in the shop, told afterwards
 	Returns  bool // money goes back to the cardholder
 	Holds    bool // authorizations
+	Shortens bool // a part of a sale is taken back, and sometimes the rest
+	Finishes bool // authorizations are completed
+	Linked   bool // returns name their sale
 	Patience time.Duration
 	Repeats  int  // before a shop gives up on a request
 	Impatent bool // repeats long before anybody could have answered
@@ -120,6 +123,7 @@ func Draw(seed uint64) Options {
 	o.Cutovers = o.Days && some(70)
 	o.StandIn = some(40)
 	o.Unsaid, o.Declared = o.StandIn && some(50), o.StandIn && some(50)
+	o.Shortens, o.Finishes, o.Linked = some(30), some(30), some(30)
 	o.Partial = o.Partial && !o.Days // of a part whose answer is lost, the two sides know two amounts
 	return o
 }

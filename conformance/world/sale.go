@@ -12,12 +12,17 @@ import (
 type business int
 
 const (
-	plain     business = iota
-	cancelled          // taken back after its approval
-	hasty              // taken back before its answer has come
-	offline            // decided in the shop and told afterwards
-	credit             // a return
-	hold               // an authorization
+	plain      business = iota
+	cancelled           // taken back after its approval
+	hasty               // taken back before its answer has come
+	offline             // decided in the shop and told afterwards
+	credit              // a return
+	hold                // an authorization
+	shortened           // a part of it is taken back after its approval
+	finished            // an authorization that is completed
+	completion          // the sale for which one was
+	returned            // a sale that is given back
+	refund              // the return of one
 )
 
 // ask is one message of a shop that wants an answer.
@@ -45,15 +50,21 @@ type sale struct {
 	bank     int
 	card     string
 	amount   int64
+	of       *sale // that a completion or a return names
 	ask      *ask
+	part     *ask // the reversal of a part
 	undo     *ask // the reversal, once the shop wants it undone
 }
 
 // done says whether the shop has nothing more to hear or to say about it.
 func (s *sale) done() bool {
 	switch {
+	case s.part != nil && !s.part.final:
+		return false
 	case s.undo != nil:
 		return s.undo.final
+	case s.business == shortened:
+		return s.ask.final && (s.part != nil || !accepted(s.ask))
 	case s.business == cancelled || s.business == hasty:
 		return s.ask.final && s.ask.action >= "100"
 	}
@@ -74,26 +85,40 @@ func (a *ask) elements() elements {
 		11: a.stan, 12: a.local,
 		24: "200", 26: "5311", 32: s.shop.acquirer, 37: s.rrn, 41: s.shop.terminal,
 		42: "AOYAMA000000001", 49: "392"}
-	if s.business == credit {
+	if s.business == credit || s.business == refund {
 		e[3] = "200000"
 	}
 	if a.mti == "1420" {
-		of := s.ask
-		e[4] = fmt.Sprintf("%012d", s.approved())
-		e[24], e[25] = "400", a.reason
-		e[56] = fmt.Sprintf("%s%s%s%02d%s", of.mti, of.stan, of.local, len(s.shop.acquirer),
-			s.shop.acquirer)
+		e[4], e[24], e[25], e[56] = fmt.Sprintf("%012d", s.left()), "400", a.reason, s.ask.named()
+		if a == s.part {
+			e[4], e[24], e[30] = fmt.Sprintf("%012d", s.kept()), "401", amounts(s.approved())
+		}
 		return e
+	}
+	if s.of != nil {
+		e[56] = s.of.ask.named()
 	}
 	e[22], e[43] = "510101513344", `AOYAMA\1-2-3 KITA-AOYAMA\TOKYO\107-0061  TKYJPN`
 	if a.mti == "1220" {
 		e[25], e[38], e[39] = "1004", "OFF001", "000"
 	}
-	if s.business == hold {
+	switch s.business {
+	case hold, finished:
 		e[24] = "100"
+	case completion:
+		e[24], e[30] = "202", amounts(s.of.approved())
 	}
 	return e
 }
+
+// named is DE 56 of what refers to the message.
+func (a *ask) named() string {
+	id := a.sale.shop.acquirer
+	return fmt.Sprintf("%s%s%s%02d%s", a.mti, a.stan, a.local, len(id), id)
+}
+
+// amounts is DE 30.
+func amounts(original int64) string { return fmt.Sprintf("%012d%012d", original, 0) }
 
 // frame is the message as it goes over the wire, as a repeat from the second time on.
 func (a *ask) frame() []byte {
@@ -107,10 +132,12 @@ func (a *ask) frame() []byte {
 // kindOf gives the receipt's word for it.
 func (b business) receipt() ledger.Kind {
 	switch b {
-	case credit:
+	case credit, refund:
 		return ledger.Return
-	case hold:
+	case hold, finished:
 		return ledger.Authorization
+	case completion:
+		return ledger.Completion
 	case offline:
 		return ledger.Offline
 	}
@@ -125,9 +152,20 @@ func (s *sale) approved() int64 {
 	return s.amount
 }
 
+// kept is what is to remain of a sale of which a part is taken back.
+func (s *sale) kept() int64 { return s.approved() * 2 / 3 }
+
+// left is what remains now.
+func (s *sale) left() int64 {
+	if s.part != nil {
+		return s.kept()
+	}
+	return s.approved()
+}
+
 // receipt is what the count gets.
 func (s *sale) receipt() ledger.Receipt {
-	amount := s.approved()
+	amount := s.left()
 	r := ledger.Receipt{RRN: s.rrn, Kind: s.business.receipt(), Shop: s.shop.name, Amount: amount,
 		Key: s.ask.mti + "/" + s.ask.stan, Action: s.ask.action, State: ledger.Declined}
 	switch {

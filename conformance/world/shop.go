@@ -104,7 +104,7 @@ func (p *shop) begin() {
 	switch s.business {
 	case offline:
 		s.ask.mti = "1220"
-	case hold:
+	case hold, finished:
 		s.ask.mti = "1100"
 	case hasty:
 		w.after(p.timed, time.Duration(p.random.IntN(30000))*time.Microsecond, func() {
@@ -128,8 +128,43 @@ func (p *shop) draw() business {
 		return credit
 	case n < 70 && o.Holds:
 		return hold
+	case n >= 70 && n < 80 && o.Shortens:
+		return shortened
+	case n >= 80 && n < 90 && o.Finishes:
+		return finished
+	case n >= 90 && o.Linked:
+		return returned
 	}
 	return plain
+}
+
+// shorten takes a part of a sale back, and perhaps the rest later.
+func (p *shop) shorten(s *sale) {
+	w := p.world
+	if s.undo != nil {
+		return
+	}
+	s.part = &ask{sale: s, mti: "1420", stan: p.nextSTAN(), local: localTime(time.Now()),
+		reason: "4000", on: s.ask.on}
+	p.send(s.part)
+	if p.random.IntN(3) == 0 {
+		w.after(p.timed, time.Duration(p.random.IntN(1500))*time.Millisecond, func() {
+			if s.part.final {
+				p.takeBack(s, "4000")
+			}
+		})
+	}
+}
+
+// follow begins what names a sale: its completion, or its return.
+func (p *shop) follow(of *sale, b business, mti string) {
+	s := &sale{shop: p, rrn: fmt.Sprintf("%s%09d", p.name[len(p.name)-1:]+"RR", len(p.sales)+1),
+		bank: of.bank, card: of.card, business: b, of: of,
+		amount: of.approved() - int64(p.random.IntN(50))}
+	p.sales = append(p.sales, s)
+	p.byRRN[s.rrn] = s
+	s.ask = &ask{sale: s, mti: mti, stan: p.nextSTAN(), local: localTime(time.Now()), on: of.ask.on}
+	p.send(s.ask)
 }
 
 // takeBack has a sale undone, once.
@@ -167,8 +202,8 @@ func (p *shop) send(a *ask) {
 	w := p.world
 	wait := w.options.Patience + time.Duration(p.random.IntN(500))*time.Millisecond
 	if s := p.session(a); s != nil {
-		w.trace.add("%s/%d sends %s%d %s %s", p.name, s.line, a.mti[:3], min(a.tries, 1), a.stan,
-			a.sale.rrn)
+		w.trace.add("%s/%d sends %s%d %s %s of %d", p.name, s.line, a.mti[:3], min(a.tries, 1), a.stan,
+			a.sale.rrn, a.sale.amount)
 		s.send(a.frame())
 		if a.tries == 0 {
 			a.begun = time.Now()
@@ -223,7 +258,9 @@ func (p *shop) handle(s *session, m *message) {
 	}
 	a := sale.ask
 	if m.kind() == 1430 {
-		a = sale.undo
+		if a = sale.undo; sale.part != nil && m.text(11) == sale.part.stan {
+			a = sale.part
+		}
 	}
 	if a == nil || m.text(11) != a.stan || m.text(12) != a.local {
 		w.violation("%s got an answer %d to what it never asked: %s %s", p.name, m.MTI(), m.text(11),
@@ -267,12 +304,23 @@ func (p *shop) answered(a *ask, m *message) {
 	if w.options.Differs && p.random.IntN(6) == 0 {
 		w.after(p.timed, time.Duration(p.random.IntN(2000))*time.Millisecond, func() { p.differ(a) })
 	}
+	if accepted(a) {
+		w.after(p.timed, time.Duration(p.random.IntN(800))*time.Millisecond, func() { p.goOn(s) })
+	}
+}
+
+// goOn is what comes after an approval.
+func (p *shop) goOn(s *sale) {
 	switch {
-	case !accepted(a):
+	case s.undo != nil:
 	case s.business == cancelled:
-		w.after(p.timed, time.Duration(p.random.IntN(800))*time.Millisecond, func() {
-			p.takeBack(s, "4000")
-		})
+		p.takeBack(s, "4000")
+	case s.business == shortened:
+		p.shorten(s)
+	case s.business == finished:
+		p.follow(s, completion, "1220")
+	case s.business == returned:
+		p.follow(s, refund, "1200")
 	}
 }
 
