@@ -51,7 +51,8 @@ type Deps struct {
 	Seed uint64
 	// Skew is how far the machine's clock is off, in a simulation that steps it.
 	Skew time.Duration
-	// Questions is how many are remembered in memory; of more, the index is asked. 0: questionsKept.
+	// Questions is how many are remembered in memory, more than wait for one durable write; of more,
+	// the index is asked. 0: questionsKept.
 	Questions int
 	// Keys are the keys in force; nil if there are none, and so no link with an envelope.
 	// The security of messages (`security` of a center) comes from it and its module.

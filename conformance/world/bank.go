@@ -124,7 +124,7 @@ func (b *bank) asked(s *session, m *message) {
 	w.witness.left(sent{b.name, m.kind(), m.number(11), m.text(37)})
 	p := b.known(m)
 	if p == nil {
-		if other := b.sales[m.text(37)]; other != nil {
+		if other := b.sales[m.text(37)]; other != nil && other.asked.kind%100 == 0 {
 			w.violation("%s: %s is forwarded twice, as %d and %s", b.name, m.text(37),
 				other.asked.stan, m.text(11))
 		}
@@ -215,7 +215,9 @@ func (b *bank) inOrder(m *message) {
 
 // puts an advice off, with a code after which it comes again.
 func (b *bank) puts(s *session, m *message) bool {
-	if o := b.world.options; o.Refuses && b.world.faults && !b.refused[m.question()] &&
+	o := b.world.options
+	may := o.Refuses && !(o.Days && m.kind() == 1420) // a reversal on a work list keeps no day open
+	if may && b.world.faults && !b.refused[m.question()] &&
 		b.book[m.question()] == nil && b.undone[m.question()] == nil && b.random.IntN(6) == 0 {
 		b.refused[m.question()] = true
 		b.world.order.excuse(m.kind(), m.text(37))
@@ -223,7 +225,7 @@ func (b *bank) puts(s *session, m *message) bool {
 		b.answer(s, m.answer([]int{3, 4, 11, 12, 32, 33, 37, 41, 42, 49}, elements{39: "905"}))
 		return true
 	}
-	if !b.world.options.NotYet || !b.world.faults || b.random.IntN(4) != 0 {
+	if !o.NotYet || !b.world.faults || b.random.IntN(4) != 0 {
 		return false
 	}
 	b.world.trace.add("%s/%d puts off %d %s", b.name, s.line, m.MTI(), m.text(11))

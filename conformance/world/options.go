@@ -123,6 +123,8 @@ func Draw(seed uint64) Options {
 	o.Cutovers = o.Days && some(70)
 	o.StandIn = some(40)
 	o.Unsaid, o.Declared = o.StandIn && some(50), o.StandIn && some(50)
+	// What is forgotten the index must know, so no more may wait for one write than is remembered.
+	o.Forgets = o.Forgets && !o.SlowDisk
 	o.Shortens, o.Finishes, o.Linked = some(30), some(30), some(30)
 	o.Partial = o.Partial && !o.Days // of a part whose answer is lost, the two sides know two amounts
 	return o
