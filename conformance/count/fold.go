@@ -71,11 +71,6 @@ func (f *fold) take(r *journal.Record) error {
 		if t != nil {
 			t.state, t.live = ledger.Cancelled, 0
 		}
-	case journal.Adjusted:
-		// What was completed or returned of it is a transaction of its own.
-		if t != nil && txn.Reason(r.Reason) == txn.PartReversed && t.live != PartlyApproved {
-			t.live -= int64(r.Amount)
-		}
 	case journal.Delivered, journal.Shelved, journal.Resolved:
 		f.ended(r)
 	}
