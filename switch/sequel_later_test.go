@@ -102,3 +102,32 @@ func TestSequelsOfAnEarlierDay(t *testing.T) {
 		bank.conn.Close()
 	})
 }
+
+// A return that was in flight at a crash is reversed, and gives back what it took of its sale.
+func TestCrashUndoesASequel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, nil)
+		door := y.listen(primaryAt)
+		defer door.Close()
+		y.start()
+		bank := y.issuer(door, "primary")
+		time.Sleep(time.Second)
+		shop := y.merchant()
+		y.sold(shop, bank, 1, 1000)
+		y.granted(shop, bank, "1200", refund(2, 1, 300))
+		shop.send("1200", refund(3, 1, 700))
+		bank.read("1200")
+		y.crash(shop, bank)
+		y.start()
+		bank = y.issuer(door, "primary")
+		y.taken(bank, "1420", map[int]string{25: "4021", 3: "200000", 4: "000000000700"})
+		shop = y.merchant()
+		shop.send("1200", refund(4, 1, 701))
+		want(t, shop.read("1210"), map[int]string{11: "000004", 39: "950"})
+		y.granted(shop, bank, "1200", refund(5, 1, 700))
+		bank.quiet(time.Minute)
+		y.end()
+		shop.conn.Close()
+		bank.conn.Close()
+	})
+}
