@@ -2,6 +2,7 @@ package cardswitch_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"cardswitch/spec"
 	"cardswitch/store/journal"
+	"cardswitch/store/negative"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/txn"
 )
@@ -396,4 +398,69 @@ func mustPAN(t *testing.T, digits string) spec.PAN {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// TestEntriesAreAFoldOverTheJournal: whatever messages and operators change, and over crashes, the
+// table of emergency entries is what its records tell.
+func TestEntriesAreAFoldOverTheJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		rng := rand.New(rand.NewPCG(seed, 0))
+		y := negativeYard(t, nil)
+		doors := []net.Listener{y.listen(primaryAt), y.listen(standbyAt)}
+		bank, shop := y.begins(doors...)
+		for stan := 1; stan <= 60; stan++ {
+			pan := fmt.Sprintf("35301113333%05d", rng.IntN(6))
+			switch rng.IntN(6) {
+			case 0, 1, 2:
+				function := []string{"301", "302", "303", "304"}[rng.IntN(4)]
+				e := fileAction(stan, function, map[int]string{2: pan,
+					72: fmt.Sprint(100 + rng.IntN(200))})
+				if rng.IntN(2) == 0 {
+					e[14], e[73] = "2812", "261201"
+				}
+				bank.send("1304", e)
+				bank.read("1314")
+			case 3, 4:
+				_ = y.sw.ChangeNegative(cardswitch.NegativeOrder{Issuer: "issuer-a",
+					Card: mustPAN(t, pan), Remove: rng.IntN(2) == 0, Who: "sato", Why: "a b c",
+					Terms: negative.Terms{Action: 102, Until: 30_000}})
+			case 5:
+				y.crash(bank, shop)
+				bank, shop = y.begins(doors...)
+			}
+		}
+		told := make(map[spec.PAN]negative.Terms)
+		err := y.sw.Journal().Replay(1, func(r *journal.Record) error {
+			if r.Kind != journal.Listed {
+				return nil
+			}
+			card, ok := y.sw.Journal().CardOf(r.Card)
+			terms, err := negative.ParseTerms(strings.Join(strings.Fields(r.Text)[:8], " "))
+			if r.Function == 303 {
+				delete(told, card)
+				return nil
+			}
+			if !ok || err != nil || terms.Action != r.Action {
+				t.Errorf("record %d: %q, %v", r.Seq, r.Text, err)
+			}
+			told[card] = terms
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := y.sw.UrgentNegatives("issuer-a")
+		if err != nil || len(entries) != len(told) {
+			t.Fatalf("%d entries, the journal tells of %d, %v", len(entries), len(told), err)
+		}
+		for _, e := range entries {
+			if w := told[e.Card]; e.Action != w.Action || e.Reason != w.Reason ||
+				e.From != w.From.String() || e.Until != w.Until.String() {
+				t.Errorf("%+v, the journal tells of %v", e, w)
+			}
+		}
+		y.end()
+	})
 }
