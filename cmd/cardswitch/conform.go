@@ -26,7 +26,8 @@ func newConformCommand() *cobra.Command {
 			"  issuers: {bank: {listen: \"127.0.0.1:7201\"}}   # doors where we are the issuer\n" +
 			"  values: {pan: \"3528120000000016\", unrouted: \"6200000000000005\",\n" +
 			"           acquirer: \"12345678901\", stranger: \"10987654321\",\n" +
-			"           institution: \"12345678901\", switch: \"99999000001\"}\n\n" +
+			"           institution: \"12345678901\", switch: \"99999000001\"}\n" +
+			"  does: [linked, partial, days, negative]         # what not every host does\n\n" +
 			"A door with `envelope: {id: hq/a, key_file: hq.key}` speaks in envelopes.\n" +
 			"Without scenario files the suite in the program is run; a scenario whose door the\n" +
 			"target doesn't have is skipped. Exit code 1 if one fails.",

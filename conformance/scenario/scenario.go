@@ -62,11 +62,11 @@
 // Under expect: "N *M" present, "N *A" absent, "N *E" the same as in the message it answers, or a
 // pattern of package match; "where N PATTERN" picks one message out of several.
 //
-// In braces: {stan} {rrn} new numbers, {now} {utc} times, {NAME} a value kept with "as" or given by
-// the target, {MESSAGE.11} an element of a named message, {MESSAGE.original} the element 56 that
-// names it, {unsent} one that names a sale which was never sent, {KEY.order} and {KEY.block} the
-// elements 53 and 96 that bring a key, {KEY.forged} a block whose code is wrong, {KEY.check} the
-// element 96 that shows who has the key.
+// In braces: {stan} {rrn} new numbers, {now} {utc} times, {yesterday} {today} {tomorrow} dates,
+// {NAME} a value kept with "as" or given by the target, {MESSAGE.11} an element of a named message,
+// {MESSAGE.original} the element 56 that names it, {unsent} one that names a sale which was never
+// sent, {KEY.order} and {KEY.block} the elements 53 and 96 that bring a key, {KEY.forged} a block
+// whose code is wrong, {KEY.check} the element 96 that shows who has the key.
 package scenario
 
 import "time"

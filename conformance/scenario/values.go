@@ -70,6 +70,9 @@ func (r *run) lookup(name string) (string, error) {
 		return time.Now().In(r.session.zone).Format("060102150405"), nil
 	case "utc":
 		return time.Now().UTC().Format("0102150405"), nil
+	case "yesterday", "today", "tomorrow":
+		days := map[string]int{"yesterday": -1, "today": 0, "tomorrow": 1}
+		return time.Now().In(r.session.zone).AddDate(0, 0, days[name]).Format("060102"), nil
 	case "unsent":
 		return r.unsent(), nil
 	}

@@ -38,6 +38,9 @@ func host(t *testing.T, merchant, issuer string) cardswitch.Config {
 			AnswerTime: 500 * time.Millisecond,
 			SAF: &cardswitch.SAFConfig{First: 100 * time.Millisecond,
 				Wait: 300 * time.Millisecond, BackoffMax: time.Second},
+			Negative: &cardswitch.NegativeConfig{},
+			Reconciliation: &cardswitch.ReconciliationConfig{Date: cardswitch.DatePeer,
+				Starts: cardswitch.StartsPeer},
 			Links: []cardswitch.LinkConfig{{Name: "primary", Dial: bankAddress}}},
 	}
 	return c
@@ -63,6 +66,7 @@ func TestSwitch(t *testing.T) {
 				DialFunc:   g.Dial,
 				ListenFunc: g.Listen,
 				Values:     values(),
+				Does:       []string{"linked", "partial", "days", "negative"},
 			}
 			s, err := scenario.Open(context.Background(), target)
 			if err != nil {
@@ -75,7 +79,7 @@ func TestSwitch(t *testing.T) {
 			if err := r.Write(&b); err != nil {
 				t.Fatal(err)
 			}
-			skipped := 8 + 2 // what needs keys; what needs linked, partial
+			skipped := 8 // what needs keys
 			if c[0] != "ascii-katakana" {
 				skipped++
 			}
