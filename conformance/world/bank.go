@@ -216,8 +216,7 @@ func (b *bank) inOrder(m *message) {
 // puts an advice off, with a code after which it comes again.
 func (b *bank) puts(s *session, m *message) bool {
 	o := b.world.options
-	may := o.Refuses && !(o.Days && m.kind() == 1420) // a reversal on a work list keeps no day open
-	if may && b.world.faults && !b.refused[m.question()] &&
+	if o.Refuses && b.world.faults && !b.refused[m.question()] &&
 		b.book[m.question()] == nil && b.undone[m.question()] == nil && b.random.IntN(6) == 0 {
 		b.refused[m.question()] = true
 		b.world.order.excuse(m.kind(), m.text(37))

@@ -126,6 +126,7 @@ func Draw(seed uint64) Options {
 	// What is forgotten the index must know, so no more may wait for one write than is remembered.
 	o.Forgets = o.Forgets && !o.SlowDisk
 	o.Shortens, o.Finishes, o.Linked = some(30), some(30), some(30)
+	o.Refuses = o.Refuses && !o.Days // what is on a work list keeps no day open
 	o.Partial = o.Partial && !o.Days // of a part whose answer is lost, the two sides know two amounts
 	return o
 }
