@@ -22,8 +22,8 @@ type Parser struct {
 
 // Source is one routing file.
 type Source struct {
-	Name string
-	Text []byte
+	Name string `json:"name"`
+	Text []byte `json:"text"`
 }
 
 // Parse reads a table from one file. The error lists every fault.
@@ -39,6 +39,7 @@ func (p Parser) Parse(sources ...Source) (*Table, error) {
 	r := reader{Parser: p, table: &Table{
 		destinations: slices.Clone(p.Destinations),
 		merchants:    slices.Clone(p.Merchants),
+		kept:         Kept{slices.Clone(p.Destinations), slices.Clone(p.Merchants), sources},
 	}}
 	for _, source := range sources {
 		r.file = source.Name

@@ -19,6 +19,7 @@ type Table struct {
 	destinations []string
 	merchants    []string
 	byItems      bool // some rule asks for items of element 48
+	kept         Kept
 }
 
 // Route is where a message goes: the first of To that is up gets it. It must not be changed.

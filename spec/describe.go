@@ -139,10 +139,12 @@ func (d *describer) meaning(n int, value []byte) string {
 
 // amount writes an amount in the currency of another element.
 func (d *describer) amount(n uint64, currency int) string {
-	return amountText(n, string(d.m.Append(nil, currency)))
+	return AmountText(n, string(d.m.Append(nil, currency)))
 }
 
-func amountText(n uint64, currency string) string {
+// AmountText is an amount in its currency (DE 49) as people write it, "" if the currency's minor
+// unit isn't known here.
+func AmountText(n uint64, currency string) string {
 	name := currencyNames[currency]
 	switch {
 	case name == "":

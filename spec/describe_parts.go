@@ -73,7 +73,7 @@ func (d *describer) fees(n int, value []byte) {
 	fees, count, _ := ParseFees(value)
 	for i, f := range fees[:count] {
 		d.add(n, strconv.Itoa(i+1), fmt.Sprintf("fee type %02d", f.Type), signedText(f.Amount),
-			amountText(f.Amount.Value, string(f.Currency[:])))
+			AmountText(f.Amount.Value, string(f.Currency[:])))
 	}
 }
 
@@ -85,7 +85,7 @@ func (d *describer) additionalAmounts(value []byte) {
 			name = fmt.Sprintf("amount type %02d", a.Type)
 		}
 		d.add(54, strconv.Itoa(i+1), name+", "+AccountName(int(a.Account)), signedText(a.Amount),
-			amountText(a.Amount.Value, string(a.Currency[:])))
+			AmountText(a.Amount.Value, string(a.Currency[:])))
 	}
 }
 

@@ -9,3 +9,6 @@ import (
 func (s *Switch) Serve(mti spec.MTI, request func(txn.Request) txn.Decision) {
 	s.serviceOf(mti).Request = request
 }
+
+// Outlived is what of the kept routing tables can be dropped.
+func Outlived(since []uint64, first uint64) []uint64 { return outlived(since, first) }

@@ -221,7 +221,7 @@ func (s *Switch) Run(ctx context.Context) error {
 		s.joined.Go(s.exchanges)
 	}
 	s.beside.start(s)
-	s.note("started " + s.found.String())
+	s.noteTables("started " + s.found.String())
 	err := s.network.Start(linksCtx)
 	if err == nil {
 		select {

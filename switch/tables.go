@@ -142,7 +142,7 @@ func (s *Switch) Reload(config Config) error {
 	if err := s.openBooks(); err != nil {
 		return err
 	}
-	s.note("configuration reloaded")
+	s.noteTables("configuration reloaded")
 	s.metrics.reloaded(time.Now())
 	return nil
 }

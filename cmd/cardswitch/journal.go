@@ -18,7 +18,8 @@ import (
 
 func newJournalCommand() *cobra.Command {
 	return group("journal", "Read what happened",
-		newJournalTailCommand(), newJournalShowCommand(), newJournalVerifyCommand())
+		newJournalTailCommand(), newJournalShowCommand(), newJournalExplainCommand(),
+		newJournalVerifyCommand())
 }
 
 func newJournalTailCommand() *cobra.Command {

@@ -35,7 +35,7 @@ func newRouteExplainCommand() *cobra.Command {
 				}
 				q.At = when
 			}
-			return explain(command, q)
+			return explainRoute(command, q)
 		},
 	}
 	flags := command.Flags()
@@ -53,7 +53,7 @@ func newRouteExplainCommand() *cobra.Command {
 	return command
 }
 
-func explain(command *cobra.Command, q cardswitch.Question) error {
+func explainRoute(command *cobra.Command, q cardswitch.Question) error {
 	var explanation routing.Explanation
 	var err error
 	if offline, _ := command.Flags().GetBool("offline"); offline {

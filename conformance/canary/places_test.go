@@ -51,9 +51,10 @@ func (p *places) api(socket, secret string, txns []uint64) {
 		"/v1/worklist", "/v1/journal?from=1", "/v1/journal?from=1&declined=1", "/v1/journal/verify",
 		"/v1/transactions?last4=" + secret, "/v1/transactions/" + secret,
 		"/v1/transactions?rrn=" + secret, "/v1/transactions?stan=" + secret,
-		"/v1/transactions?last4=" + secret[len(secret)-4:]}
+		"/v1/transactions?last4=" + secret[len(secret)-4:], "/v1/explain?rrn=" + secret}
 	for _, txn := range txns {
-		paths = append(paths, fmt.Sprintf("/v1/transactions/%d?raw=1", txn))
+		paths = append(paths, fmt.Sprintf("/v1/transactions/%d?raw=1", txn),
+			fmt.Sprintf("/v1/transactions/%d/explain", txn))
 	}
 	for _, path := range paths {
 		r, err := client.Get("http://switch" + path)
@@ -65,6 +66,9 @@ func (p *places) api(socket, secret string, txns []uint64) {
 		r, err := client.Post("http://switch/v1/route/explain", "application/json",
 			strings.NewReader(body))
 		p.answer("explain", r, err)
+		r, err = client.Post("http://switch/v1/explain", "application/json",
+			strings.NewReader(strings.Replace(body, "{", `{"why":"a test",`, 1)))
+		p.answer("explain card", r, err)
 	}
 }
 
@@ -97,7 +101,8 @@ func (p *places) program(socket, secret string, txns []uint64) {
 		{"status", "-o", "json"}, {"route", "explain", secret},
 		{"route", "explain", secret, "-o", "json"}, {"route", "explain", secret + "x"}}
 	for _, txn := range txns[:min(len(txns), 8)] {
-		commands = append(commands, []string{"journal", "show", "--raw", fmt.Sprint(txn)})
+		commands = append(commands, []string{"journal", "show", "--raw", fmt.Sprint(txn)},
+			[]string{"journal", "explain", "--full", fmt.Sprint(txn)})
 	}
 	for _, c := range commands {
 		cmd := exec.Command(program, append(c, "--socket", socket)...)

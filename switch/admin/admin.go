@@ -15,7 +15,6 @@ package admin
 
 import (
 	"context"
-	"iter"
 	"log/slog"
 	"net/http"
 
@@ -24,12 +23,13 @@ import (
 	"cardswitch/hsm/keyring"
 	"cardswitch/hsm/keyring/ceremony"
 	"cardswitch/routing"
+	"cardswitch/spec"
 	"cardswitch/store"
 	"cardswitch/store/journal"
-	"cardswitch/store/queue"
 	"cardswitch/store/vault"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/evidence"
+	"cardswitch/switch/explain"
 	"cardswitch/switch/keys"
 	"cardswitch/switch/link"
 )
@@ -61,14 +61,15 @@ type Switch interface {
 
 // Journal is what is read of the store.
 type Journal interface {
+	explain.Books
 	Replay(from uint64, fn func(*journal.Record) error) error
 	Follow(ctx context.Context, from uint64, fn func(*journal.Record) error) error
-	Transaction(txn uint64) ([]journal.Record, error)
 	FindReference(rrn string, limit int) ([]uint64, error)
+	FindCard(hash [16]byte, limit int) ([]uint64, error)
+	HashPAN(pan spec.PAN) [16]byte
 	FirstSeq() uint64
 	LastSeq() uint64
 	Verify(progress func(records uint64)) (store.Report, error)
-	WorkList() iter.Seq2[queue.Owed, error]
 }
 
 // Names gives what stands behind the numbers in a record.

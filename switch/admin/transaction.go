@@ -87,15 +87,7 @@ func (s *Server) findTransactions(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	var txns []uint64
-	switch {
-	case f.rrn != "":
-		txns, err = s.Journal.FindReference(f.rrn, shownAtMost)
-	case f.last4 != "" || f.stan != "":
-		txns, err = s.search(&f)
-	default:
-		err = &misuseError{"say rrn, last4 or stan", "see `cardswitch journal show --help`"}
-	}
+	txns, err := s.FindTransactions(Search{RRN: f.rrn, STAN: f.stan, Last4: f.last4})
 	shown := []*Transaction{}
 	for _, txn := range txns {
 		var one *Transaction
