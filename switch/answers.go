@@ -41,10 +41,11 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 		return
 	}
 	in := txn.Answer{Action: a.msg.ActionCode(), Closed: r.State == txn.Closed,
-		Cancelled: r.State == txn.Cancelled, Reachable: len(from.link.Links()) > 0}
+		Cancelled: r.State == txn.Cancelled,
+		Reachable: from == s.checks || len(from.link.Links()) > 0}
 	if !in.Closed {
 		if a.fault.OK() {
-			a.fault = c.rules.Check(a.msg)
+			a.fault = c.rules.CheckFor(&s.askedAs, a.msg)
 		}
 		if a.fault.OK() {
 			a.fault = c.rules.CheckAnswer(&s.askedAs, a.msg)
@@ -218,6 +219,12 @@ func (s *Switch) writeReversal(now int64, from, c *center, r *txn.Row, d txn.Dec
 	if d.Owe == txn.ReverseUndeliverable && a.msg.Has(4) {
 		s.edit.Set(4, a.msg.Append(s.value[:0], 4)) // what was approved, perhaps in part
 	}
+	if !s.askedAs.Has(4) { // an inquiry: a reversal has an amount all the same
+		s.edit.SetNumber(4, 0)
+		if !s.askedAs.Has(49) {
+			s.edit.Set(49, []byte(yen))
+		}
+	}
 	o := spec.Original{MTI: r.MTI, STAN: r.STAN, LocalTime: r.LocalTime,
 		Acquirer: r.Acquirer, AcquirerLen: r.Key.AcquirerLen()}
 	s.edit.Set(56, o.Append(s.value[:0]))
@@ -261,6 +268,9 @@ func (s *Switch) writeReversal(now int64, from, c *center, r *txn.Row, d txn.Dec
 	}
 	return &saf.Item{Entry: e, Due: now}, fault
 }
+
+// yen is the currency of an amount of nothing (DE 49).
+const yen = "392"
 
 // reversalElements are the elements of the original that its reversal carries
 // (reference iso8583-1993 section 4, column 1420).
@@ -335,6 +345,9 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 	}
 	if cancelled {
 		c.owed.Release(r.Txn)
+	}
+	if k, ok := r.From.(*check); ok {
+		s.checkEnded(now, k, c, d, answered)
 	}
 	took := time.Duration(now - r.Arrived)
 	from.metrics.meter.add(d.Action, took)

@@ -41,6 +41,7 @@ type center struct {
 	compare   map[settle.Day]int64 // when totals may be compared again
 	taken     map[uint64]bool      // entries of its work list that were just decided
 	stand     standing             // of an issuer with stand-in
+	checks    checking
 }
 
 // profile is a center's configuration, ready for use.

@@ -13,6 +13,7 @@ type Config struct {
 	Keys        KeysConfig     `yaml:"keys"`
 	Audit       AuditConfig    `yaml:"audit"`
 	Vault       VaultConfig    `yaml:"vault"`
+	Checks      ChecksConfig   `yaml:"checks"`
 	Log         LogConfig      `yaml:"log"`
 	Routing     RoutingConfig  `yaml:"routing"`
 	Dialects    []string       `yaml:"dialects"`   // extra dialect files

@@ -50,6 +50,9 @@ func (c *Config) Validate() error {
 				"is also the name of centers[%d]", first)
 		}
 		seen[center.Name] = i
+		if center.Name == checksName {
+			f.add(path+".name", "choose another", "is the switch's own name when it asks about cards")
+		}
 		center.validate(&f, path, c.Production)
 	}
 	c.validateAnswerTimes(&f)
@@ -76,6 +79,7 @@ func (c *Config) validateTop(f *faults) {
 	c.Keys.validate(f, "keys", c.Production)
 	c.Audit.validate(f, "audit")
 	c.Vault.validate(f, "vault")
+	c.Checks.validate(f, "checks")
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "json", "text")
 	if len(c.Routing.Files) == 0 {

@@ -245,8 +245,8 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("the metrics show %s", secret[:4])
 			}
 		}
-		if n := testutil.CollectAndCount(y.metrics, "cardswitch_answer_seconds"); n != 2 {
-			t.Errorf("latencies of %d centers, want 2", n)
+		if n := testutil.CollectAndCount(y.metrics, "cardswitch_answer_seconds"); n != 3 {
+			t.Errorf("latencies of %d centers, want 2 and that of checks", n)
 		}
 	})
 }

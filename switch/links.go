@@ -50,7 +50,8 @@ func (s *Switch) Down(l *link.Link, unsent []link.Unsent, cause error) {
 	}
 	s.due = s.due[:0]
 	c.rows.Each(func(r *txn.Row) {
-		on := r.Sent == txn.Carrier(l) || r.Kind == txn.Management && r.From == txn.Carrier(l)
+		on := r.Sent == txn.Carrier(l) || r.Kind == txn.Management && r.From == txn.Carrier(l) ||
+			isCheckOn(r, l)
 		if on && r.State != txn.Closed && !r.Aside {
 			s.due = append(s.due, r)
 		}
@@ -138,7 +139,8 @@ func (s *Switch) giveUp(now int64, c *center, r *txn.Row, why txn.Reason) {
 // moveOn gives a message that never left to another link of its center.
 func (s *Switch) moveOn(now int64, c *center, r *txn.Row, frame []byte) bool {
 	out := c.linkFor(r.Card)
-	if out == nil || r.Kind == txn.Management || r.Sent == txn.Carrier(out) || !out.Acquire() {
+	if out == nil || r.Kind == txn.Management || r.Sent == txn.Carrier(out) ||
+		r.Source == s.checks.id || !out.Acquire() {
 		return false
 	}
 	r.Sent.Release()

@@ -88,6 +88,9 @@ type Switch struct {
 	lists       *negative.Table
 	toldOverdue map[string]uint64 // generation of the file that was said to be
 	importing   sync.Mutex        // held by who makes a negative file: each takes its memory
+	checks      *center           // the center that asks validity checks
+	checkJobs   time.Time         // when the newest one began, or uses up names
+	checkPace   int64             // when the next may be asked, by the rate
 	found       Recovered
 	reloading   sync.Mutex // held by a reload, which builds without mu
 

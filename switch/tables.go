@@ -93,7 +93,29 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 		}
 		links = append(links, l)
 	}
-	return t, links, nil
+	own, err := s.buildChecks(&config, t, extra)
+	if err != nil {
+		return nil, nil, fmt.Errorf("center %s: %w", checksName, err)
+	}
+	return t, append(links, own), nil
+}
+
+// buildChecks makes the center that asks validity checks. It has no links.
+func (s *Switch) buildChecks(config *Config, t *tables, extra map[string]*spec.Dialect) (
+	link.CenterConfig, error) {
+	p, err := s.profileOf(config.checksCenter(), extra, config.Production)
+	if err != nil {
+		return link.CenterConfig{}, err
+	}
+	c := s.checks
+	if c == nil {
+		c = &center{name: checksName, profile: p, rows: txn.NewTable(0), owed: saf.New(),
+			taken: make(map[uint64]bool), metrics: s.metrics.center(checksName)}
+		s.checks = c
+	}
+	t.seats[p.id] = seat{c, p}
+	p.place = nobody
+	return s.linkConfig(config, p)
 }
 
 // install puts tables to use.

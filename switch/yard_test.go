@@ -82,7 +82,7 @@ func newYard(t *testing.T, change func(*cardswitch.Config)) *yard {
 	}
 	y.config = c
 	var err error
-	if y.d, err = dialect.Builtin("ascii-binary"); err != nil {
+	if y.d, err = dialect.Builtin(c.Centers[0].Dialect); err != nil {
 		t.Fatal(err)
 	}
 	return y

@@ -69,6 +69,11 @@ func (p *places) api(socket, secret string, txns []uint64) {
 		r, err = client.Post("http://switch/v1/explain", "application/json",
 			strings.NewReader(strings.Replace(body, "{", `{"why":"a test",`, 1)))
 		p.answer("explain card", r, err)
+		for _, path := range []string{"", "/261122115500", "/" + secret} {
+			r, err = client.Post("http://switch/v1/checks"+path, "application/json",
+				strings.NewReader(strings.Replace(body, `"pan":`, `"line":1,"card":`, 1)))
+			p.answer("check", r, err)
+		}
 	}
 }
 

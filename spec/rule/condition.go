@@ -42,9 +42,10 @@ var (
 // facts are what the conditions ask of a message again and again.
 type facts struct {
 	m        *spec.Message
-	have     spec.Bitmap // and what is relaxed
-	function int         // 0 if absent
-	action   int         // -1 if absent
+	have     spec.Bitmap   // and what is relaxed
+	request  *spec.Message // that it answers, if that is known
+	function int           // 0 if absent
+	action   int           // -1 if absent
 }
 
 // check evaluates the conditions of f, and names the first element that the message lacks.
@@ -128,8 +129,17 @@ func (x *facts) currency() int {
 }
 
 func (x *facts) inquires() bool {
-	processing, ok := x.m.Number(3)
-	return ok && processing/100000 == 3
+	return inquires(x.m) || x.request != nil && inquires(x.request)
+}
+
+// inquires tells of a message that only asks: by its processing code, or as an authorization with
+// the function code for it, such as a validity check.
+func inquires(m *spec.Message) bool {
+	if processing, ok := m.Number(3); ok && processing/100000 == 3 {
+		return true
+	}
+	function, _ := m.Number(24)
+	return function == 108 && m.MTI().Class() == 1
 }
 
 func (x *facts) sameCurrency() bool {

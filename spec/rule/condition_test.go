@@ -35,6 +35,8 @@ var conditionTests = []struct {
 	{"a: account", 0x1200, sale, map[int]string{2: "", 102: "1"}, none},
 	{"a: nothing", 0x1200, sale, map[int]string{2: "", 103: ""}, missing(2)},
 	{"c: balance inquiry", 0x1100, authorization, map[int]string{3: "310000", 4: ""}, none},
+	{"c: validity check", 0x1100, authorization, map[int]string{24: "108", 4: "", 49: ""}, none},
+	{"c: only of authorizations", 0x1200, sale, map[int]string{24: "208", 4: ""}, missing(4)},
 	{"c: cash", 0x1100, authorization, map[int]string{3: "010000", 4: "", 49: ""}, missing(4)},
 	{"d: same currency", 0x1200, sale, map[int]string{50: "392"}, none},
 	{"d: another currency", 0x1200, sale, map[int]string{50: "840"}, missing(5)},
@@ -211,4 +213,18 @@ func approval(t testing.TB) *spec.Message {
 		t.Fatal(fault)
 	}
 	return answer
+}
+
+// The answer to a validity check has no approval code: what was asked says so, not the answer.
+func TestCheckFor(t *testing.T) {
+	rules := Standard()
+	answer := message(t, 0x1110, approved, map[int]string{38: ""})
+	asked := message(t, 0x1100, authorization, map[int]string{24: "108", 4: "", 49: ""})
+	if got := rules.CheckFor(asked, answer); got != none {
+		t.Error("of a check:", got)
+	}
+	asked = message(t, 0x1100, authorization, nil)
+	if got := rules.CheckFor(asked, answer); got != missing(38) {
+		t.Error("of an authorization:", got)
+	}
 }

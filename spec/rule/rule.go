@@ -16,12 +16,20 @@ type Rules struct {
 // Check gives the first fault of m: a mandatory element that it lacks, or one that a condition asks
 // for, or a code that doesn't belong into this kind of message. What isn't used is let pass, as
 // receivers do, unless the rules are Strict.
-func (r *Rules) Check(m *spec.Message) spec.Fault {
+func (r *Rules) Check(m *spec.Message) spec.Fault { return r.check(m, nil) }
+
+// CheckFor is Check for an answer whose request is known: what was asked decides what it must carry
+// where the answer itself doesn't say it.
+func (r *Rules) CheckFor(request, answer *spec.Message) spec.Fault {
+	return r.check(answer, request)
+}
+
+func (r *Rules) check(m, request *spec.Message) spec.Fault {
 	f := r.form(m.MTI())
 	if f == nil {
 		return spec.Fault{Kind: spec.FaultMTI}
 	}
-	x := facts{m: m, have: m.Elements(), action: m.ActionCode()}
+	x := facts{m: m, have: m.Elements(), action: m.ActionCode(), request: request}
 	mandatory, refused := f.mandatory, false
 	if refuses(x.action) && m.MTI().IsResponse() {
 		mandatory, refused = mandatory.And(f.same.With(39)), true

@@ -62,6 +62,7 @@ const (
 	CardApproved      // another says that they may
 	DayCompared       // totals of a business day, or its transactions, were compared or accepted
 	TerminalSuspected // what a terminal encrypts can't be opened, again and again
+	CardsChecked      // somebody has issuers asked whether cards are valid
 
 	StandInOrdered   // an operator set an issuer's stand-in
 	NegativeAsked    // somebody asked whether a card is on a negative list, or saw such a list
@@ -94,8 +95,8 @@ func (e Event) String() string {
 		VaultRekeyed:  "vault.rekeyed",
 		CardRequested: "card.requested", CardApproved: "card.approved",
 		MessageRefused: "message.refused", TerminalSuspected: "terminal.suspected",
-		StandInOrdered: "standin.ordered",
-		NegativeAsked:  "negative.asked", NegativeExported: "negative.exported",
+		StandInOrdered: "standin.ordered", CardsChecked: "card.checked",
+		NegativeAsked: "negative.asked", NegativeExported: "negative.exported",
 	}
 	if e < afterEvents {
 		return names[e]

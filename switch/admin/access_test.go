@@ -50,6 +50,8 @@ func allowed() map[string]string {
 		"POST /v1/standin/simulate":            " o a  uT",
 		"POST /v1/standin/{center}/{act}":      " o     T",
 		"GET /v1/journal/verify":               "   a  uT",
+		"POST /v1/checks":                      " o a   T",
+		"POST /v1/checks/{job}":                " o a   T",
 		"POST /v1/reload":                      "   a   T",
 		"GET /v1/keys":                         " o acsuT",
 		"POST /v1/keys/generate":               "   a   T",
@@ -85,12 +87,12 @@ func TestRolesAndEndpoints(t *testing.T) {
 	s := New(Options{Switch: &twinSwitch{}, Journal: newTwinJournal(), Names: names,
 		Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 		Reload: func() error { return nil }})
-	routes := slices.Concat(s.switchRoutes(), s.keyRoutes(), s.ceremonyRoutes())
+	routes := slices.Concat(s.switchRoutes(), s.keyRoutes(), s.ceremonyRoutes(), s.checkRoutes())
 	if len(routes) != len(allowed()) {
 		t.Errorf("%d endpoints, the table has %d", len(routes), len(allowed()))
 	}
 	fill := strings.NewReplacer("{id}", "1", "{center}", "a", "{link}", "b", "{act}", "echo",
-		"{seq}", "1", "{step}", "retire")
+		"{seq}", "1", "{step}", "retire", "{job}", "1")
 	for _, route := range routes {
 		who, known := allowed()[route.pattern]
 		if !known {

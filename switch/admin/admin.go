@@ -46,6 +46,10 @@ type Switch interface {
 		error)
 	Explain(q cardswitch.Question) (routing.Explanation, error)
 	Queues() []cardswitch.QueueStatus
+	// CheckJob names a job of validity checks of so many cards.
+	CheckJob(cards int) uint64
+	// CheckCard asks the issuer of a card whether it is valid.
+	CheckCard(ctx context.Context, q cardswitch.CardCheck) (cardswitch.CardChecked, error)
 	// ChangeKey makes the next generation of a key and brings it to its center; it returns when the
 	// center has it and it is used.
 	ChangeKey(ctx context.Context, by keyring.By, slot keyring.Slot) error
@@ -106,6 +110,7 @@ type Server struct {
 	Options
 	archive *cardswitch.Archive
 	reveals reveals
+	jobs    jobs
 }
 
 // New makes a server of its parts.

@@ -22,6 +22,7 @@ func (s *Server) Operators() http.Handler {
 			routes = append(routes, s.settleRoutes()...)
 		}
 		routes = append(routes, s.negativeRoutes()...)
+		routes = append(routes, s.checkRoutes()...)
 	} else {
 		mux.HandleFunc("/", s.waiting)
 	}

@@ -30,6 +30,7 @@ type twinSwitch struct {
 	replies  []cardswitch.Told
 	resolved []cardswitch.Resolution
 	asked    cardswitch.Question
+	checked  []cardswitch.CardCheck
 }
 
 func (s *twinSwitch) Status() cardswitch.Status        { return s.status }
@@ -48,6 +49,14 @@ func (s *twinSwitch) Explain(q cardswitch.Question) (routing.Explanation, error)
 		return routing.Explanation{}, err
 	}
 	return routing.Explanation{MTI: q.MTI, To: []string{"issuer-sakura"}}, nil
+}
+
+func (s *twinSwitch) CheckJob(int) uint64 { return 261122115500 }
+
+func (s *twinSwitch) CheckCard(_ context.Context, q cardswitch.CardCheck) (
+	cardswitch.CardChecked, error) {
+	s.checked = append(s.checked, q)
+	return cardswitch.CardChecked{Asked: true, Name: "approved"}, nil
 }
 
 func (s *twinSwitch) ChangeKey(context.Context, keyring.By, keyring.Slot) error {

@@ -6,6 +6,7 @@ import (
 
 	"cardswitch/spec"
 	"cardswitch/store/journal"
+	"cardswitch/store/total"
 	"cardswitch/switch/txn"
 )
 
@@ -17,10 +18,24 @@ func (s *story) step(r *journal.Record) Step {
 		out.Action = fmt.Sprintf("%03d", r.Action)
 	}
 	out.Says = s.says(r)
-	if r.Day != 0 && r.Kind != journal.Opened {
-		out.Says = append(out.Says, fmt.Sprintf("it counts in the business day %s", day(r.Day)))
+	if r.Moves != 0 {
+		out.Says = append(out.Says, s.counted(r)...)
 	}
 	return out
+}
+
+// counted says in which business days the record counts, at the issuer and at the merchant.
+func (s *story) counted(r *journal.Record) (list []string) {
+	kind := total.Kind(r.Moves)
+	if r.Day != 0 {
+		list = append(list, fmt.Sprintf("it counts as %s in the business day %s of %s", kind,
+			day(r.Day), s.center(dest(s.records, r))))
+	}
+	if r.MerchantDay != 0 {
+		list = append(list, fmt.Sprintf("it counts as %s in the business day %s of %s", kind,
+			day(r.MerchantDay), s.center(s.first.Center)))
+	}
+	return list
 }
 
 // says are the sentences about a record. A kind that isn't known here is told by its reason.
@@ -28,8 +43,12 @@ func (s *story) says(r *journal.Record) []string {
 	asker, issuer := s.center(s.first.Center), s.center(dest(s.records, r))
 	switch r.Kind {
 	case journal.Opened:
-		return []string{
-			fmt.Sprintf("%s asked%s: %s", asker, s.over(r, journal.Request), what(r)),
+		asked := fmt.Sprintf("%s asked%s: %s", asker, s.over(r, journal.Request), what(r))
+		if txn.Reason(r.Reason) == txn.HeldForCard {
+			return []string{asked, fmt.Sprintf("it was held: something older is still owed to %s for "+
+				"this card; trace number %s", issuer, digits(uint64(r.STAN), 6))}
+		}
+		return []string{asked,
 			fmt.Sprintf("sent to %s%s as trace number %s; its answer was waited for until %s (%s)",
 				issuer, s.over(r, journal.Forward), digits(uint64(r.STAN), 6),
 				time.Unix(0, r.Deadline).Format("15:04:05.000"), span((r.Deadline-r.At)/1000))}
@@ -48,6 +67,9 @@ func (s *story) says(r *journal.Record) []string {
 	case journal.Originated:
 		return []string{fmt.Sprintf("the switch asked %s: %s %03d (%s)", issuer, r.MTI, r.Function,
 			spec.FunctionName(int(r.Function)))}
+	case journal.Sent:
+		return []string{fmt.Sprintf("what was owed before it is paid: sent to %s over %s", issuer,
+			r.Text)}
 	case journal.Moved:
 		return []string{fmt.Sprintf("not one byte of it had left, so it went over %s", r.Text)}
 	case journal.Repeated:

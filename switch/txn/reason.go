@@ -291,7 +291,7 @@ func aboutOrder(r Reason) reasonText {
 	case OvertakenByCard:
 		return reasonText{912, "a later request of the card left before it", ""}
 	}
-	return aboutSequels(r)
+	return aboutChecks(r)
 }
 
 // OwedFor says in words why an advice is owed: code is a Reason or, of a reversal of the switch's
