@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	cardswitch "cardswitch/switch"
@@ -145,6 +146,34 @@ func TestExplainAReversal(t *testing.T) {
 			t.Errorf("related: %+v and %+v", sold.Related, undone.Related)
 		}
 		wantSaid(t, []string{undone.Route.Why}, "it goes where its original went: to issuer-a")
+	})
+}
+
+func TestExplainStandIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, withStandIn(standInRules, nil))
+		first, second := y.listen(primaryAt), y.listen(standbyAt)
+		defer first.Close()
+		defer second.Close()
+		y.start()
+		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
+		time.Sleep(time.Second)
+		shop := y.merchant()
+		primary.conn.Close()
+		standby.conn.Close()
+		time.Sleep(10 * time.Millisecond)
+		shop.send("1200", sale(2, 5000))
+		want(t, shop.read("1210"), map[int]string{39: "000"})
+		shop.send("1100", inquiry(3)) // which stand-in can't know
+		want(t, shop.read("1110"), map[int]string{39: "912"})
+		e := y.explained("RRN000000002")
+		wantSaid(t, e.Summary, "APPROVED by STAND-IN in the place of issuer-a with 000",
+			"A 1220 is STILL OWED to issuer-a")
+		wantSaid(t, steps(e), "hq-1 asked over hq-1/a", "stand-in decided in the place of issuer-a: 000",
+			"issuer-a is to be told so")
+		wantSaid(t, []string{e.Route.Why}, "names issuer-a, in whose place stand-in decided")
+		y.end()
+		shop.conn.Close()
 	})
 }
 

@@ -7,7 +7,9 @@
 package explain
 
 import (
+	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"cardswitch/store/journal"
@@ -70,22 +72,26 @@ func (e *Explainer) Explain(seq uint64) (*Explanation, error) {
 // us is how long after the transaction's beginning something was, in microseconds.
 func (s *story) us(at int64) int64 { return (at - s.first.At) / 1000 }
 
-// ended is the record with the transaction's outcome, nil while it is open.
-func (s *story) ended() *journal.Record {
+// ended is the record with the transaction's outcome, nil while it is open. Stand-in has the last
+// word, also about a request that its issuer left unanswered.
+func (s *story) ended() (end *journal.Record) {
 	for i := range s.records {
-		switch s.records[i].Kind {
+		switch r := &s.records[i]; r.Kind {
+		case journal.StoodIn:
+			return r
 		case journal.Closed, journal.Settled:
-			return &s.records[i]
+			end = r
 		}
 	}
-	return nil
+	return end
 }
 
 // relate finds the transactions that belong together: a reversal and what it reverses.
 func (s *story) relate() error {
 	for i := range s.records {
 		r := &s.records[i]
-		if r.Kind != journal.Reversed || r.Advice == 0 || r.Advice == s.first.Seq {
+		if r.Kind != journal.Reversed && r.Kind != journal.Adjusted || r.Advice == 0 ||
+			r.Advice == s.first.Seq || s.knows(r.Advice) {
 			continue
 		}
 		records, err := s.Books.Transaction(r.Advice)
@@ -96,10 +102,16 @@ func (s *story) relate() error {
 		if err != nil {
 			return err
 		}
-		s.others = append(s.others, Related{Txn: r.Advice, What: "the reversal that " +
-			s.center(records[0].Center) + " sent", Owed: debts})
+		s.others = append(s.others, Related{Txn: r.Advice, Owed: debts,
+			What: fmt.Sprintf("the %s that %s sent", records[0].MTI.Original(),
+				s.center(records[0].Center))})
 	}
 	return s.original()
+}
+
+// knows tells whether a related transaction is told of already.
+func (s *story) knows(txn uint64) bool {
+	return slices.ContainsFunc(s.others, func(o Related) bool { return o.Txn == txn })
 }
 
 // original finds what the request's element 56 names.

@@ -76,6 +76,8 @@ func (s *story) agrees(e routing.Explanation) string {
 	dest := s.center(s.first.Dest)
 	at := slices.Index(e.To, dest)
 	switch {
+	case s.first.Kind == journal.StoodIn && at >= 0:
+		return fmt.Sprintf("%s names %s, in whose place stand-in decided", taken, dest)
 	case len(e.To) == 0 && s.first.Dest == 0:
 		return "no rule takes it, so it has no issuer"
 	case s.first.Dest == 0:

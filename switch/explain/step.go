@@ -14,7 +14,9 @@ import (
 func (s *story) step(r *journal.Record) Step {
 	out := Step{Seq: r.Seq, At: time.Unix(0, r.At), US: s.us(r.At), Kind: r.Kind.String(),
 		Reason: r.Reason, Why: txn.Reason(r.Reason).String(), Hint: txn.Reason(r.Reason).Hint()}
-	if r.Action != 0 || r.Kind == journal.Closed && txn.Reason(r.Reason) != txn.NetworkTimeout {
+	switch {
+	case r.Action != 0, r.Kind == journal.StoodIn, r.Kind == journal.Delivered, r.Kind == journal.Late,
+		r.Kind == journal.Closed && txn.Reason(r.Reason) != txn.NetworkTimeout:
 		out.Action = fmt.Sprintf("%03d", r.Action)
 	}
 	out.Says = s.says(r)
@@ -56,6 +58,14 @@ func (s *story) says(r *journal.Record) []string {
 		return s.closed(r, asker, issuer)
 	case journal.Settled:
 		return s.settled(r, asker)
+	case journal.StoodIn:
+		return s.stoodIn(r, asker, issuer)
+	case journal.Adjusted:
+		text := txn.Reason(r.Reason).String()
+		if r.Advice != 0 && r.Advice != s.first.Seq {
+			text += fmt.Sprintf(": see transaction %d", r.Advice)
+		}
+		return []string{text}
 	case journal.Delivered:
 		return []string{fmt.Sprintf("%s accepted what it was owed (advice %d) with %s: paid",
 			issuer, r.Advice, action(r.Action))}
@@ -142,6 +152,19 @@ func (s *story) settled(r *journal.Record, asker string) []string {
 	}
 	if r.Text != "" {
 		list = append(list, r.Text)
+	}
+	return list
+}
+
+// stoodIn tells what stand-in decided in the place of an issuer.
+func (s *story) stoodIn(r *journal.Record, asker, issuer string) (list []string) {
+	if r.Seq == s.first.Seq {
+		list = append(list, fmt.Sprintf("%s asked%s: %s", asker, s.over(r, journal.Request), what(r)))
+	}
+	list = append(list, fmt.Sprintf("stand-in decided in the place of %s: %s, %s", issuer,
+		action(r.Action), txn.Reason(r.Reason)))
+	if r.Image(journal.Advice) != nil {
+		list = append(list, fmt.Sprintf("%s is to be told so (advice %d)", issuer, r.Seq))
 	}
 	return list
 }

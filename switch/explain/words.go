@@ -81,6 +81,12 @@ func (s *story) summarize() {
 	case end == nil:
 	case s.first.Kind == journal.Originated:
 		say("%s.", upper(s.closed(end, asker, s.center(s.first.Dest))[0]))
+	case end.Kind == journal.StoodIn && txn.Approves(int(end.Action)):
+		say("APPROVED by STAND-IN in the place of %s with %s: %s.", s.center(end.Dest),
+			action(end.Action), txn.Reason(end.Reason))
+	case end.Kind == journal.StoodIn:
+		say("DECLINED by STAND-IN in the place of %s with %s: %s.", s.center(end.Dest),
+			action(end.Action), txn.Reason(end.Reason))
 	case txn.Reason(end.Reason) == txn.IssuerAnswered && txn.Approves(int(end.Action)):
 		say("APPROVED by %s with %s.", s.center(end.Dest), action(end.Action))
 	case txn.Reason(end.Reason) == txn.IssuerAnswered:
