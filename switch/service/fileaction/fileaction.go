@@ -28,9 +28,6 @@ const (
 	LoadEnds         = 8002
 )
 
-// Frames tells whether a message reason code frames a load.
-func Frames(reason int) bool { return reason >= LoadBegins && reason <= LoadEnds }
-
 // Request decides on a 1304, 1305, 1324 or 1325 by what is known of the question alone.
 func Request(q txn.Request) txn.Decision {
 	switch q.Asked {
