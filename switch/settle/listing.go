@@ -49,7 +49,7 @@ func (e *Entry) Kind() total.Kind {
 }
 
 // mostEntries bounds what one comparison holds in memory: some 600 MB.
-const mostEntries = 5_000_000
+const mostEntries = 2_000_000
 
 // ReadListing reads the book of a center, as CSV or JSON, up to an error that names the line.
 //
