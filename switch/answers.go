@@ -110,6 +110,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 		s.edit.Remove(33)
 	}
 	s.leaveZone(c, from, nil)
+	s.ownDay(c)
 	for _, e := range s.dated(from, r.MerchantDay, s.tokenOf(from, r.Token)) {
 		s.edit.Set(e.number, e.value)
 	}

@@ -271,6 +271,21 @@ func (s *Switch) moves(rec *journal.Record, dest *center, e *queue.Entry, a *arr
 	}
 }
 
+// ownDay gives an issuer's answer, in s.edit, the day of the merchant's request in askedAs, or none:
+// that of the issuer's leg is no business of the merchant's, unless the request gave it.
+func (s *Switch) ownDay(c *center) {
+	if c.settling == nil || c.settling.config.Date == DateRequest {
+		return
+	}
+	for _, n := range [...]int{28, 29} {
+		if s.askedAs.Has(n) {
+			s.edit.Set(n, s.askedAs.Append(s.value[:0], n))
+		} else {
+			s.edit.Remove(n)
+		}
+	}
+}
+
 // dated adds the day on a merchant's leg to the elements of an answer.
 func (s *Switch) dated(c *center, day uint32, more []element) []element {
 	if day == 0 || c.settling == nil {

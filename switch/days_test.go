@@ -30,7 +30,7 @@ func sell(shop, bank *peer, stan, amount int) *spec.Message {
 	shop.send("1200", sale(stan, amount))
 	m := bank.read("1200")
 	bank.answer(m, map[int]string{38: "A00001", 39: "000"})
-	want(shop.y.t, shop.read("1210"), map[int]string{39: "000"})
+	want(shop.y.t, shop.read("1210"), map[int]string{28: "", 39: "000"})
 	return m
 }
 
@@ -94,7 +94,7 @@ func TestIssuerGivesTheDays(t *testing.T) {
 			m := bank.read("1200")
 			want(t, m, map[int]string{28: ""})
 			bank.answer(m, map[int]string{28: day, 38: "A00001", 39: "000"})
-			shop.read("1210")
+			want(t, shop.read("1210"), map[int]string{28: "991111"}) // its own
 		}
 		if a, b := y.sales(101), y.sales(102); a.Number != 2 || b.Number != 2 {
 			t.Errorf("%d and %d sales, want 2 and 2", a.Number, b.Number)
