@@ -271,8 +271,8 @@ func (s *Switch) moves(rec *journal.Record, dest *center, e *queue.Entry, a *arr
 	}
 }
 
-// ownDay gives an issuer's answer, in s.edit, the day of the merchant's request in askedAs, or none:
-// that of the issuer's leg is no business of the merchant's, unless the request gave it.
+// ownDay gives an issuer's answer, in s.edit, the day of the merchant's request in askedAs, or
+// none: that of the issuer's leg is no business of the merchant's, unless the request gave it.
 func (s *Switch) ownDay(c *center) {
 	if c.settling == nil || c.settling.config.Date == DateRequest {
 		return
