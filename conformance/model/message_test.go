@@ -67,4 +67,4 @@ func message(q model.Question, repeat bool) []byte {
 	return build(fmt.Sprint(mti), e)
 }
 
-func pan(card int) string { return []string{"3528100000000002", "3528100000000010"}[card] }
+func pan(card int) string { return []string{"3528100000000005", "3528100000000013"}[card] }

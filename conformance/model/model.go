@@ -2,7 +2,7 @@
 //
 // It has one shop, one bank and no network, disk, clock or message: what is asked are values, and
 // what it sends is a list. It knows the rules of requests, advices, reversals, late answers, lost
-// links, deaths, and of the order of a card. The real switch is held against it step by step in
+// links, deaths, stand-in, and of the order of a card. The real switch is held against it step by step in
 // the tests of this package.
 package model
 
@@ -59,6 +59,7 @@ type owed struct {
 // Model is the switch. The zero value has its link down.
 type Model struct {
 	Tolerant bool // reversals of what isn't known are accepted
+	StandIn  bool // requests that can't be sent are approved, and the bank is told
 	Up       bool // the bank is connected
 	Deaf     bool // and answers no advices and reversals
 
@@ -98,6 +99,8 @@ func (m *Model) first(q Question, e *entry) {
 	case q.Kind == 1220:
 		m.owe(1220, q.Key, q.Card, nil)
 		m.keep(e, 900)
+	case !m.Up && m.StandIn:
+		m.standIn(e)
 	case !m.Up:
 		m.keep(e, 912)
 	default:
@@ -108,6 +111,12 @@ func (m *Model) first(q Question, e *entry) {
 		}
 	}
 	m.note(e)
+}
+
+// standIn approves a request in the place of the bank, which is told of it by an advice.
+func (m *Model) standIn(e *entry) {
+	m.owe(1220, e.Key, e.Card, nil)
+	m.end(e, 0)
 }
 
 // overtaken is a question whose reversal has come, and was accepted, before it.
@@ -156,7 +165,10 @@ func (m *Model) Answer(k Key, action int) []Out {
 func (m *Model) Silence() []Out {
 	m.now++
 	for _, e := range m.entries {
-		if e.held {
+		switch {
+		case e.held && m.StandIn:
+			m.standIn(e)
+		case e.held:
 			m.end(e, 912)
 		}
 	}

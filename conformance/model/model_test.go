@@ -28,9 +28,9 @@ func TestTheSwitchIsTheModel(t *testing.T) {
 	dir, format := t.TempDir(), strict(t)
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
-			tolerant := rapid.Bool().Draw(t, "tolerant")
-			p := &pair{model: model.Model{Tolerant: tolerant, Up: true}, seen: map[model.Out]bool{},
-				real: newReal(t, dir, format, tolerant)}
+			p := &pair{seen: map[model.Out]bool{}, model: model.Model{Up: true,
+				Tolerant: rapid.Bool().Draw(t, "tolerant"), StandIn: rapid.Bool().Draw(t, "standIn")}}
+			p.real = newReal(t, dir, format, &p.model)
 			defer p.real.close()
 			t.Repeat(map[string]func(*rapid.T){
 				"sale": p.sale, "advice": p.advice, "repeat": p.repeat, "reverse": p.reverse,

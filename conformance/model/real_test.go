@@ -52,7 +52,7 @@ type real struct {
 	out   []model.Out
 }
 
-func newReal(t *rapid.T, dir string, format *spec.Dialect, tolerant bool) *real {
+func newReal(t *rapid.T, dir string, format *spec.Dialect, m *model.Model) *real {
 	r := &real{t: t, format: format, disk: disktest.New(), net: linktest.New(1 << 16),
 		asked: map[model.Key]*wire.Message{}, about: map[string]model.Key{}, away: true}
 	c := cardswitch.Defaults()
@@ -67,13 +67,16 @@ func newReal(t *rapid.T, dir string, format *spec.Dialect, tolerant bool) *real 
 	shop := cardswitch.CenterConfig{Name: "shop", Role: cardswitch.RoleMerchant,
 		Acquirers: []string{acquirer}, AnswerTime: answerTime, UnknownOriginal: 914,
 		Links: []cardswitch.LinkConfig{{Name: "a", Listen: shopAt, From: []string{"127.0.0.0/8"}}}}
-	if tolerant {
+	if m.Tolerant {
 		shop.UnknownOriginal = 400
 	}
 	c.Centers = []cardswitch.CenterConfig{shop, {Name: "bank", Role: cardswitch.RoleIssuer,
 		AnswerTime: answerTime, Links: []cardswitch.LinkConfig{{Name: "a", Dial: bankAt}},
 		SAF: &cardswitch.SAFConfig{First: 200 * time.Millisecond, Wait: time.Second,
 			BackoffMax: time.Second}}}
+	if m.StandIn {
+		c.Centers[1].StandIn = standIn(t, dir)
+	}
 	c.Complete()
 	r.config = c
 	var err error
@@ -84,6 +87,23 @@ func newReal(t *rapid.T, dir string, format *spec.Dialect, tolerant bool) *real 
 	r.connect()
 	r.start()
 	return r
+}
+
+// standIn approves all of the cards of this test, and doesn't mind a bank that is slow.
+func standIn(t *rapid.T, dir string) *cardswitch.StandInConfig {
+	rules := `rules:
+  - name: all
+    ranges: ["352810"]
+    expiry: ignored
+    most: 100000
+    limits: [{days: 1, count: 100000}]
+`
+	file := filepath.Join(dir, "standin.yaml")
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &cardswitch.StandInConfig{Rules: file, Back: time.Second,
+		Failing: cardswitch.FailingConfig{Errors: 100_000, Within: time.Second}}
 }
 
 // start starts the switch, and has the shop sign on.
