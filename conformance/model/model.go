@@ -2,8 +2,8 @@
 //
 // It has one shop, one bank and no network, disk, clock or message: what is asked are values, and
 // what it sends is a list. It knows the rules of requests, advices, reversals, late answers, lost
-// links, deaths, stand-in, and of the order of a card. The real switch is held against it step by step in
-// the tests of this package.
+// links, deaths, stand-in, and of the order of a card. The real switch is held against it step by
+// step in the tests of this package.
 package model
 
 import "slices"

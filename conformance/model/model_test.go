@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -25,6 +26,7 @@ type pair struct {
 
 // The real switch does step by step what the model does.
 func TestTheSwitchIsTheModel(t *testing.T) {
+	few(t)
 	dir, format := t.TempDir(), strict(t)
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
@@ -40,6 +42,19 @@ func TestTheSwitchIsTheModel(t *testing.T) {
 			})
 		})
 	})
+}
+
+// few plays less than rapid would by itself: each check is minutes of the switch's clock.
+func few(t *testing.T) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	if checks.Value.String() != checks.DefValue {
+		return
+	}
+	if err := checks.Value.Set("20"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = checks.Value.Set(checks.DefValue) })
 }
 
 func strict(t *testing.T) *spec.Dialect {
@@ -183,7 +198,8 @@ func (p *pair) connect(t *rapid.T) {
 		t.Skip("it is up")
 	}
 	p.real.connect()
-	p.same(t, p.model.Connect(), 40*time.Second)
+	p.real.connected()
+	p.same(t, p.model.Connect(), 4*time.Second)
 }
 
 func (p *pair) deafen(t *rapid.T) {

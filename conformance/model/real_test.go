@@ -25,7 +25,7 @@ const (
 	bankAt   = "127.0.0.1:7201"
 	acquirer = "10000000001"
 	// answerTime is long enough that none runs out but in Silence.
-	answerTime = 4 * time.Minute
+	answerTime = 2 * time.Minute
 	local      = "261126120000"
 )
 
@@ -171,10 +171,22 @@ func (r *real) accept() {
 
 func (r *real) connect() { r.set(func() { r.away = false }) }
 
+// connected waits until the switch has dialed the bank again; its pauses grow to half a minute.
+func (r *real) connected() {
+	for range 400 {
+		up := false
+		if r.set(func() { up = r.bank != nil }); up {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 func (r *real) cut() {
 	r.set(func() {
 		if r.away = true; r.bank != nil {
 			r.bank.Close()
+			r.bank = nil
 		}
 	})
 }
