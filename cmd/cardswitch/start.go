@@ -43,6 +43,8 @@ func start(command *cobra.Command) (err error) {
 		return err
 	}
 	log := newLogger(command.ErrOrStderr(), l.Log)
+	signals, deaf := hear()
+	defer deaf()
 	letBackgroundWait()
 	debuggable, _ := command.Flags().GetBool("debuggable")
 	switch {
@@ -76,7 +78,14 @@ func start(command *cobra.Command) (err error) {
 	build := buildInfo()
 	log.Info("cardswitch starts", "node", l.Node, "version", build.Version,
 		"revision", build.Revision, "config", l.file, "socket", l.Admin.Socket)
-	return untilStopped(command.Context(), n, log)
+	return untilStopped(command.Context(), n, log, signals)
+}
+
+// hear takes signals from the beginning: a SIGHUP would end a switch that still starts.
+func hear() (signals chan os.Signal, deaf func()) {
+	signals = make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	return signals, func() { signal.Stop(signals) }
 }
 
 // leastProcessors is how many threads Go may run at once even where there are fewer cores.
@@ -93,13 +102,11 @@ func letBackgroundWait() {
 }
 
 // untilStopped runs the node and hears signals and systemd meanwhile.
-func untilStopped(ctx context.Context, n *node, log *slog.Logger) error {
+func untilStopped(ctx context.Context, n *node, log *slog.Logger,
+	signals <-chan os.Signal) error {
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
 	asked := false // Ctrl-C also ends ctx, so only signals are counted
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
 	systemd := newNotifier()
 	go systemd.watch(ctx, func() bool { return n.Status().State != "failed" })
 	ended := make(chan error, 1)

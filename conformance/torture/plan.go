@@ -44,7 +44,7 @@ func Kinds() []Kind {
 
 // ofSwitch tells the kinds that are done to the switch's process or its disk.
 func (k Kind) ofSwitch() bool {
-	return slices.Contains([]Kind{Kill, Twice, Restart, Stop, Torn, Full}, k)
+	return slices.Contains([]Kind{Kill, Twice, Restart, Stop, Torn, Full, Reload}, k)
 }
 
 // Fault is one of them at its time.
@@ -114,7 +114,7 @@ func Plan(seed uint64, d time.Duration, scene Scene) []Fault {
 				random.IntN(2))
 		case kind == Freeze:
 			f.Target = scene.Partners[random.IntN(len(scene.Partners))]
-		case kind != Slow && kind != Reload:
+		case kind != Slow:
 			f.Target = scene.Links[random.IntN(len(scene.Links))]
 		}
 		if f.At < d {
