@@ -12,7 +12,7 @@ import (
 // Queue goes through what is owed to a center, oldest first, as it is at the call of the iteration.
 func (s *Store) Queue(center uint16) iter.Seq2[queue.Entry, error] {
 	return func(yield func(queue.Entry, error) bool) {
-		for o, err := range owed(s.db, queuePrefix(center)) {
+		for o, err := range s.owed(queuePrefix(center)) {
 			if !yield(o.Entry, err) {
 				return
 			}
@@ -22,7 +22,19 @@ func (s *Store) Queue(center uint16) iter.Seq2[queue.Entry, error] {
 
 // WorkList goes through what an operator has to decide, oldest first.
 func (s *Store) WorkList() iter.Seq2[queue.Owed, error] {
-	return owed(s.db, []byte{familyWorkList})
+	return s.owed([]byte{familyWorkList})
+}
+
+// owed is what stands under a prefix. Who asks while the switch ends, as an operator's page may,
+// is told so: Pebble would panic.
+func (s *Store) owed(prefix []byte) iter.Seq2[queue.Owed, error] {
+	return func(yield func(queue.Owed, error) bool) {
+		if s.closed.Load() {
+			yield(queue.Owed{}, ErrClosed)
+			return
+		}
+		owed(s.db, prefix)(yield)
+	}
 }
 
 // owed reads the entries under a prefix. It yields an error once, as the last.
