@@ -28,7 +28,8 @@ func newDemoCommand() *cobra.Command {
 			"and three simulated issuers with a primary and a standby link each, and shows them at\n" +
 			"work. Now and then a primary link is cut: watch the standby take over; or both links of an\n" +
 			"issuer: watch stand-in decide, and tell the issuer when it is back. Now and then a\n" +
-			"link's key is changed: watch its generation. At the end the money is counted\n" +
+			"link's key is changed: watch its generation; or an issuer's business day ends: watch its\n" +
+			"totals agree. At the end the money is counted\n" +
 			"three ways: merchants' receipts, journal, issuers' ledgers.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return runDemo(command, o) },
@@ -37,6 +38,8 @@ func newDemoCommand() *cobra.Command {
 	flags.Float64Var(&o.Rate, "rate", 60, "transactions a second")
 	flags.DurationVar(&o.CutEvery, "cut-every", 20*time.Second, "between cuts of a link; 0: never")
 	flags.DurationVar(&o.CutFor, "cut-for", 7*time.Second, "how long a link stays cut")
+	flags.DurationVar(&o.DayEvery, "day-every", 12*time.Second,
+		"between ends of business days; 0: never")
 	flags.DurationVar(&o.ChangeEvery, "change-every", 5*time.Second,
 		"between changes of link keys; 0: never")
 	flags.Uint64Var(&o.Seed, "seed", rand.Uint64N(1_000_000), "of the simulators' choices")

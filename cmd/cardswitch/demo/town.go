@@ -25,6 +25,7 @@ type Options struct {
 	Rate     float64       // transactions a second, of both merchants together
 	CutEvery time.Duration // between cuts of a primary link; 0: never
 	CutFor   time.Duration
+	DayEvery time.Duration // between ends of business days; 0: never
 	Seed     uint64
 	Log      *slog.Logger
 	Event    func(text string) // something worth telling happened
@@ -98,6 +99,10 @@ func (t *Town) buildIssuer(ctx context.Context, center cardswitch.CenterConfig,
 		Seed:    t.Seed + uint64(len(t.issuers)),
 		Logger:  t.Log,
 		KBPK:    t.protections[center.Name],
+
+		Days:            &issuer.Days{Giver: issuer.Ours},
+		OnReconciled:    t.compared(center.Name),
+		UnknownOriginal: "914", // so the switch learns which of the unanswered it never had
 	}
 	for _, link := range center.Links {
 		options.Links = append(options.Links, issuer.Link{Name: link.Name, Listen: "127.0.0.1:0",
@@ -218,6 +223,7 @@ func (t *Town) Trade(ctx context.Context) error {
 		trading.Go(func() { errs[n] = shop.Run(ctx) })
 	}
 	trading.Go(func() { t.changeKeys(ctx) })
+	trading.Go(func() { t.endDays(ctx) })
 	t.cutLinks(ctx)
 	trading.Wait()
 	return errors.Join(errs...)
