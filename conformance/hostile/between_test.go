@@ -23,6 +23,12 @@ func changes(link string) map[string]change {
 			return frame
 		}
 	}
+	other := func(n int) func([]byte) []byte { // whatever it is: it may be random
+		return func(frame []byte) []byte {
+			frame[n] ^= 1
+			return frame
+		}
+	}
 	cut := func(from, to int) func([]byte) []byte {
 		return func(frame []byte) []byte {
 			if to == 0 {
@@ -45,21 +51,21 @@ func changes(link string) map[string]change {
 		"a newer version":               {hello: put(1, 0x21)},
 		"a flag":                        {hello: put(3, 2)},
 		"another generation":            {hello: put(5, 9)},
-		"another session id":            {hello: put(8, 1)},
-		"another nonce":                 {hello: put(24, 1)},
+		"another session id":            {hello: other(8)},
+		"another nonce":                 {hello: other(24)},
 		"no padding":                    {hello: cut(s+3, s+6)},
 		"no share":                      {hello: cut(s+6, 0)},
 		"no options":                    {hello: cut(s+3, 0)},
-		"another share":                 {hello: put(s+9, 1)},
+		"another share":                 {hello: other(s + 9)},
 		"an older version of the ack":   {ack: put(1, 0x02)},
 		"another suite of the ack":      {ack: put(2, 0x81)},
 		"no suite of the ack":           {ack: put(2, 0)},
 		"another generation of the ack": {ack: put(5, 9)},
-		"another session id of the ack": {ack: put(8, 1)},
-		"another nonce of the ack":      {ack: put(24, 1)},
+		"another session id of the ack": {ack: other(8)},
+		"another nonce of the ack":      {ack: other(24)},
 		"no padding of the ack":         {ack: cut(56, 59)},
 		"no share of the ack":           {ack: cut(59, 0)},
-		"another share of the ack":      {ack: put(62, 1)},
+		"another share of the ack":      {ack: other(62)},
 	}
 }
 

@@ -152,10 +152,15 @@ func (m *Model) reverse(q Question, e *entry) {
 	m.note(e)
 }
 
-// Answer is the bank's answer to a request. One that is late changes nothing any more.
+// Answer is the bank's answer to a request. One that is late changes nothing any more. What the
+// bank has declined need not be reversed, though the shop asked for it.
 func (m *Model) Answer(k Key, action int) []Out {
 	m.now++
 	if e := m.known[k]; e != nil && e.open && !e.held {
+		if action >= 100 {
+			waits := func(o *owed) bool { return o.after == e }
+			m.queue = slices.DeleteFunc(m.queue, waits)
+		}
 		m.end(e, action)
 	}
 	return m.flush()
