@@ -257,6 +257,12 @@ func (b *bank) undo(s *session, m *message) {
 	if before := b.undone[m.question()]; before != nil && before.rrn != m.text(37) {
 		w.violation("%s: one reversal of two sales: %s and %s", b.name, before.rrn, m.text(37))
 	}
+	if m.text(24) == "401" && b.book[o] == nil { // its advice was refused: a part of nothing
+		w.trace.add("%s/%d has nothing of which %s is a part", b.name, s.line, m.text(11))
+		w.order.excuse(1420, m.text(37))
+		b.answer(s, m.answer([]int{3, 4, 11, 12, 32, 33, 37, 41, 42, 49}, elements{39: "914"}))
+		return
+	}
 	what := b.takeBack(m, o)
 	b.inOrder(m)
 	w.trace.add("%s/%d gets %d %s %s (%s): undoes %s", b.name, s.line, m.MTI(), m.text(11),
