@@ -125,6 +125,9 @@ func Draw(seed uint64) Options {
 	o.Unsaid, o.Declared = o.StandIn && some(50), o.StandIn && some(50)
 	// What is forgotten the index must know, so no more may wait for one write than is remembered.
 	o.Forgets = o.Forgets && !o.SlowDisk
+	// The envelopes of the parties take a new key and write under one mutex, which a bubble can't wait
+	// for while a write has no room.
+	o.Deaf = o.Deaf && !o.Rekeys
 	o.Shortens, o.Finishes, o.Linked = some(30), some(30), some(30)
 	o.Refuses = o.Refuses && !o.Days // what is on a work list keeps no day open
 	o.Partial = o.Partial && !o.Days // of a part whose answer is lost, the two sides know two amounts
