@@ -140,14 +140,7 @@ func (s *Switch) counts(now int64, rec *journal.Record, from, c *center, r *txn.
 		return
 	}
 	rec.Moves, rec.Processing, rec.Currency = uint8(kind), r.Processing, r.Currency
-	if amount, ok := m.Number(4); ok && amount != 0 {
-		rec.Amount = amount // what was approved, perhaps in part
-	}
-	if m.Has(5) && m.Has(50) {
-		rec.Amount, _ = m.Number(5)
-		currency, _ := m.Number(50)
-		rec.Currency = uint16(currency)
-	}
+	grants(rec, m)
 	rec.Currency = countedIn(rec.Currency, c, from)
 	if c.settling != nil && c.book != nil {
 		p := s.given(now, c, period{r.Day, r.Slice}, m, false)
@@ -157,7 +150,19 @@ func (s *Switch) counts(now int64, rec *journal.Record, from, c *center, r *txn.
 		rec.MerchantDay = r.MerchantDay
 	}
 	if r.Item != 0 {
-		s.confirm(c, c.owed.Item(r.Item), period{rec.Day, rec.Slice})
+		s.confirm(c, c.owed.Item(r.Item), r, rec)
+	}
+}
+
+// grants writes the amount of an approval, perhaps of a part, into the record of what it moves.
+func grants(rec *journal.Record, m *spec.Message) {
+	if amount, ok := m.Number(4); ok && amount != 0 {
+		rec.Amount = amount
+	}
+	if m.Has(5) && m.Has(50) {
+		rec.Amount, _ = m.Number(5)
+		currency, _ := m.Number(50)
+		rec.Currency = uint16(currency)
 	}
 }
 
@@ -177,13 +182,16 @@ func countedIn(currency uint16, of ...*center) uint16 {
 const unconfirmed = 0x80
 
 // confirm notes on a reversal that is still owed that its original was approved, and when it
-// counted.
-func (s *Switch) confirm(c *center, item *saf.Item, of period) {
+// counted. If that was of a part only, a reversal of the whole moves no more.
+func (s *Switch) confirm(c *center, item *saf.Item, r *txn.Row, of *journal.Record) {
 	if item == nil || item.Moves&unconfirmed == 0 {
 		return
 	}
 	item.Moves &^= unconfirmed
-	item.OriginalDay, item.OriginalSlice = of.day, of.slice
+	item.OriginalDay, item.OriginalSlice = of.Day, of.Slice
+	if item.Amount == r.Amount {
+		item.Amount, item.Currency = of.Amount, of.Currency
+	}
 	s.pending.batch.Enqueue(c.id, item.Entry)
 }
 
@@ -254,8 +262,9 @@ func (s *Switch) lateCounts(now int64, rec *journal.Record, c *center, r *txn.Ro
 	p := s.given(now, c, period{r.Day, r.Slice}, m, false)
 	rec.Moves, rec.Processing, rec.Currency = uint8(kind), r.Processing, countedIn(r.Currency, c)
 	rec.Amount = item.Amount
+	grants(rec, m)
 	rec.Day, rec.Slice = p.day, p.slice
-	s.confirm(c, item, p)
+	s.confirm(c, item, r, rec)
 }
 
 // moves fills in what a merchant's advice or reversal moves: at its issuer when it is delivered, on

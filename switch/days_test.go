@@ -134,9 +134,9 @@ func TestIssuerGivesTheDays(t *testing.T) {
 }
 
 // Neither a request that was never answered nor its reversal counts, unless the approval comes
-// late: then both do, as with the issuer.
+// late: then both do, as with the issuer, and with what was approved.
 func TestLateApprovalCountsWithItsReversal(t *testing.T) {
-	for _, late := range []bool{false, true} {
+	for _, late := range []uint64{0, 700, 300} {
 		synctest.Test(t, func(t *testing.T) {
 			y := reconciling(t, func(r *cardswitch.ReconciliationConfig) { r.Cutover = "" })
 			y.config.Centers[1].AnswerTime = 2 * time.Second
@@ -150,19 +150,22 @@ func TestLateApprovalCountsWithItsReversal(t *testing.T) {
 			m := bank.read("1200")
 			want(t, shop.read("1210"), map[int]string{39: "911"})
 			undo := bank.read("1420")
-			if late {
+			switch late {
+			case 700:
 				bank.answer(m, map[int]string{38: "A00001", 39: "000"})
-				time.Sleep(time.Second)
+			case 300:
+				bank.answer(m, map[int]string{4: "000000000300", 38: "A00001", 39: "002"})
 			}
+			time.Sleep(time.Second)
 			bank.answer(undo, map[int]string{39: "400"})
 			time.Sleep(time.Second)
 			totals, err := y.sw.PeriodTotals("issuer-a", 101, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			both := len(totals) == 1 && totals[0].Totals["debit"].Amount == 700 &&
-				totals[0].Totals["debit reversal"].Amount == 700
-			if both != late || !late && len(totals) != 0 {
+			both := len(totals) == 1 && totals[0].Totals["debit"].Amount == late &&
+				totals[0].Totals["debit reversal"].Amount == late
+			if both != (late > 0) || late == 0 && len(totals) != 0 {
 				t.Errorf("late %v: %+v", late, totals)
 			}
 			y.addUp()
