@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
-		Deadline:      time.Now().Add(2 * time.Minute),
+		Deadline:      time.Now().Add(8 * time.Minute), // with the race detector on a busy machine
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ports":   ports,
@@ -55,7 +55,7 @@ func expand(ts *testscript.TestScript, _ bool, files []string) {
 
 // waitfor PATTERN COMMAND... runs a command until it succeeds and prints the text.
 func waitFor(ts *testscript.TestScript, _ bool, args []string) {
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		err := ts.Exec(args[1], args[2:]...)
 		if err == nil && matches(args[0], ts.ReadFile("stdout")) {
 			return
