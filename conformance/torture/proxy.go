@@ -120,7 +120,8 @@ func (p *Proxy) join(near *net.TCPConn) {
 	}
 	c := &pair{near, conn.(*net.TCPConn)}
 	p.mu.Lock()
-	closed := p.closed
+	// Who came in just before all are refused is among them.
+	closed := p.closed || p.way == Refuse && time.Now().Before(p.until)
 	if !closed {
 		p.pairs[c] = true
 	}
