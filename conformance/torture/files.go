@@ -25,7 +25,7 @@ links:
 {{- end}}
 rules:
 {{- if .Lie}}
-  - {name: a lie, when: {mti: 1200}, chance: 0.01, do: {book: {{.Lie}}}}
+  - {name: a lie, when: {mti: 1200}, chance: 0.05, do: {book: {{.Lie}}}}
 {{- end}}
   - {name: no funds, when: {mti: one-of 1100 1200}, chance: 0.04, do: {action: 116}}
   - {name: in part, when: {mti: 1200, de3: prefix 0}, chance: 0.01, do: {amount: 10}}
