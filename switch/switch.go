@@ -45,6 +45,9 @@ type Deps struct {
 	Disk    store.FS
 	Listen  func(address string) (net.Listener, error)
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
+	// MayLeave tells whether this node is the active one at this moment; nil: it always is. It is
+	// asked before each write to a center. Where it says no, nothing leaves and the link is reset.
+	MayLeave func() bool
 	// Dialect gives a format that comes with the program; nil: dialect.Builtin.
 	Dialect func(name string) (*spec.Dialect, error)
 	// Seed makes the jitter of repeats and of dialers repeatable; 0 draws one.
@@ -201,7 +204,8 @@ func (s *Switch) open(config Config) error {
 	t, links, err := s.build(config)
 	if err == nil {
 		s.network, err = link.New(link.Config{Centers: links, Logger: s.log,
-			Listen: s.deps.Listen, Dial: s.deps.Dial, Seed: s.deps.Seed}, s)
+			Listen: s.deps.Listen, Dial: s.deps.Dial, MayLeave: s.deps.MayLeave,
+			Seed: s.deps.Seed}, s)
 	}
 	if err != nil {
 		return errors.Join(err, opened.Close())

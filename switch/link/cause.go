@@ -40,6 +40,7 @@ const (
 	NotServing          // the line is drained
 	Refused             // an envelope that isn't the next one of this connection, or no agreement
 	KeyExpired          // the link key's crypto-period has ended
+	Fenced              // this node is not the active one any more
 	causes
 )
 
@@ -70,6 +71,7 @@ var causeTexts = [causes]string{
 	NotServing:    "not serving",
 	Refused:       "envelope refused",
 	KeyExpired:    "link key expired",
+	Fenced:        "node not active",
 }
 
 // String is the cause in words; also its label in metrics.
@@ -108,6 +110,9 @@ func readCause(err error) error {
 }
 
 func writeCause(err error) error {
+	if errors.Is(err, Fenced) {
+		return Fenced
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return WriteStall
 	}

@@ -19,6 +19,11 @@ type Config struct {
 	Listen func(address string) (net.Listener, error)
 	Dial   func(ctx context.Context, address string) (net.Conn, error)
 
+	// MayLeave tells whether this node may send now; nil: always. It is asked before each system call
+	// that writes, from many goroutines, so it must be cheap. Where it says no, nothing is written,
+	// what waits is dropped and the connection is reset.
+	MayLeave func() bool
+
 	// Seed makes the jitter of the dialers repeatable; 0 draws one.
 	Seed uint64
 }

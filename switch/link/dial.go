@@ -77,15 +77,18 @@ func (n *Line) keep(ctx context.Context) {
 
 // connect dials once and returns when the connection has ended. An error means there was none.
 func (n *Line) connect(ctx context.Context) error {
+	if !n.center.network.fence.open() {
+		return n.center.network.fence.refuses()
+	}
 	trying, cancel := context.WithTimeout(ctx, n.config.ConnectTimeout)
 	defer cancel()
 	raw, err := n.center.network.dial(trying, n.config.Dial)
 	if err != nil {
 		return err
 	}
-	socket := &socket{Conn: raw}
+	socket := n.center.network.socket(raw)
 	if n.secrets == nil {
-		return n.begun(trying, socket, raw)
+		return n.begun(trying, socket, socket)
 	}
 	conn := tls.Client(socket, n.secrets.client)
 	if err := conn.HandshakeContext(trying); err != nil {

@@ -381,7 +381,7 @@ func checkUnsentSealed(t *testing.T, sizes []int, padded bool, cut, flushes int)
 		}
 	}()
 	l := h.last(t)
-	l.conn.(interface{ CutAfter(int) }).CutAfter(cut)
+	l.socket.Conn.(*linktest.Conn).CutAfter(cut)
 	var wholly []int
 	offset := 0
 	for i, n := range sizes {

@@ -21,6 +21,7 @@ import (
 
 // tape is a Handler that writes down what it is told.
 type tape struct {
+	mayLeave func() bool
 	up       func(*Link)
 	received func(*Link, []Inbound)
 
@@ -150,7 +151,8 @@ func build(t *testing.T, r *tape, centers ...CenterConfig) *house {
 	var err error
 	h.Network, err = New(Config{
 		Centers: centers, Seed: 1, Listen: h.net.Listen, Dial: h.net.Dial,
-		Logger: slog.New(slog.NewTextHandler(&locked{out: h.log}, nil)),
+		MayLeave: r.mayLeave,
+		Logger:   slog.New(slog.NewTextHandler(&locked{out: h.log}, nil)),
 	}, r)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ type Network struct {
 	listen  func(address string) (net.Listener, error)
 	dial    func(ctx context.Context, address string) (net.Conn, error)
 	seed    uint64
+	fence   fence
 	epoch   time.Time // times are kept as time since then: wall clocks jump
 
 	connections atomic.Uint64
@@ -48,6 +49,7 @@ func New(config Config, handler Handler) (*Network, error) {
 	if n.logger == nil {
 		n.logger = slog.Default()
 	}
+	n.fence.mayLeave, n.fence.logger = config.MayLeave, n.logger
 	// Both set TCP_NODELAY and TCP keep-alive by themselves.
 	if n.listen == nil {
 		n.listen = func(address string) (net.Listener, error) { return net.Listen("tcp", address) }
@@ -105,6 +107,15 @@ func (n *Network) Wait() {
 	}
 	<-ctx.Done()
 	n.done.Wait()
+}
+
+// Fence lets nothing more out, for good, and resets every connection. What was queued is dropped.
+func (n *Network) Fence() {
+	n.fence.shut.Store(true)
+	n.fence.refuses()
+	for _, l := range n.Links() {
+		l.fail(Fenced)
+	}
 }
 
 // Run is Start and Wait.

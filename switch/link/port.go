@@ -58,6 +58,10 @@ func (p *port) accept() {
 			p.refuse(conn, NotAllowed)
 			continue
 		}
+		if !p.network.fence.open() {
+			p.refuse(conn, p.network.fence.refuses())
+			continue
+		}
 		if p.greeting.Add(1) > maxGreeting {
 			p.greeting.Add(-1)
 			p.refuse(conn, TooMany)
@@ -75,7 +79,7 @@ func (p *port) receive(conn net.Conn, lines []*Line) {
 	var l *Link
 	err := guard(p.network.logger, func() (err error) {
 		defer p.greeting.Add(-1)
-		line, l, err = p.greet(&socket{Conn: conn}, lines)
+		line, l, err = p.greet(p.network.socket(conn), lines)
 		return err
 	})
 	if err != nil {
@@ -93,7 +97,7 @@ func (p *port) greet(s *socket, lines []*Line) (*Line, *Link, error) {
 	stop := p.network.breaks(s)
 	defer stop()
 	s.SetDeadline(time.Now().Add(greetTime))
-	conn := net.Conn(s.Conn)
+	conn := net.Conn(s)
 	if lines[0].secrets != nil {
 		secure := tls.Server(s, lines[0].secrets.server)
 		if err := secure.Handshake(); err != nil {
@@ -211,6 +215,8 @@ func hintOf(why error) string {
 		return "compare the link id, the key's check value and its generation with the center"
 	case errors.Is(why, Unidentified):
 		return "see that DE 32, DE 33 or DE 94 of the first message is one of a center here"
+	case errors.Is(why, Fenced):
+		return "give the center the addresses of all nodes; see `cardswitch cluster status`"
 	case errors.Is(why, TooMany):
 		return "too many connections have not sent their first message"
 	}

@@ -10,23 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
-
-// socket is the connection under TLS, or the plain one.
-type socket struct {
-	net.Conn
-	torn atomic.Bool // a write failed after some of its bytes had left
-}
-
-func (s *socket) Write(b []byte) (int, error) {
-	n, err := s.Conn.Write(b)
-	if err != nil && n > 0 {
-		s.torn.Store(true)
-	}
-	return n, err
-}
 
 // secrets are what TLS needs, read from files.
 type secrets struct {

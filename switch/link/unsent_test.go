@@ -69,7 +69,7 @@ func checkUnsent(t *testing.T, sizes []int, cut, flushes, reads int) {
 			}
 		}
 	}()
-	l.conn.(interface{ CutAfter(int) }).CutAfter(cut)
+	l.socket.Conn.(interface{ CutAfter(int) }).CutAfter(cut)
 	var wholly []int
 	offset := 0
 	for i, n := range sizes {

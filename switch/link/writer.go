@@ -147,7 +147,7 @@ func (l *Link) put(b []byte) (gone int, err error) {
 		gone += k
 		l.counters.bytesOut.Add(uint64(k))
 		if err != nil {
-			if l.socket.torn.Load() {
+			if l.line.secrets != nil && l.socket.torn.Load() {
 				// Part of a TLS record left: as good as all of it.
 				gone += tlsRecord
 			}

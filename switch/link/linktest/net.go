@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -154,6 +155,7 @@ var ErrCut = errors.New("connection reset by peer")
 type Conn struct {
 	in, out       *half
 	local, remote netip.AddrPort
+	resets        atomic.Bool
 }
 
 func (c *Conn) LocalAddr() net.Addr  { return net.TCPAddrFromAddrPort(c.local) }
@@ -165,10 +167,19 @@ func (c *Conn) Write(b []byte) (int, error) { return c.out.write(b) }
 // Close ends both directions; the other end can still read what was sent, unless it was sending
 // itself: then it is cut, as TCP resets a connection with unread bytes.
 func (c *Conn) Close() error {
+	if c.resets.Load() {
+		c.Cut()
+	}
 	if c.in.abandon() {
 		c.out.cut()
 	}
 	return c.out.finish(true)
+}
+
+// SetLinger with 0 seconds makes Close a Cut, as TCP's does; others change nothing.
+func (c *Conn) SetLinger(seconds int) error {
+	c.resets.Store(seconds == 0)
+	return nil
 }
 
 // CloseWrite ends what this end sends.
