@@ -133,9 +133,6 @@ func (b *Batch) seal(to *pebble.Batch) []segment {
 			set(to, seqKey(familySegment, first), binary.BigEndian.AppendUint32(nil, uint32(day)))
 			begun = append(begun, segment)
 		}
-		for i := range notes[:w.Len()] {
-			notes[i].Segment = segment.first
-		}
 		notes = notes[w.Len():]
 	}
 	for i := range b.changes {

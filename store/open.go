@@ -214,7 +214,6 @@ func (s *Store) reindex() error {
 			s.index.Reopen(&notes[0])
 			return nil
 		}
-		notes[0].Segment = s.segments.of(r.Seq)
 		s.index.Add(notes)
 		return s.err()
 	})

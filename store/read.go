@@ -161,6 +161,17 @@ func (s *Store) ending(txn uint64) (end uint64, err error) {
 // errFound ends a search.
 var errFound = errors.New("found")
 
+// Find returns the transaction that a question began, if it was asked within the retention.
+func (s *Store) Find(k journal.Key) (txn uint64, ok bool, err error) {
+	found, err := s.newest(1, func(int) ([]uint64, error) {
+		return s.index.Question(k, s.first.Load())
+	}, func(r *journal.Record) bool { return r.Key == k })
+	if len(found) == 0 {
+		return 0, false, err
+	}
+	return found[0], true, err
+}
+
 // FindCard returns the newest transactions of a card (HashPAN), newest first.
 func (s *Store) FindCard(hash [16]byte, limit int) ([]uint64, error) {
 	return s.newest(limit, func(limit int) ([]uint64, error) {

@@ -40,18 +40,6 @@ func (t *segments) last() segment {
 	return t.list[len(t.list)-1]
 }
 
-// of returns the first record of the segment that holds seq.
-func (t *segments) of(seq uint64) uint64 {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	for _, s := range slices.Backward(t.list) {
-		if s.first <= seq {
-			return s.first
-		}
-	}
-	return 0
-}
-
 // cut is where to cut so that every segment older than day is dropped, but nothing from the record
 // keep on; wanted is where it would be without keep. A later segment of an older day says that
 // those before it are older still, whatever their clock said. 0: drop nothing.

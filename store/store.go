@@ -118,6 +118,3 @@ func (s *Store) IndexedThrough() uint64 { return s.index.Through() }
 
 // NewestIndexed is the newest local time (DE 12) among the indexed questions of a center.
 func (s *Store) NewestIndexed(center uint16) uint64 { return s.index.Newest(center) }
-
-// Find returns the transaction that a question began, if it was asked within the retention.
-func (s *Store) Find(k journal.Key) (txn uint64, ok bool, err error) { return s.index.Find(k) }

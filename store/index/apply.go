@@ -2,17 +2,15 @@ package index
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
 // apply writes one generation and how far the index then is, in one batch.
 func (x *Index) apply(g *generation) error {
-	b := x.db.NewBatchWithSize(len(g.notes) * 100)
+	b := x.db.NewBatch()
 	last := g.notes[len(g.notes)-1].Seq
 	newest := make(map[uint16]uint64)
-	dates := make(map[dateSegment]bool)
 	for i := range g.notes {
 		n := &g.notes[i]
 		x.open.note(n)
@@ -26,16 +24,11 @@ func (x *Index) apply(g *generation) error {
 		if n.Key.IsZero() {
 			continue
 		}
-		key := appendQuestion(x.keys[:0], n.Segment, &n.Key)
-		key = binary.BigEndian.AppendUint64(key, n.Txn)
-		x.set(b, key[:len(key)-8], key[len(key)-8:])
 		center := n.Key.Center()
 		newest[center] = max(newest[center], n.Key.LocalTime())
-		dates[dateSegment{dateOf(&n.Key), n.Segment}] = true
 	}
 	x.buckets.add(g.notes)
-	x.buckets.save(b)
-	x.setDates(b, dates)
+	x.keepTimes(b, x.buckets.save(b))
 	floor := x.open.floor(last + 1)
 	x.setPosition(b, newest, floor, last)
 	before := bucketOf(x.saved.Load())
@@ -61,19 +54,14 @@ func (x *Index) set(b *pebble.Batch, key, value []byte) {
 	_ = b.Set(key, value, nil) // fails only on batches beyond 4 GB
 }
 
-type dateSegment struct {
-	date    uint32
-	segment uint64
-}
-
-// setDates marks the dates that a segment hasn't held before.
-func (x *Index) setDates(b *pebble.Batch, dates map[dateSegment]bool) {
+// keepTimes notes when the questions of full buckets were asked.
+func (x *Index) keepTimes(b *pebble.Batch, full []bucket) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for d := range dates {
-		if !slices.Contains(x.dates[d.date], d.segment) {
-			x.dates[d.date] = append(x.dates[d.date], d.segment)
-			x.set(b, appendDate(x.keys[:0], d.date, d.segment), nil)
+	for i := range full {
+		for _, minutes := range full[i].times {
+			x.times[minutes] = append(x.times[minutes], full[i].number)
+			x.set(b, appendTimes(x.keys[:0], minutes, full[i].number), nil)
 		}
 	}
 }

@@ -5,17 +5,24 @@ import (
 	"slices"
 	"sync"
 
+	"cardswitch/store/journal"
+
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// A bucket is 2^18 records. The transactions of a card or a reference are found through one sorted
-// list a bucket, eight bytes an entry: 46 bits of a hash of what is sought, then 18 of where in the
-// bucket the transaction began. Two may share the 46 bits, so who searches must look at the record
-// too. Against a Pebble key each, this saves a third of what a transaction costs the store.
+// A bucket is 2^18 records. The transactions of a question, a card or a reference are found through
+// one sorted list a bucket, eight bytes an entry: 46 bits of a hash of what is sought, then 18 of
+// where in the bucket the transaction began. Two may share the 46 bits, so who searches must look at
+// the record too. Against a Pebble key each, this saves half of what a transaction costs the store.
 const (
 	bucketBits  = 18
 	bucketMask  = 1<<bucketBits - 1
 	pieceLength = 4096 // entries under one key
+
+	// timesKept is how many different ten minutes a bucket's questions may be of before it counts as
+	// one of anyTime: live traffic has a few, so more come of a peer whose clock is wild.
+	timesKept = 64
+	anyTime   = 1<<32 - 1
 )
 
 func bucketOf(seq uint64) uint32 { return uint32(seq >> bucketBits) }
@@ -30,22 +37,47 @@ func referenceHash(r *[12]byte) uint64 {
 	return (h ^ h>>32) * 0xd6e8feb86659fd93 &^ bucketMask
 }
 
+func questionHash(k *journal.Key) uint64 {
+	h := binary.LittleEndian.Uint64(k[:]) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>32 ^ binary.LittleEndian.Uint64(k[8:])) * 0xd6e8feb86659fd93
+	h = (h ^ h>>32 ^ binary.LittleEndian.Uint64(k[16:])) * 0xd6e8feb86659fd93
+	return (h ^ h>>32) * 0x9e3779b97f4a7c15 &^ bucketMask
+}
+
 // bucket collects the entries of the newest records.
 type bucket struct {
 	number     uint32
 	cards      []uint64
 	references []uint64
+	questions  []uint64
+	times      []uint32 // minutesOf the questions, without order
 }
+
+func (b *bucket) empty() bool { return len(b.cards)+len(b.references)+len(b.questions) == 0 }
 
 func (b *bucket) add(n *Note) {
 	if !n.first() {
 		return
+	}
+	if !n.Key.IsZero() {
+		b.questions = append(b.questions, questionHash(&n.Key)|n.Seq&bucketMask)
+		b.askedAt(minutesOf(&n.Key))
 	}
 	if n.Card != [16]byte{} {
 		b.cards = append(b.cards, cardHash(&n.Card)|n.Seq&bucketMask)
 	}
 	if n.Reference != [12]byte{} {
 		b.references = append(b.references, referenceHash(&n.Reference)|n.Seq&bucketMask)
+	}
+}
+
+func (b *bucket) askedAt(minutes uint32) {
+	switch {
+	case slices.Contains(b.times, minutes) || slices.Contains(b.times, anyTime):
+	case len(b.times) == timesKept:
+		b.times = append(b.times[:0], anyTime)
+	default:
+		b.times = append(b.times, minutes)
 	}
 }
 
@@ -73,7 +105,7 @@ func (s *buckets) add(notes []Note) {
 	for i := range notes {
 		n := &notes[i]
 		if number := bucketOf(n.Seq); number != s.newest.number {
-			if len(s.newest.cards)+len(s.newest.references) > 0 {
+			if !s.newest.empty() {
 				s.full = append(s.full, s.newest)
 			}
 			s.newest = bucket{number: number}
@@ -82,15 +114,17 @@ func (s *buckets) add(notes []Note) {
 	}
 }
 
-// save writes the full buckets; forget drops them once they are in Pebble.
-func (s *buckets) save(to *pebble.Batch) {
+// save writes the full buckets and returns them; forget drops them once they are in Pebble.
+func (s *buckets) save(to *pebble.Batch) []bucket {
 	s.mu.RLock()
 	full := s.full
 	s.mu.RUnlock()
 	for _, b := range full {
 		savePieces(to, familyCard, b.number, b.cards)
 		savePieces(to, familyReference, b.number, b.references)
+		savePieces(to, familyQuestion, b.number, b.questions)
 	}
+	return full
 }
 
 func (s *buckets) forget() {
@@ -111,10 +145,13 @@ func (s *buckets) match(family byte, hash uint64) (found []uint64) {
 }
 
 func (b *bucket) match(found []uint64, family byte, hash uint64) []uint64 {
-	if family == familyCard {
+	switch family {
+	case familyCard:
 		return match(found, b.cards, b.number, hash)
+	case familyReference:
+		return match(found, b.references, b.number, hash)
 	}
-	return match(found, b.references, b.number, hash)
+	return match(found, b.questions, b.number, hash)
 }
 
 // savePieces writes a sorted list in pieces, each under its first entry. The list is sorted in a

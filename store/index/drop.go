@@ -12,23 +12,23 @@ func (x *Index) DropBefore(segment uint64) error {
 	b := x.db.NewBatch()
 	var zero [16]byte
 	drop := func(from, to []byte) { _ = b.DeleteRange(from, to, nil) }
-	for _, family := range []byte{familyCard, familyReference} {
+	for _, family := range []byte{familyCard, familyReference, familyQuestion} {
 		from := []byte{family, 0, 0, 0, 0}
 		drop(from, binary.BigEndian.AppendUint32([]byte{family}, bucketOf(segment)))
 	}
-	for _, family := range []byte{familyQuestion, familyRecords} {
-		drop(append([]byte{family}, zero[:8]...), binary.BigEndian.AppendUint64([]byte{family}, segment))
-	}
+	drop(append([]byte{familyRecords}, zero[:8]...),
+		binary.BigEndian.AppendUint64([]byte{familyRecords}, segment))
 	x.mu.Lock()
-	for date, segments := range x.dates {
-		for _, s := range segments {
-			if s < segment {
-				_ = b.Delete(appendDate(nil, date, s), nil)
+	for minutes, buckets := range x.times {
+		buckets = slices.DeleteFunc(buckets, func(number uint32) bool {
+			old := number < bucketOf(segment)
+			if old {
+				_ = b.Delete(appendTimes(nil, minutes, number), nil)
 			}
-		}
-		segments = slices.DeleteFunc(segments, func(s uint64) bool { return s < segment })
-		if x.dates[date] = segments; len(segments) == 0 {
-			delete(x.dates, date)
+			return old
+		})
+		if x.times[minutes] = buckets; len(buckets) == 0 {
+			delete(x.times, minutes)
 		}
 	}
 	x.mu.Unlock()

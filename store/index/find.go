@@ -3,7 +3,6 @@ package index
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"slices"
 
 	"cardswitch/store/journal"
@@ -11,40 +10,35 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Find returns the transaction that a question began.
-func (x *Index) Find(k journal.Key) (txn uint64, ok bool, err error) {
-	segments, txn, ok := x.waiting(&k)
-	if ok {
-		return txn, true, nil
+// Question returns transactions that may have begun with a question, newest first, none before
+// first: all that did, and perhaps others.
+func (x *Index) Question(k journal.Key, first uint64) ([]uint64, error) {
+	hash := questionHash(&k)
+	found := x.pending(func(g *generation) bool { return g.asked.has(hash >> bucketBits) },
+		func(n *Note) (uint64, bool) { return n.Txn, n.first() && n.Key == k })
+	found = append(found, x.buckets.match(familyQuestion, hash)...)
+	saved := x.askedIn(minutesOf(&k))
+	if len(saved) == 0 {
+		return after(distinct(&found), first), nil
 	}
-	var key [64]byte
-	for _, segment := range slices.Backward(segments) {
-		v, closer, err := x.db.Get(appendQuestion(key[:0], segment, &k))
-		if errors.Is(err, pebble.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return 0, false, err
-		}
-		txn = binary.BigEndian.Uint64(v)
-		return txn, true, closer.Close()
+	it, err := x.db.NewIter(&pebble.IterOptions{
+		LowerBound: []byte{familyQuestion}, UpperBound: []byte{familyQuestion + 1}})
+	if err != nil {
+		return nil, err
 	}
-	return 0, false, nil
+	for _, number := range saved {
+		if number >= bucketOf(first) {
+			found = searchBucket(found, it, familyQuestion, number, hash)
+		}
+	}
+	return after(distinct(&found), first), it.Close()
 }
 
-// waiting looks at what is in memory. What is no longer there is in Pebble.
-func (x *Index) waiting(k *journal.Key) (segments []uint64, txn uint64, ok bool) {
+// askedIn returns the buckets in Pebble that may hold questions of some ten minutes.
+func (x *Index) askedIn(minutes uint32) []uint32 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	for _, g := range []*generation{x.filling, x.writing} {
-		if g == nil {
-			continue
-		}
-		if txn, ok := g.questions[*k]; ok {
-			return nil, txn, true
-		}
-	}
-	return x.segments(dateOf(k)), 0, false
+	return slices.Concat(x.times[minutes], x.times[anyTime])
 }
 
 // Records returns the records of a transaction after its first, in order; but its end perhaps not,
@@ -112,8 +106,12 @@ func (x *Index) search(family byte, hash uint64, found []uint64, first uint64,
 	for number := newest; number >= oldest && len(distinct(&found)) < limit; number-- {
 		found = searchBucket(found, it, family, uint32(number), hash)
 	}
-	found = slices.DeleteFunc(distinct(&found), func(txn uint64) bool { return txn < first })
-	return found, it.Close()
+	return after(distinct(&found), first), it.Close()
+}
+
+// after drops what began before first.
+func after(found []uint64, first uint64) []uint64 {
+	return slices.DeleteFunc(found, func(txn uint64) bool { return txn < first })
 }
 
 // distinct sorts, newest first, and drops what is there twice: in memory and already in Pebble.

@@ -10,15 +10,13 @@
 package index
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"cardswitch/store/journal"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -52,25 +50,20 @@ type Index struct {
 	filling *generation
 	writing *generation
 	spare   *generation
-	dates   map[uint32][]uint64 // local date: the segments that hold questions of it
+	times   map[uint32][]uint32 // minutesOf: the buckets in Pebble that hold such questions
 	closed  bool
 }
 
 // generation is what goes to Pebble together.
 type generation struct {
-	notes     []Note
-	questions map[journal.Key]uint64
-	later     filter
-}
-
-func newGeneration() *generation {
-	return &generation{questions: make(map[journal.Key]uint64)}
+	notes []Note
+	asked filter // by questionHash
+	later filter // by transaction
 }
 
 func (g *generation) reset() {
 	g.notes = g.notes[:0]
-	clear(g.questions)
-	g.later = filter{}
+	g.asked, g.later = filter{}, filter{}
 }
 
 // add takes the notes of one commit.
@@ -81,17 +74,17 @@ func (g *generation) add(notes []Note) {
 		if !n.first() {
 			g.later.add(n.Txn)
 		} else if !n.Key.IsZero() {
-			g.questions[n.Key] = n.Seq
+			g.asked.add(questionHash(&n.Key) >> bucketBits)
 		}
 	}
 }
 
-// filter says which transactions have surely no later record in a generation, so that most searches
-// need not go through its notes.
+// filter says what surely isn't in a generation, so that most searches need not go through its
+// notes.
 type filter [1 << 14]uint64
 
-func (f *filter) add(txn uint64)      { f[txn>>6%uint64(len(f))] |= 1 << (txn & 63) }
-func (f *filter) has(txn uint64) bool { return f[txn>>6%uint64(len(f))]>>(txn&63)&1 != 0 }
+func (f *filter) add(v uint64)      { f[v>>6%uint64(len(f))] |= 1 << (v & 63) }
+func (f *filter) has(v uint64) bool { return f[v>>6%uint64(len(f))]>>(v&63)&1 != 0 }
 
 // Open opens the index. Fail is called when it can't go on, or when Add has waited for longer than
 // patience.
@@ -102,8 +95,8 @@ func Open(dir string, o *pebble.Options, patience time.Duration,
 		return nil, err
 	}
 	x := &Index{db: db, fail: fail, patience: patience,
-		filling: newGeneration(), spare: newGeneration(),
-		dates: make(map[uint32][]uint64), wake: make(chan struct{}, 1), full: make(chan struct{}, 1),
+		filling: new(generation), spare: new(generation),
+		times: make(map[uint32][]uint32), wake: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{})}
 	x.roomy = sync.NewCond(&x.mu)
 	x.floor.Store(1)
@@ -116,6 +109,9 @@ func Open(dir string, o *pebble.Options, patience time.Duration,
 
 // load reads what is kept in memory.
 func (x *Index) load() error {
+	if err := x.renew(); err != nil {
+		return err
+	}
 	v, closer, err := x.db.Get([]byte{familyFloor})
 	switch {
 	case err == nil && len(v) == 16:
@@ -129,10 +125,28 @@ func (x *Index) load() error {
 		x.scan(familyNewest, func(k, v []byte) {
 			x.newest[binary.BigEndian.Uint16(k[1:])].Store(binary.BigEndian.Uint64(v))
 		}),
-		x.scan(familyDate, func(k, _ []byte) {
-			date := binary.BigEndian.Uint32(k[1:])
-			x.dates[date] = append(x.dates[date], binary.BigEndian.Uint64(k[5:]))
+		x.scan(familyTimes, func(k, _ []byte) {
+			minutes := binary.BigEndian.Uint32(k[1:])
+			x.times[minutes] = append(x.times[minutes], binary.BigEndian.Uint32(k[5:]))
 		}))
+}
+
+// renew empties an index of another version, to be rebuilt.
+func (x *Index) renew() error {
+	v, closer, err := x.db.Get([]byte{familyVersion})
+	switch {
+	case err == nil:
+		same := bytes.Equal(v, []byte{indexVersion})
+		if err := closer.Close(); err != nil || same {
+			return err
+		}
+	case !errors.Is(err, pebble.ErrNotFound):
+		return err
+	}
+	b := x.db.NewBatch()
+	_ = b.DeleteRange([]byte{0}, []byte{0xff}, nil)
+	_ = b.Set([]byte{familyVersion}, []byte{indexVersion}, nil)
+	return b.Commit(pebble.NoSync)
 }
 
 func (x *Index) scan(family byte, fn func(k, v []byte)) error {
@@ -291,9 +305,6 @@ func (x *Index) Close() error {
 	}
 	return errors.Join(x.db.Flush(), x.db.Close())
 }
-
-// segments returns where questions of a local date lie, oldest first.
-func (x *Index) segments(date uint32) []uint64 { return slices.Clone(x.dates[date]) }
 
 // Metrics is Pebble's own account of the index.
 func (x *Index) Metrics() string { return x.db.Metrics().String() }

@@ -5,7 +5,6 @@ import "cardswitch/store/journal"
 // Note is what the index needs to know of one record.
 type Note struct {
 	Seq, Txn  uint64
-	Segment   uint64 // first record of the segment it lies in
 	Kind      journal.Kind
 	Key       journal.Key
 	Card      [16]byte
