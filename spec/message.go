@@ -19,6 +19,13 @@ func (m *Message) MTI() MTI { return m.mti }
 // Raw is the message as it came.
 func (m *Message) Raw() []byte { return m.raw }
 
+// CopyTo makes to the same message over raw, a copy of its bytes: what was read of them need not be
+// read again.
+func (m *Message) CopyTo(to *Message, raw []byte) {
+	*to = *m
+	to.raw = raw
+}
+
 // Dialect is the wire format it was indexed with.
 func (m *Message) Dialect() *Dialect { return m.dialect }
 
@@ -82,11 +89,15 @@ func (m *Message) Number(n int) (v uint64, ok bool) {
 	}
 	l := &m.dialect.elements[n]
 	wire := m.wireOf(n)
-	if l.class != ClassN || l.form != formText || len(wire)-int(l.prefix) > 19 {
+	if l.form != formText || len(wire)-int(l.prefix) > 19 {
 		return numberOf(l, wire)
 	}
 	for _, c := range wire[l.prefix:] {
-		v = v*10 + uint64(c&15)
+		digit := c - l.text.zero
+		if digit > 9 {
+			return numberOf(l, wire)
+		}
+		v = v*10 + uint64(digit)
 	}
 	return v, true
 }

@@ -37,8 +37,8 @@ func (s *Switch) match(c *center, a *arrival) *txn.Row {
 // answered closes a forwarded request with what the issuer said.
 func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arrival) {
 	from := s.centers[r.Source]
-	if r.State != txn.Closed && !s.readAsked(from, r) {
-		return
+	if r.State != txn.Closed {
+		s.readAsked(r)
 	}
 	in := txn.Answer{Action: a.msg.ActionCode(), Closed: r.State == txn.Closed,
 		Cancelled: r.State == txn.Cancelled,
@@ -69,11 +69,9 @@ func (s *Switch) answered(now int64, l *link.Link, c *center, r *txn.Row, a *arr
 	}
 }
 
-// readAsked reads a row's request again into askedAs; false can't be: it was read when it came.
-func (s *Switch) readAsked(from *center, r *txn.Row) bool {
-	ok := from.dialect.Index(&s.askedAs, r.Raw).OK()
-	s.askedPAN = spec.PAN{}
-	return ok
+// readAsked puts a row's request into askedAs.
+func (s *Switch) readAsked(r *txn.Row) {
+	s.askedAs, s.askedPAN = *r.Request(), spec.PAN{}
 }
 
 // cardAsked is the card of the request in askedAs; where it came by a track before a restart, the
@@ -364,9 +362,7 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 // overdue closes a request that the issuer left unanswered.
 func (s *Switch) overdue(now int64, c *center, r *txn.Row, why txn.Reason) {
 	from := s.centers[r.Source]
-	if !s.readAsked(from, r) {
-		return
-	}
+	s.readAsked(r)
 	d := authorization.Deadline(why, r.State == txn.Cancelled)
 	s.concludeAs(now, from, c, r, d, nil, s.standInFor(now, from, c, r, why))
 	c.metrics.timeouts.Inc()

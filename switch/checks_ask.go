@@ -142,7 +142,7 @@ func (s *Switch) askCard(now int64, t *tables, dest *center, k *check, q CardChe
 	r.Day, r.Slice = in.day, in.slice
 	r.Deadline = now + int64(min(dest.config.AnswerTime, from.config.AnswerTime))
 	r.Aside = s.goesAside(dest, nil)
-	r.Raw = append(r.Raw, s.askedAs.Raw()...)
+	r.Hold(&s.askedAs)
 	s.rec = journal.Record{At: now, Kind: journal.Opened, MTI: 0x1100, Function: checkFunction,
 		Processing: r.Processing, Center: from.id, Dest: dest.id, STAN: stan, Deadline: r.Deadline,
 		Key: key, PAN: pan, Card: card, Day: in.day, Slice: in.slice}

@@ -126,9 +126,7 @@ func (s *Switch) giveUp(now int64, c *center, r *txn.Row, why txn.Reason) {
 	if why == txn.PINUnreadable {
 		s.triedPIN(now, from, r)
 	}
-	if !s.readAsked(from, r) {
-		return
-	}
+	s.readAsked(r)
 	var instead *stood
 	if why == txn.NeverLeft || why == txn.HeldTooLong || why == txn.OvertakenByCard {
 		instead = s.standInFor(now, from, c, r, why)

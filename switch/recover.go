@@ -178,7 +178,7 @@ func (s *Switch) abandon(r *opened) error {
 	if row.Of, row.OfKey = r.of, r.ofKey; r.of != 0 {
 		row.Sequel = txn.SequelOf(r.MTI, s.askedFunction(), r.Processing)
 	}
-	row.Raw = append(row.Raw, raw...)
+	row.Hold(&s.askedAs)
 	c.rows.Put(row)
 	from.inFlight++
 	known, _ := s.questions.Find(r.Key)

@@ -144,7 +144,7 @@ func (s *Switch) fill(r *txn.Row, now int64, l *link.Link, c, dest *center, a *a
 	// The inner timer must run out before the outer one (reference iso8583-1993 section 5.2).
 	wait := min(dest.config.AnswerTime, c.config.AnswerTime)
 	r.Deadline = now + int64(wait)
-	r.Raw = append(r.Raw, a.in.Frame...)
+	r.Hold(a.msg)
 	r.Prefix = a.in.Prefix
 }
 

@@ -67,7 +67,8 @@ type Row struct {
 
 	Token *vault.Op // the token for the answer; nil: none
 
-	Raw []byte // the merchant's request, byte for byte
+	raw     []byte        // the merchant's request, byte for byte
+	request *spec.Message // what was read of it
 	// Of a request that follows another transaction.
 	Sequel Sequel
 	Of     uint64      // number of that
@@ -132,10 +133,26 @@ func (t *Table) Take() *Row {
 	if n := len(t.free); n > 0 {
 		r := t.free[n-1]
 		t.free = t.free[:n-1]
-		*r = Row{Raw: r.Raw[:0], bucket: noBucket}
+		*r = Row{raw: r.raw[:0], request: r.request, bucket: noBucket}
 		return r
 	}
-	return &Row{bucket: noBucket}
+	return &Row{request: new(spec.Message), bucket: noBucket}
+}
+
+// Hold keeps a copy of the merchant's request, as it was read: the answer needs it, and reading it
+// again would cost what reading it once did.
+func (r *Row) Hold(m *spec.Message) {
+	r.raw = append(r.raw[:0], m.Raw()...)
+	m.CopyTo(r.request, r.raw)
+}
+
+// Request is the request that was held, good until the row is dropped; of a row that holds none it
+// is empty.
+func (r *Row) Request() *spec.Message {
+	if len(r.raw) == 0 {
+		*r.request = spec.Message{}
+	}
+	return r.request
 }
 
 // Put enters a row under its trace number.
@@ -146,7 +163,7 @@ func (t *Table) Find(stan uint32) *Row { return t.rows[stan] }
 
 // Drop takes a row out and keeps it for reuse. It must not be in a wheel any more.
 func (t *Table) Drop(r *Row) {
-	clear(r.Raw) // there are card data in it
+	clear(r.raw) // there are card data in it
 	if t.rows[r.STAN] == r {
 		delete(t.rows, r.STAN)
 	}
