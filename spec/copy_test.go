@@ -9,8 +9,8 @@ import (
 	"cardswitch/spec/dialect"
 )
 
-// TestNumberIsItsDigits: in every dialect and class of element, a number is what its characters say,
-// and what has another character is none.
+// TestNumberIsItsDigits: in every dialect and class of element, a number is what its characters
+// say, and what has another character is none.
 func TestNumberIsItsDigits(t *testing.T) {
 	for _, name := range []string{"ascii-binary", "ascii-hex", "ebcdic", "bcd-left", "bcd-right"} {
 		d, err := dialect.Builtin(name)

@@ -12,8 +12,9 @@ import (
 
 // A bucket is 2^18 records. The transactions of a question, a card or a reference are found through
 // one sorted list a bucket, eight bytes an entry: 46 bits of a hash of what is sought, then 18 of
-// where in the bucket the transaction began. Two may share the 46 bits, so who searches must look at
-// the record too. Against a Pebble key each, this saves half of what a transaction costs the store.
+// where in the bucket the transaction began. Two may share the 46 bits, so who searches must look
+// at the record too. Against a Pebble key each, this saves half of what a transaction costs the
+// store.
 const (
 	bucketBits  = 18
 	bucketMask  = 1<<bucketBits - 1

@@ -116,8 +116,10 @@ func TestWildClocks(t *testing.T) {
 // and the store fills it again.
 func TestOtherVersion(t *testing.T) {
 	for name, spoil := range map[string]func(*Index) error{
-		"none":  func(x *Index) error { return x.db.Delete([]byte{familyVersion}, pebble.NoSync) },
-		"older": func(x *Index) error { return x.db.Set([]byte{familyVersion}, []byte{1}, pebble.NoSync) },
+		"none": func(x *Index) error { return x.db.Delete([]byte{familyVersion}, pebble.NoSync) },
+		"older": func(x *Index) error {
+			return x.db.Set([]byte{familyVersion}, []byte{1}, pebble.NoSync)
+		},
 	} {
 		fs := vfs.NewMem()
 		x := openIndex(t, fs)
