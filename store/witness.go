@@ -21,7 +21,11 @@ func (w KeyWitness) Version() (uint64, error) {
 	if err := w.s.err(); err != nil {
 		return 0, err
 	}
-	v, closer, err := w.s.db.Get([]byte(aboutKeyStore))
+	return keyStoreVersion(w.s.db)
+}
+
+func keyStoreVersion(from pebble.Reader) (uint64, error) {
+	v, closer, err := from.Get([]byte(aboutKeyStore))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return 0, nil
 	}

@@ -24,6 +24,7 @@ type FS struct {
 	vfs.FS
 	fail   atomic.Pointer[func(error)]
 	closed atomic.Bool
+	aside  atomic.Pointer[string]
 	shadow *vfs.MemFS // where Pebble's files go once the fence is shut
 	bytes  atomic.Uint64
 	syncs  atomic.Uint64
@@ -35,6 +36,18 @@ func New(disk vfs.FS) *FS { return &FS{FS: disk, shadow: vfs.NewMem()} }
 // Arm makes the fence shut at the first write that fails, after telling fail. Before, while Pebble
 // opens, it returns errors well.
 func (f *FS) Arm(fail func(error)) { f.fail.Store(&fail) }
+
+// Aside makes a folder one beside the store, until done is called: what fails in it is returned and
+// shuts nothing. For copies of the store; there is one such folder at a time.
+func (f *FS) Aside(dir string) (done func()) {
+	f.aside.Store(&dir)
+	return func() { f.aside.Store(nil) }
+}
+
+func (f *FS) isAside(name string) bool {
+	dir := f.aside.Load()
+	return dir != nil && strings.HasPrefix(name, *dir)
+}
 
 // Shut lets no more writes through.
 func (f *FS) Shut() { f.closed.Store(true) }
@@ -64,6 +77,9 @@ func (f *FS) try(change func() error) (bool, error) {
 // file opens a file for writing by open, or makes an empty one in the shadow.
 func (f *FS) file(name string, c vfs.DiskWriteCategory,
 	open func() (vfs.File, error)) (vfs.File, error) {
+	if f.isAside(name) {
+		return open()
+	}
 	var file vfs.File
 	done, err := f.try(func() (err error) {
 		file, err = open()
@@ -106,8 +122,8 @@ func (f *FS) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
 
 func (f *FS) OpenDir(name string) (vfs.File, error) {
 	dir, err := f.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
+	if err != nil || f.isAside(name) {
+		return dir, err
 	}
 	return &fenced{File: dir, fs: f}, nil
 }
@@ -122,6 +138,9 @@ func (f *FS) Stat(name string) (vfs.FileInfo, error) {
 }
 
 func (f *FS) Rename(old, name string) error {
+	if f.isAside(name) {
+		return f.FS.Rename(old, name)
+	}
 	done, err := f.try(func() error { return f.FS.Rename(old, name) })
 	if !done {
 		_ = f.shadow.Rename(old, name)
@@ -130,11 +149,17 @@ func (f *FS) Rename(old, name string) error {
 }
 
 func (f *FS) Link(old, name string) error {
+	if f.isAside(name) {
+		return f.FS.Link(old, name)
+	}
 	_, err := f.try(func() error { return f.FS.Link(old, name) })
 	return err
 }
 
 func (f *FS) Remove(name string) error {
+	if f.isAside(name) {
+		return f.FS.Remove(name)
+	}
 	_, err := f.try(func() error { return f.FS.Remove(name) })
 	return err
 }
