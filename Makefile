@@ -40,8 +40,8 @@ memory: ## hold that unloaded keys are gone from memory (Go's experiment runtime
 	@GOEXPERIMENT=runtimesecret go test ./hsm/soft
 
 lint: ## hold formatting, layers and the order of the house
-	@test -z "$$(gofmt -l cmd conformance hsm routing spec store switch)" || \
-		{ gofmt -l cmd conformance hsm routing spec store switch; echo "hint: gofmt -w"; exit 1; }
+	@test -z "$$(gofmt -l cmd conformance dr hsm routing spec store switch)" || \
+		{ gofmt -l cmd conformance dr hsm routing spec store switch; echo "hint: gofmt -w"; exit 1; }
 	@go vet ./...
 	@go test ./conformance
 

@@ -49,7 +49,7 @@ func (s *Store) Checkpoint(dir string) (Mark, error) {
 	return m, errors.Join(err, copied.Close())
 }
 
-// checkpoint takes for an error also that Pebble panics where the folder's names can't be synced; it
+// checkpoint returns, too, what Pebble panics with where the folder's names can't be synced. It
 // holds no lock then.
 func checkpoint(db *pebble.DB, dir string) (err error) {
 	defer func() {

@@ -20,6 +20,9 @@ func (s *Store) Queue(center uint16) iter.Seq2[queue.Entry, error] {
 	}
 }
 
+// Queues goes through what is owed to all centers, center by center.
+func (s *Store) Queues() iter.Seq2[queue.Owed, error] { return s.owed([]byte{familyQueue}) }
+
 // WorkList goes through what an operator has to decide, oldest first.
 func (s *Store) WorkList() iter.Seq2[queue.Owed, error] {
 	return s.owed([]byte{familyWorkList})
