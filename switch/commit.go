@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"fmt"
 	"time"
 
 	"cardswitch/store"
@@ -188,14 +189,22 @@ func (s *Switch) neverLeft(p *pending, lost []effect) {
 // fail takes the node out of service: nothing is answered that isn't durable. It doesn't hang and
 // it doesn't go on.
 func (s *Switch) fail(err error) {
-	s.failOnce.Do(func() {
-		s.fenced.Store(true)
-		s.failure = err
+	if s.endWith(fmt.Errorf("out of service: %w", err)) {
 		s.log.Error("out of service: the journal cannot be written", "error", err,
 			"hint", "see the disk, then start again; open transactions are reversed at start")
+	}
+}
+
+// endWith ends the switch with an error; false if it ends already.
+func (s *Switch) endWith(why error) (first bool) {
+	s.failOnce.Do(func() {
+		s.fenced.Store(true)
+		s.failure = why
+		first = true
 		close(s.failed)
 	})
 	s.mu.Lock()
 	s.room.Broadcast()
 	s.mu.Unlock()
+	return first
 }

@@ -44,6 +44,9 @@ func (s *Switch) Status() Status {
 	switch {
 	case s.fenced.Load():
 		out.State, out.Reason = "failed", "the journal cannot be written"
+		if <-s.failed; errors.Is(s.failure, ErrNotActive) {
+			out.State, out.Reason = "standby", ErrNotActive.Error()
+		}
 	case s.draining.Load():
 		out.State = "draining"
 	case health.Low:

@@ -45,6 +45,9 @@ type Deps struct {
 	Disk    store.FS
 	Listen  func(address string) (net.Listener, error)
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
+	// Store is an open store that this node leads, and that outlives the switch: the node of a cluster
+	// follows the journal before and afterwards. nil: the switch opens the one of the configuration.
+	Store *store.Store
 	// MayLeave tells whether this node is the active one at this moment; nil: it always is. It is
 	// asked before each write to a center. Where it says no, nothing leaves and the link is reset.
 	MayLeave func() bool
@@ -165,42 +168,55 @@ func New(config Config, deps Deps) (*Switch, error) {
 	s.arrivals.New = func() any { return new(arrivals) }
 	s.wheel = txn.NewWheel(int64(tick), wheelBuckets, s.now())
 	s.metrics = newMetrics(deps.Metrics)
-	if err := s.open(config); err != nil {
+	if err := s.openStore(&config); err != nil {
 		return nil, err
 	}
-	var err error
-	if s.found, err = s.recover(); err != nil {
-		return nil, errors.Join(err, s.store.Close())
-	}
-	if err := s.openVault(&config); err != nil {
-		return nil, errors.Join(err, s.store.Close())
+	if err := s.open(config); err != nil {
+		return nil, errors.Join(err, s.closeStore())
 	}
 	s.log.Info("journal read", "records", s.found.Records, "reversed", s.found.Reversed,
 		"owed", s.found.Owed, "shelved", s.found.Shelved)
 	return s, nil
 }
 
-// open opens the store and builds the tables of the configuration.
-func (s *Switch) open(config Config) error {
-	opened, err := store.Open(store.Options{Dir: config.Data.Dir, FS: s.deps.Disk,
-		KeyFile: config.Data.KeyFile, CreateKey: config.Data.CreateKey,
-		RetentionDays: config.Data.RetentionDays,
-		MinFreeBytes:  uint64(config.Data.MinFreeMB) << 20, Logger: s.log, OnFailure: s.fail})
-	if err != nil {
-		return err
+// StoreOptions are those of the journal of a configuration.
+func (c *Config) StoreOptions() store.Options {
+	return store.Options{Dir: c.Data.Dir, KeyFile: c.Data.KeyFile, CreateKey: c.Data.CreateKey,
+		RetentionDays: c.Data.RetentionDays, MinFreeBytes: uint64(c.Data.MinFreeMB) << 20}
+}
+
+// openStore opens the store, unless it is given.
+func (s *Switch) openStore(config *Config) (err error) {
+	if s.store = s.deps.Store; s.store != nil {
+		return nil
 	}
-	s.store = opened
+	o := config.StoreOptions()
+	o.FS, o.Logger, o.OnFailure = s.deps.Disk, s.log, s.fail
+	s.store, err = store.Open(o)
+	return err
+}
+
+// closeStore closes the store, unless it was given.
+func (s *Switch) closeStore() error {
+	if s.deps.Store != nil {
+		return nil
+	}
+	return s.store.Close()
+}
+
+// open builds the tables of the configuration, and brings them up to the journal.
+func (s *Switch) open(config Config) (err error) {
 	if s.deps.OpenKeys != nil {
-		if s.deps.Keys, err = s.deps.OpenKeys(opened); err != nil {
-			return errors.Join(err, opened.Close())
+		if s.deps.Keys, err = s.deps.OpenKeys(s.store); err != nil {
+			return err
 		}
 	}
 	s.openLists(&config)
 	s.guardWith(s.deps.Keys)
-	s.pending = &pending{batch: opened.NewBatch()}
-	s.terminals = newTerminals(opened, terminalsKept)
-	s.archive = NewArchive(opened.Registry())
-	s.metrics.countSynced(func() float64 { return float64(opened.Health().BytesSynced) })
+	s.pending = &pending{batch: s.store.NewBatch()}
+	s.terminals = newTerminals(s.store, terminalsKept)
+	s.archive = NewArchive(s.store.Registry())
+	s.metrics.countSynced(func() float64 { return float64(s.store.Health().BytesSynced) })
 	t, links, err := s.build(config)
 	if err == nil {
 		s.network, err = link.New(link.Config{Centers: links, Logger: s.log,
@@ -208,12 +224,15 @@ func (s *Switch) open(config Config) error {
 			Seed: s.deps.Seed}, s)
 	}
 	if err != nil {
-		return errors.Join(err, opened.Close())
+		return err
 	}
 	s.install(t)
 	s.deps.Metrics.MustRegister(newLinkMetrics(s.network.Status), newMeters(s),
 		newNegativeMetrics(s.Negatives))
-	return nil
+	if s.found, err = s.recover(); err != nil {
+		return err
+	}
+	return s.openVault(&config)
 }
 
 // Run serves until ctx ends, then drains: takes nothing new, finishes what is in flight, signs off.
@@ -235,7 +254,7 @@ func (s *Switch) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			s.drain()
 		case <-s.failed:
-			err = fmt.Errorf("out of service: %w", s.failure)
+			err = s.failure
 		}
 	}
 	stopLinks()
@@ -248,8 +267,24 @@ func (s *Switch) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 	case <-time.After(failureWait):
+		err = errors.Join(err, ErrNotEnded)
 	}
 	return err
+}
+
+// ErrNotActive is that of a switch that was fenced off.
+var ErrNotActive = errors.New("this node is not the active one any more")
+
+// ErrNotEnded is that of a switch that ended in part only: something hangs. It may still fill
+// batches of its store, so nobody else may; the process must end.
+var ErrNotEnded = errors.New("the switch could not end")
+
+// Fence takes the switch out of service at once, because another node is the active one: nothing
+// more leaves, what is queued is dropped, every link is reset, and Run returns ErrNotActive when
+// all has ended. What was in flight is finished by the other node. It may be called any time.
+func (s *Switch) Fence() {
+	s.endWith(ErrNotActive)
+	s.network.Fence()
 }
 
 // close joins everything and closes the store.
@@ -260,7 +295,7 @@ func (s *Switch) close() error {
 	}
 	s.note("stopped")
 	s.finish()
-	return s.store.Close()
+	return s.closeStore()
 }
 
 // drain finishes what is in flight and signs off.
