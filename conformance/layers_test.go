@@ -59,7 +59,7 @@ func TestLibrariesHaveTheirPlace(t *testing.T) {
 		{"github.com/spf13/viper", []string{"cmd/cardswitch"}},
 		{"github.com/spf13/cobra", []string{"cmd/cardswitch"}},
 		{"charm.land/", []string{"cmd/cardswitch"}},
-		{"go.etcd.io/raft", []string{"dr/replica"}},
+		{"go.etcd.io/raft", []string{"store", "dr/replica"}},
 		{"github.com/miekg/pkcs11", []string{"hsm/pkcs11"}},
 		{"github.com/prometheus/", []string{"switch", "cmd/cardswitch", "conformance/ground"}},
 	}

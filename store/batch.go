@@ -1,8 +1,7 @@
 package store
 
 import (
-	"encoding/binary"
-
+	"cardswitch/store/entry"
 	"cardswitch/store/index"
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
@@ -117,46 +116,68 @@ func (b *Batch) reset() {
 	b.moved.Rows = b.moved.Rows[:0]
 }
 
-// seal writes the batch into one of Pebble's: its chunks, the segments that begin with one of them,
-// the queue changes, those beside the journal and the totals.
-func (b *Batch) seal(to *pebble.Batch) []segment {
+// sealed is a batch as it is written: its entry, and what the store keeps in memory of it.
+type sealed struct {
+	entry []byte // until the next one is sealed
+	epoch uint64
+	first uint64
+	count int
+	begun []segment
+	notes []index.Note
+	head  journal.Hash // of the last chunk
+}
+
+// seal makes the entry of the batch: its chunks, the segments that begin with one of them, the
+// queue changes, those beside the journal and the totals.
+func (b *Batch) seal() sealed {
 	s := b.s
-	var begun []segment
+	made := sealed{epoch: s.epoch.Load(), first: b.first, count: b.count, notes: b.notes}
+	out := entry.Begin(s.sealed[:0], b.used)
 	segment := s.segments.last()
 	notes := b.notes
 	for _, w := range b.writers[:b.used] {
-		s.sealed = s.sealer.Seal(s.sealed[:0], w)
 		first := b.first + uint64(len(b.notes)-len(notes))
-		set(to, seqKey(familyChunk, first), s.sealed)
+		out = entry.AppendChunk(out, first, func(dst []byte) []byte { return s.sealer.Seal(dst, w) })
 		if day := dayOf(w.At()); segment.first == 0 || day != segment.day {
 			segment.first, segment.day = first, day
-			set(to, seqKey(familySegment, first), binary.BigEndian.AppendUint32(nil, uint32(day)))
-			begun = append(begun, segment)
+			made.begun = append(made.begun, segment)
 		}
 		notes = notes[w.Len():]
 	}
+	made.head = s.sealer.Last()
+	for _, g := range made.begun {
+		out = entry.AppendSet(out, seqKey(familySegment, g.first), g.value())
+	}
+	s.sealed = b.appendChanges(out)
+	made.entry = s.sealed
+	return made
+}
+
+// appendChanges appends what changes beside the chunks.
+func (b *Batch) appendChanges(out []byte) []byte {
 	for i := range b.changes {
 		c := &b.changes[i]
-		if c.value == nil {
-			_ = to.Delete(c.key[:c.n], nil)
-		} else {
-			set(to, c.key[:c.n], c.value)
-		}
+		out = appendChange(out, c.key[:c.n], c.value)
 	}
 	for _, o := range b.others {
-		if o.value == nil {
-			_ = to.Delete(o.key, nil)
-		} else {
-			set(to, o.key, o.value)
-		}
+		out = appendChange(out, o.key, o.value)
 	}
+	s := b.s
 	for i := range b.moved.Rows {
 		row := &b.moved.Rows[i]
 		s.totalKey = row.Key.Append(append(s.totalKey[:0], familyTotals))
 		s.totalValue = row.Sums.Append(s.totalValue[:0])
-		set(to, s.totalKey, s.totalValue)
+		out = entry.AppendSet(out, s.totalKey, s.totalValue)
 	}
-	return begun
+	return out
+}
+
+// appendChange appends that a key is set, or deleted if it has no value.
+func appendChange(out, key, value []byte) []byte {
+	if value == nil {
+		return entry.AppendDelete(out, key)
+	}
+	return entry.AppendSet(out, key, value)
 }
 
 // set adds to a Pebble batch, which fails only beyond 4 GB.

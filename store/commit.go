@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"time"
 
+	"cardswitch/store/entry"
+
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Commit makes a batch durable; then b is empty and may be filled again. It returns within
-// StallAfter. A batch refused for want of space is unchanged and can be committed again; no later
-// one can be before it.
+// Commit makes a batch durable, on as many nodes as it takes; then b is empty and may be filled
+// again. It returns within StallAfter, or when the nodes have decided whether this one goes on
+// leading. A batch refused for want of space is unchanged and can be committed again; no later one
+// can be before it.
 func (s *Store) Commit(b *Batch) error {
 	if err := s.err(); err != nil {
 		return err
@@ -18,6 +21,9 @@ func (s *Store) Commit(b *Batch) error {
 	if b.blank() {
 		b.tell()
 		return nil
+	}
+	if err := s.leads(); err != nil {
+		return err
 	}
 	if b.count > 0 && b.first != s.last.Load()+1 {
 		return fmt.Errorf("commit of record %d after %d: batches must be committed in order",
@@ -28,19 +34,43 @@ func (s *Store) Commit(b *Batch) error {
 	}
 	start := time.Now()
 	s.health.began(start)
-	to := s.db.NewBatchWithSize(b.size/2 + 512)
-	begun := b.seal(to)
-	if err := s.write(to); err != nil {
+	made := b.seal()
+	var err error
+	if s.agreement != nil {
+		err = s.agree(&made)
+	} else {
+		err = s.writeAlone(&made)
+	}
+	if err != nil {
 		return err
 	}
 	s.health.committed(time.Since(start))
-	s.segments.add(begun)
-	if b.count > 0 {
-		s.last.Add(uint64(b.count))
-		s.index.Add(b.notes)
-		s.feed.wake()
-	}
 	b.tell()
+	return nil
+}
+
+// writeAlone writes what nobody has to agree with.
+func (s *Store) writeAlone(made *sealed) error {
+	e, err := entry.Parse(made.entry)
+	if err != nil {
+		return err
+	}
+	to := s.db.NewBatchWithSize(len(made.entry) + 512)
+	for i := range e.Chunks {
+		set(to, seqKey(familyChunk, e.Chunks[i].First), e.Chunks[i].Sealed)
+	}
+	err = e.Changes.Each(func(key, value []byte) { set(to, key, value) },
+		func(key []byte) { _ = to.Delete(key, nil) })
+	if err != nil {
+		return err
+	}
+	if err := s.write(to); err != nil {
+		return err
+	}
+	if made.count > 0 {
+		s.position.last, s.position.head = s.position.last+uint64(made.count), made.head
+	}
+	s.absorb(made)
 	return nil
 }
 
@@ -58,7 +88,7 @@ func (s *Store) write(b *pebble.Batch) error {
 		return err
 	case <-s.failed:
 	case <-s.patient.C:
-		s.fail(fmt.Errorf("%w for %s", ErrStalled, s.patience))
+		s.stalled()
 	}
 	return s.failure
 }
@@ -66,7 +96,7 @@ func (s *Store) write(b *pebble.Batch) error {
 // commitAside makes durable what no batch of records carries. It too gives up on the disk in time.
 func (s *Store) commitAside(b *pebble.Batch) error {
 	done := make(chan error, 1)
-	go func() { done <- s.commit(b) }()
+	go func() { done <- s.commit(b, pebble.Sync) }()
 	timer := time.NewTimer(s.patience)
 	defer timer.Stop()
 	select {
@@ -74,10 +104,12 @@ func (s *Store) commitAside(b *pebble.Batch) error {
 		return err
 	case <-s.failed:
 	case <-timer.C:
-		s.fail(fmt.Errorf("%w for %s", ErrStalled, s.patience))
+		s.stalled()
 	}
 	return s.failure
 }
+
+func (s *Store) stalled() { s.fail(fmt.Errorf("%w for %s", ErrStalled, s.patience)) }
 
 // writer commits to Pebble. A failure inside may leave it blocked, with Pebble's locks held.
 func (s *Store) writer() {
@@ -85,7 +117,7 @@ func (s *Store) writer() {
 	for {
 		select {
 		case b := <-s.writes:
-			s.written <- s.commit(b)
+			s.written <- s.commit(b, pebble.Sync)
 			s.health.look(s)
 		case <-s.stop:
 			return
@@ -93,9 +125,9 @@ func (s *Store) writer() {
 	}
 }
 
-// commit makes a Pebble batch durable. Pebble reports some failures to its logger only.
-func (s *Store) commit(b *pebble.Batch) error {
-	err := s.protect(func() error { return errors.Join(b.Commit(pebble.Sync), b.Close()) })
+// commit writes a Pebble batch. Pebble reports some failures to its logger only.
+func (s *Store) commit(b *pebble.Batch, how *pebble.WriteOptions) error {
+	err := s.protect(func() error { return errors.Join(b.Commit(how), b.Close()) })
 	if err != nil {
 		s.fail(err)
 	}

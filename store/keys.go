@@ -8,9 +8,10 @@ import (
 
 // The keys of the journal's Pebble. The derived index has its own Pebble and its own keys.go.
 //
-//	a<name>           about the store: version, key, anchor, key store
+//	a<name>           about the store: version, key, anchor, key store, position
 //	j<first seq 8>    a chunk of records
 //	n<id 2>           a name of the registry
+//	r...              the log that the nodes agree by, see raftlog
 //	q<center 2><id 8> an advice owed to a center
 //	s<first seq 8>    a segment: from this record on it is the day of the value
 //	t<total.Key 12>   the totals of a center's day
@@ -21,6 +22,7 @@ const (
 	familyChunk    = 'j'
 	familyName     = 'n'
 	familyQueue    = 'q'
+	familyRaft     = 'r'
 	familySegment  = 's'
 	familyTotals   = 't'
 	familyBeside   = 'v'
@@ -33,6 +35,8 @@ const (
 	aboutAnchor  = "aanchor"
 	// aboutKeyStore is the version of the key store, which is elsewhere; see KeyWitness.
 	aboutKeyStore = "akeystore"
+	// aboutPosition is how far the log is applied; without one, nothing was ever agreed.
+	aboutPosition = "aposition"
 )
 
 func seqKey(family byte, seq uint64) []byte {

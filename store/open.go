@@ -11,6 +11,7 @@ import (
 	"cardswitch/store/fence"
 	"cardswitch/store/index"
 	"cardswitch/store/journal"
+	"cardswitch/store/raftlog"
 	"cardswitch/store/registry"
 	"cardswitch/store/total"
 
@@ -68,7 +69,7 @@ func (s *Store) open(epoch uint64) error {
 	if s.db, err = pebble.Open(dir, s.journalOptions(s.fs)); err != nil {
 		return openError(op, dir, err)
 	}
-	if err := s.load(epoch); err != nil {
+	if err := s.load(); err != nil {
 		return errors.Join(err, s.db.Close())
 	}
 	dir = s.fs.PathJoin(s.dir, "index")
@@ -77,10 +78,33 @@ func (s *Store) open(epoch uint64) error {
 			"if it is damaged, remove " + dir + "; it is rebuilt from the journal"}
 		return errors.Join(err, s.db.Close())
 	}
-	if err := s.reindex(); err != nil {
+	if err := s.rise(epoch); err != nil {
 		return errors.Join(err, s.index.Close(), s.db.Close())
 	}
 	return nil
+}
+
+// rise brings what is derived from the log and the journal up to them.
+func (s *Store) rise(epoch uint64) error {
+	if err := s.catchUp(s.index.Through()); err != nil {
+		return &Error{"open the journal", err, "restore the data directory"}
+	}
+	s.raft.Known(s.position.index)
+	s.last.Store(s.position.last)
+	s.next = s.position.last + 1
+	rows, err := loadTotals(s.db)
+	if err != nil {
+		return err
+	}
+	s.totals = total.NewTable(rows)
+	if s.segments.list, err = loadSegments(s.db); err != nil {
+		return err
+	}
+	s.sealer = journal.NewSealer(s.keys, epoch, s.position.head)
+	if err := s.loadRegistry(); err != nil {
+		return err
+	}
+	return s.reindex()
 }
 
 // makeFolders makes folders that only the owner may read, and makes sure that they survive a power
@@ -116,8 +140,8 @@ func openError(op, dir string, err error) error {
 		"; if files are damaged or missing, restore the directory"}
 }
 
-// load reads what the store keeps in memory, or writes the first lines of a new one.
-func (s *Store) load(epoch uint64) error {
+// load reads where the journal and its log begin and end, or writes the first lines of a new one.
+func (s *Store) load() error {
 	if err := s.about(); err != nil {
 		return err
 	}
@@ -126,22 +150,15 @@ func (s *Store) load(epoch uint64) error {
 		return err
 	}
 	s.first.Store(at.first)
-	if s.segments.list, err = loadSegments(s.db); err != nil {
+	if s.raft, err = raftlog.Open(s.db, s.raftOptions()); err != nil {
 		return err
 	}
-	last, head, err := s.end(at)
-	if err != nil {
+	var agreed bool
+	if s.position, agreed, err = readPosition(s.db); err != nil || agreed {
 		return err
 	}
-	s.last.Store(last)
-	s.next = last + 1
-	rows, err := loadTotals(s.db)
-	if err != nil {
-		return err
-	}
-	s.totals = total.NewTable(rows)
-	s.sealer = journal.NewSealer(s.keys, epoch, head)
-	return s.loadRegistry()
+	s.position.last, s.position.head, err = s.end(at)
+	return err
 }
 
 // about checks version and key of the directory.
@@ -248,12 +265,7 @@ func (s *Store) loadRegistry() error {
 
 // saveName makes a registry entry durable.
 func (s *Store) saveName(e registry.Entry) error {
-	if err := s.err(); err != nil {
-		return err
-	}
-	b := s.db.NewBatch()
-	set(b, binary.BigEndian.AppendUint16([]byte{familyName}, e.ID), e.Append(nil))
-	return s.commitAside(b)
+	return s.decree(binary.BigEndian.AppendUint16([]byte{familyName}, e.ID), e.Append(nil))
 }
 
 // Close writes what the index still has in memory and closes. No other method may run or be called

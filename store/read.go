@@ -19,8 +19,17 @@ type chunks struct {
 	open  bool
 }
 
+// chunks begins a walk that ends with the last chunk that is agreed.
 func (s *Store) chunks(from pebble.Reader) (*chunks, error) {
-	it, err := from.NewIter(within([]byte{familyChunk}))
+	bounds := within([]byte{familyChunk})
+	at, agreed, err := readPosition(from)
+	if err != nil {
+		return nil, err
+	}
+	if agreed {
+		bounds.UpperBound = seqKey(familyChunk, at.last+1)
+	}
+	it, err := from.NewIter(bounds)
 	if err != nil {
 		return nil, err
 	}

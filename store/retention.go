@@ -1,11 +1,8 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"time"
-
-	"cardswitch/store/journal"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -38,7 +35,8 @@ func (s *Store) keeper() {
 }
 
 // trim drops the whole days before one, but nothing from the oldest record on that is still
-// needed: of an open transaction, of a queued advice, of an entry of the work list.
+// needed: of an open transaction, of a queued advice, of an entry of the work list, of the log that
+// the nodes agree by.
 func (s *Store) trim(day int32) error {
 	if s.err() != nil {
 		return nil
@@ -61,7 +59,10 @@ func (s *Store) trim(day int32) error {
 
 // needed is the oldest record that may not be dropped.
 func (s *Store) needed() (uint64, error) {
-	needed := s.Floor()            // before the snapshot: what opens later is newer
+	needed := s.Floor()                            // before the snapshot: what opens later is newer
+	if first := s.raft.FirstRecord(); first != 0 { // a follower may still have to get it
+		needed = min(needed, first)
+	}
 	snapshot := s.db.NewSnapshot() // of both lists, as an entry may move from one to the other
 	defer snapshot.Close()
 	for _, family := range []byte{familyQueue, familyWorkList} {
@@ -112,11 +113,11 @@ func loadSegments(db *pebble.DB) ([]segment, error) {
 	}
 	var list []segment
 	for ok := it.First(); ok; ok = it.Next() {
-		if len(it.Value()) != 4 {
-			return nil, errors.Join(journal.ErrDamaged, it.Close())
+		g, err := parseSegment(it.Key()[1:], it.Value())
+		if err != nil {
+			return nil, errors.Join(err, it.Close())
 		}
-		list = append(list, segment{binary.BigEndian.Uint64(it.Key()[1:]),
-			int32(binary.BigEndian.Uint32(it.Value()))})
+		list = append(list, g)
 	}
 	return list, it.Close()
 }

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"encoding/binary"
 	"slices"
 	"sync"
 	"time"
+
+	"cardswitch/store/journal"
 )
 
 // segment is a run of chunks of one day (UTC). Retention drops whole segments. A clock that jumps
@@ -11,6 +14,15 @@ import (
 type segment struct {
 	first uint64 // Seq of its first record
 	day   int32  // since 1970
+}
+
+func (g segment) value() []byte { return binary.BigEndian.AppendUint32(nil, uint32(g.day)) }
+
+func parseSegment(first, value []byte) (segment, error) {
+	if len(first) != 8 || len(value) != 4 {
+		return segment{}, journal.ErrDamaged
+	}
+	return segment{binary.BigEndian.Uint64(first), int32(binary.BigEndian.Uint32(value))}, nil
 }
 
 func dayOf(at int64) int32 { return int32(at / int64(24*time.Hour)) }

@@ -28,6 +28,7 @@ import (
 	"cardswitch/store/fence"
 	"cardswitch/store/index"
 	"cardswitch/store/journal"
+	"cardswitch/store/raftlog"
 	"cardswitch/store/registry"
 	"cardswitch/store/total"
 
@@ -74,9 +75,18 @@ type Store struct {
 	sealer *journal.Sealer // of Commit
 	sealed []byte          // of Commit
 
-	totalKey, totalValue []byte        // of Commit
-	last                 atomic.Uint64 // Seq of the last committed record
-	first                atomic.Uint64 // Seq of the first record still kept
+	totalKey, totalValue []byte // of Commit
+
+	raft      *raftlog.Log
+	agreement Agreement
+	epoch     atomic.Uint64          // in which the node leads; 0: it doesn't
+	mine      atomic.Pointer[sealed] // what Commit has proposed
+	applying  sync.Mutex
+	position  position      // under applying; without an Agreement of Commit
+	follower  journal.Chunk // under applying
+
+	last  atomic.Uint64 // Seq of the last committed record
+	first atomic.Uint64 // Seq of the first record still kept
 
 	writes   chan *pebble.Batch
 	written  chan error
@@ -103,6 +113,12 @@ func (s *Store) KeyName() [8]byte { return s.keys.ID() }
 
 // Registry returns the names behind the numbers in the journal.
 func (s *Store) Registry() *registry.Registry { return s.registry }
+
+// Log is the log that the nodes agree by.
+func (s *Store) Log() *raftlog.Log { return s.raft }
+
+// Failed is closed when nothing can be written any more; Health then has the reason.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
 
 // LastSeq is the Seq of the last committed record, 0 if there is none.
 func (s *Store) LastSeq() uint64 { return s.last.Load() }

@@ -47,9 +47,9 @@ func readAnchor(db pebble.Reader) (anchor, error) {
 // chain from the anchor to the newest chunk. It tells progress now and then how many records it has
 // read.
 func (s *Store) Verify(progress func(records uint64)) (report Report, err error) {
+	known := s.last.Load()
 	snapshot := s.db.NewSnapshot()
 	defer func() { err = errors.Join(err, snapshot.Close()) }()
-	known := s.last.Load()
 	at, err := readAnchor(snapshot)
 	if err != nil {
 		return report, err

@@ -49,7 +49,5 @@ func (w KeyWitness) Advance(version uint64) error {
 	case version < known:
 		return fmt.Errorf("version %d of the key store after %d", version, known)
 	}
-	b := w.s.db.NewBatch()
-	set(b, []byte(aboutKeyStore), binary.BigEndian.AppendUint64(nil, version))
-	return w.s.commitAside(b)
+	return w.s.decree([]byte(aboutKeyStore), binary.BigEndian.AppendUint64(nil, version))
 }

@@ -101,6 +101,11 @@ func (w *Writer) Append(r *Record) {
 func (w *Writer) Len() int  { return int(w.count) }
 func (w *Writer) Size() int { return len(w.body) + len(w.secrets) }
 
+// Bound is what its chunk takes at most.
+func (w *Writer) Bound() int {
+	return headerSize + s2.MaxEncodedLen(len(w.body)) + len(w.secrets) + tagSize
+}
+
 // At is the time of its first record, in unix nanoseconds.
 func (w *Writer) At() int64 { return w.at }
 
@@ -124,7 +129,7 @@ func (s *Sealer) Last() Hash { return s.last }
 // Seal appends the chunk to dst.
 func (s *Sealer) Seal(dst []byte, w *Writer) []byte {
 	start := len(dst)
-	need := headerSize + s2.MaxEncodedLen(len(w.body)) + len(w.secrets) + tagSize
+	need := w.Bound()
 	if cap(dst)-start < need {
 		dst = append(make([]byte, 0, start+need), dst...)
 	}

@@ -73,13 +73,24 @@ func (r *Registry) ID(kind Kind, what string, definition []byte) (uint16, error)
 			return 0, err
 		}
 	}
+	if err := r.Learn(e); err != nil {
+		return 0, err
+	}
+	return e.ID, nil
+}
+
+// Learn takes an entry that is saved: here, or by another node that all agreed with.
+func (r *Registry) Learn(e Entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !ok {
+	switch n := len(r.entries); {
+	case int(e.ID) == n+1:
 		r.entries = append(r.entries, e)
+	case e.ID == 0 || int(e.ID) > n+1:
+		return fmt.Errorf("the registry lacks number %d", n+1)
 	}
-	r.newest[name{kind, what}] = e.ID
-	return e.ID, nil
+	r.newest[name{e.Kind, e.Name}] = e.ID
+	return nil
 }
 
 // known finds the entry of a name with this definition, which may be an old one that has come back.

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"errors"
+	"time"
+
+	"cardswitch/store/raftlog"
+
+	"github.com/cockroachdb/pebble/v2"
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// Found makes the directory a node's. What the journal holds already counts as the first entry of
+// the cluster's log, so the members of a new cluster must all begin with an empty one; of a node
+// that is to learn what there is from the others, members is empty.
+func (s *Store) Found(id raftlog.Identity, members *pb.ConfState) error {
+	if err := s.err(); err != nil {
+		return err
+	}
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	if s.raft.Founded() {
+		return errors.New("the data directory belongs to a node already")
+	}
+	if s.position.last > 0 && len(members.GetVoters()) != 1 {
+		return &Error{"join a cluster", errors.New("the journal isn't empty"),
+			"start it alone and let the others join, or begin with an empty data directory"}
+	}
+	b := s.db.NewBatch()
+	if err := s.raft.Found(b, id, members); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	at := s.position
+	if len(members.GetVoters()) > 0 {
+		at.index, at.term = raftlog.FirstEntry, raftlog.FirstEntry
+	}
+	set(b, []byte(aboutPosition), at.value())
+	if err := s.commitAside(b); err != nil {
+		return err
+	}
+	s.position = at
+	return s.raft.Reload()
+}
+
+// ApplyMembers applies a change of the members, durably and in order with all that is applied.
+func (s *Store) ApplyMembers(index, term uint64, members *pb.ConfState) error {
+	if err := s.err(); err != nil {
+		return err
+	}
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	if index <= s.position.index {
+		return nil
+	}
+	at := s.position
+	at.index, at.term = index, term
+	b := s.db.NewBatch()
+	if err := s.raft.SetConf(b, members); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	set(b, []byte(aboutPosition), at.value())
+	if err := s.commitAside(b); err != nil {
+		return err
+	}
+	s.position = at
+	s.raft.Members(members)
+	return nil
+}
+
+func (s *Store) raftOptions() raftlog.Options {
+	return raftlog.Options{Write: s.writeLog,
+		ChunkKey: func(first uint64) []byte { return seqKey(familyChunk, first) }}
+}
+
+// writeLog writes what belongs to the log. If the disk doesn't answer, the store fails; this call
+// may then never return, so whoever waits for what it writes must look at Failed as well.
+func (s *Store) writeLog(b *pebble.Batch, sync bool) error {
+	late := time.AfterFunc(s.patience, s.stalled)
+	defer late.Stop()
+	how := pebble.NoSync
+	if sync {
+		how = pebble.Sync
+	}
+	err := s.commit(b, how)
+	s.health.look(s)
+	return err
+}
