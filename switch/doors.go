@@ -99,16 +99,7 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 	case txn.Keep:
 		s.keep(now, l, c, dest, a, original, d)
 	case txn.Acknowledge:
-		if d.Reason == txn.ReversalWithdraws {
-			s.withdraw(now, original)
-		}
-		id := s.settle(now, l, c, a, d)
-		if d.Reason == txn.ReversalForetells {
-			s.foretell(now, c, a, original, id)
-		}
-		if d.Change != txn.None {
-			s.changeStandIn(now, c, d.Change, "")
-		}
+		s.acknowledge(now, l, c, a, original, d)
 	case txn.TakeKey:
 		s.takeKey(now, l, c, a)
 	case txn.CutOver:
@@ -122,7 +113,25 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 	case txn.Repeat:
 		s.repeatLater(l, c, a, known)
 	default:
-		s.refuse(now, l, c, a, d.Reason)
+		id := s.refuse(now, l, c, a, d.Reason)
+		if d.Reason.Foretells() {
+			s.foretell(now, c, a, original, id, d.Reason)
+		}
+	}
+}
+
+// acknowledge answers at once, and does here what was told.
+func (s *Switch) acknowledge(now int64, l *link.Link, c *center, a *arrival, original found,
+	d txn.Decision) {
+	if d.Reason == txn.ReversalWithdraws {
+		s.withdraw(now, original)
+	}
+	id := s.settle(now, l, c, a, d)
+	if d.Reason.Foretells() {
+		s.foretell(now, c, a, original, id, d.Reason)
+	}
+	if d.Change != txn.None {
+		s.changeStandIn(now, c, d.Change, "")
 	}
 }
 

@@ -1,6 +1,7 @@
 package cardswitch_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,9 +9,9 @@ import (
 	cardswitch "cardswitch/switch"
 )
 
-// A reversal that overtakes its original on another connection was accepted: the merchant holds the
-// sale for undone. So the issuer must never hear of it, not after a restart either, whether that
-// finds it in the journal's newest records or only in the index.
+// A reversal overtakes its original on another connection: accepted or told that this isn't known,
+// the merchant holds the sale for undone. So the issuer must never hear of it, not after a restart
+// either, whether that finds it in the journal's newest records or only in the index.
 func TestReversalOvertakesItsOriginal(t *testing.T) {
 	for name, restart := range map[string]func(y *yard, peers ...*peer){
 		"at once":       func(*yard, ...*peer) {},
@@ -23,13 +24,16 @@ func TestReversalOvertakesItsOriginal(t *testing.T) {
 			y.start()
 		},
 	} {
-		t.Run(name, func(t *testing.T) { overtake(t, name == "at once", restart) })
+		for _, told := range []int{400, 914} {
+			t.Run(fmt.Sprint(name, " ", told),
+				func(t *testing.T) { overtake(t, told, name == "at once", restart) })
+		}
 	}
 }
 
-func overtake(t *testing.T, stays bool, restart func(y *yard, peers ...*peer)) {
+func overtake(t *testing.T, told int, stays bool, restart func(y *yard, peers ...*peer)) {
 	synctest.Test(t, func(t *testing.T) {
-		y := newYard(t, func(c *cardswitch.Config) { c.Centers[0].UnknownOriginal = 400 })
+		y := newYard(t, func(c *cardswitch.Config) { c.Centers[0].UnknownOriginal = told })
 		first, other := y.listen(primaryAt), y.listen(standbyAt)
 		defer first.Close()
 		defer other.Close()
@@ -37,14 +41,16 @@ func overtake(t *testing.T, stays bool, restart func(y *yard, peers ...*peer)) {
 		primary, standby := y.issuer(first, "primary"), y.issuer(other, "standby")
 		time.Sleep(time.Second)
 		shop := y.merchant()
-		shop.send("1420", reversal(2, 1, 700))
-		want(t, shop.read("1430"), map[int]string{39: "400"})
+		for _, mti := range []string{"1420", "1421", "1421"} {
+			shop.send(mti, reversal(2, 1, 700))
+			want(t, shop.read("1430"), map[int]string{39: fmt.Sprint(told)})
+		}
 		shop.send("1420", with(reversal(4, 3, 700), map[int]string{24: "401",
 			30: "000000000700000000000000"}))
 		want(t, shop.read("1430"), map[int]string{39: "914"}) // a part of what was never approved
 		shop.send("1420", with(reversal(6, 5, 700), map[int]string{56: "1220" + "000005" +
 			"261122120000" + "11" + acquirer}))
-		want(t, shop.read("1430"), map[int]string{39: "400"})
+		want(t, shop.read("1430"), map[int]string{39: fmt.Sprint(told)})
 
 		restart(y, shop, primary, standby)
 		if !stays {
@@ -56,8 +62,10 @@ func overtake(t *testing.T, stays bool, restart func(y *yard, peers ...*peer)) {
 			shop.send("1200", sale(1, 700))
 			want(t, shop.read("1210"), map[int]string{11: "000001", 39: "902"})
 		}
-		shop.send("1420", reversal(7, 1, 700)) // nothing is left of it
-		want(t, shop.read("1430"), map[int]string{39: "400"})
+		for _, stan := range []int{2, 7} { // nothing is left of it
+			shop.send("1421", reversal(stan, 1, 700))
+			want(t, shop.read("1430"), map[int]string{39: "400"})
+		}
 		shop.send("1220", with(sale(5, 700), map[int]string{25: "1006", 38: "OFF001", 39: "000"}))
 		want(t, shop.read("1230"), map[int]string{39: "900"})
 		primary.quiet(30 * time.Second)

@@ -259,16 +259,16 @@ func (s *Switch) owe(dest *center, item *saf.Item) {
 	dest.owed.Add(item)
 }
 
-// foretell remembers a question that was reversed, and accepted as reversed, before it came, as it
-// may over another connection: it must not be forwarded as if nothing had been. The mark is a
-// record under the question's own key, so that a restart and the index know it for as long as the
-// journal.
-func (s *Switch) foretell(now int64, c *center, a *arrival, o found, reversal uint64) {
+// foretell remembers a question that was reversed before it came, as it may be over another
+// connection: it must not be forwarded as if nothing had been. The mark is a record under the
+// question's own key, so that a restart and the index know it for as long as the journal.
+func (s *Switch) foretell(now int64, c *center, a *arrival, o found, reversal uint64,
+	why txn.Reason) {
 	if o.key.IsZero() || s.serviceOf(a.original.MTI) == nil || a.original.MTI.Class() == 8 {
 		return // nothing that could come
 	}
 	s.rec = journal.Record{At: now, Kind: journal.Reversed, MTI: a.original.MTI, Center: c.id,
-		Key: o.key, Advice: reversal, Reason: uint16(txn.ReversalForetells)}
+		Key: o.key, Advice: reversal, Reason: uint16(why)}
 	id := s.pending.batch.Append(&s.rec)
 	s.rec.Seq, s.rec.Txn = id, id
 	s.remember(c, o.key, fold(txn.Question{}, &s.rec))
@@ -302,8 +302,9 @@ func (s *Switch) decided(l *link.Link, c *center, a *arrival, action uint16) {
 }
 
 // refuse answers at once with the reason's action code; where the message can't be answered it is
-// only recorded, or told about by a 1644 where the profile wants that.
-func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.Reason) {
+// only recorded, or told about by a 1644 where the profile wants that. It gives its record's
+// number.
+func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.Reason) uint64 {
 	rec := s.record(now, journal.Settled, l, a)
 	action := a.actionOf(why)
 	rec.Action, rec.Reason = action, uint16(why)
@@ -327,7 +328,7 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 	s.decided(l, c, a, action)
 	s.metrics.counts.refused.Add(1)
 	if why == txn.JournalNotReady {
-		return // the disk is nearly full: a refusal that binds nobody is not worth its bytes
+		return 0 // the disk is nearly full: a refusal that binds nobody is not worth its bytes
 	}
 	id := s.pending.batch.Append(rec)
 	if rec.Key != (journal.Key{}) {
@@ -335,6 +336,7 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 		q.Action, q.Flags = action, txn.Ended
 		s.remember(c, a.key, q)
 	}
+	return id
 }
 
 // wait leaves a repeat with the open transaction: its answer goes to the connection that asked

@@ -63,6 +63,7 @@ type Model struct {
 	Up       bool // the bank is connected
 	Deaf     bool // and answers no advices and reversals
 
+	away    bool // stand-in decides
 	now     int
 	known   map[Key]*entry
 	entries []*entry
@@ -99,7 +100,7 @@ func (m *Model) first(q Question, e *entry) {
 	case q.Kind == 1220:
 		m.owe(1220, q.Key, q.Card, nil)
 		m.keep(e, 900)
-	case !m.Up && m.StandIn:
+	case m.away:
 		m.standIn(e)
 	case !m.Up:
 		m.keep(e, 912)
@@ -119,7 +120,7 @@ func (m *Model) standIn(e *entry) {
 	m.end(e, 0)
 }
 
-// overtaken is a question whose reversal has come, and was accepted, before it.
+// overtaken is a question whose reversal has come before it, whatever that was told.
 func (m *Model) overtaken(e *entry, q Question) {
 	*e = entry{Question: q, at: e.at, reversed: true}
 	if q.Kind == 1220 {
@@ -133,11 +134,15 @@ func (m *Model) overtaken(e *entry, q Question) {
 func (m *Model) reverse(q Question, e *entry) {
 	o := m.known[q.Original]
 	switch {
-	case o == nil && !m.Tolerant:
-		m.tell(q.Key, 914) // and it leaves no mark
-		return
 	case o == nil:
 		m.note(&entry{Question: Question{Key: q.Original}, foretold: true, reversed: true})
+		if !m.Tolerant {
+			m.tell(q.Key, 914) // and decided anew when it is asked again
+			return
+		}
+	case o.foretold && !m.Tolerant:
+		m.tell(q.Key, 914)
+		return
 	case o.reversed || o.foretold:
 	case o.held:
 		m.end(o, 902)
@@ -184,7 +189,7 @@ func (m *Model) Silence() []Out {
 // Cut is the end of the link.
 func (m *Model) Cut() []Out {
 	m.now++
-	m.Up = false
+	m.Up, m.away = false, m.StandIn
 	m.lose()
 	for _, o := range m.queue {
 		o.sent = false
@@ -192,11 +197,22 @@ func (m *Model) Cut() []Out {
 	return m.flush()
 }
 
-// Connect is the link's return; Hear that of a bank that answered no advices.
-func (m *Model) Connect() []Out { m.Up = true; return m.flush() }
+// Connect is the link's return. The bank decides itself again, unless it leaves unanswered what it
+// is owed.
+func (m *Model) Connect() []Out {
+	m.Up = true
+	m.back()
+	return m.flush()
+}
 
 // Hear lets the bank answer advices and reversals again.
-func (m *Model) Hear() []Out { m.Deaf = false; return m.flush() }
+func (m *Model) Hear() []Out {
+	m.Deaf = false
+	m.back()
+	return m.flush()
+}
+
+func (m *Model) back() { m.away = m.away && (!m.Up || m.Deaf && len(m.queue) > 0) }
 
 // Crash is the death of the switch and its return. Nobody who asked before is answered unless he
 // asks again.
@@ -213,6 +229,7 @@ func (m *Model) Crash() []Out {
 		o.sent = false
 	}
 	m.Up = true
+	m.back()
 	return m.flush()
 }
 

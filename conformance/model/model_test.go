@@ -99,6 +99,9 @@ func sorted(list []model.Out) {
 // settle is how long a step takes at most where nothing waits for a repeat.
 const settle = 300 * time.Millisecond
 
+// returns is how long it takes until what is owed is paid, and the bank decides itself again.
+const returns = back + 6*time.Second
+
 func (p *pair) ask(t *rapid.T, q model.Question, repeat bool) {
 	if q.Kind != 1420 {
 		p.real.set(func() { p.real.about[reference(q.Key)] = q.Key })
@@ -190,7 +193,7 @@ func (p *pair) cut(t *rapid.T) {
 		t.Skip("it is down")
 	}
 	p.real.cut()
-	p.same(t, p.model.Cut(), settle)
+	p.same(t, p.model.Cut(), 2*time.Second) // stand-in notes it
 }
 
 func (p *pair) connect(t *rapid.T) {
@@ -199,7 +202,7 @@ func (p *pair) connect(t *rapid.T) {
 	}
 	p.real.connect()
 	p.real.connected()
-	p.same(t, p.model.Connect(), 4*time.Second)
+	p.same(t, p.model.Connect(), returns)
 }
 
 func (p *pair) deafen(t *rapid.T) {
@@ -212,7 +215,7 @@ func (p *pair) hear(t *rapid.T) {
 		t.Skip("it hears")
 	}
 	p.real.set(func() { p.real.deaf = false })
-	p.same(t, p.model.Hear(), 4*time.Second)
+	p.same(t, p.model.Hear(), returns)
 }
 
 func (p *pair) crash(t *rapid.T) {

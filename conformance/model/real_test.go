@@ -89,6 +89,10 @@ func newReal(t *rapid.T, dir string, format *spec.Dialect, m *model.Model) *real
 	return r
 }
 
+// back is how long a bank must be well, which is longer than two deliveries that it leaves
+// unanswered lie apart.
+const back = 4 * time.Second
+
 // standIn approves all of the cards of this test, and doesn't mind a bank that is slow.
 func standIn(t *rapid.T, dir string) *cardswitch.StandInConfig {
 	rules := `rules:
@@ -102,7 +106,7 @@ func standIn(t *rapid.T, dir string) *cardswitch.StandInConfig {
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &cardswitch.StandInConfig{Rules: file, Back: time.Second,
+	return &cardswitch.StandInConfig{Rules: file, Back: back,
 		Failing: cardswitch.FailingConfig{Errors: 100_000, Within: time.Second}}
 }
 
@@ -128,7 +132,7 @@ func (r *real) start() {
 	go r.read(conn, r.answer)
 	r.write(conn, build("1804", map[int]string{11: "000001", 12: local, 24: "801",
 		93: "99999000001", 94: acquirer}))
-	time.Sleep(3 * time.Second)
+	time.Sleep(returns)
 }
 
 // crash cuts the power: the disk keeps what was synced.

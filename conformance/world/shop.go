@@ -178,11 +178,9 @@ func (p *shop) takeBack(s *sale, reason string) {
 }
 
 // session picks the connection for a message: the one on which it, or what it takes back, was sent
-// last, while that stands. So a reversal can't overtake its original; where the switch can bear
-// that, it may.
+// last, while that stands, or with Cross whichever: then a reversal may overtake its original.
 func (p *shop) session(a *ask) *session {
-	free := p.world.options.Cross && (p.world.options.Tolerant || a.mti != "1420")
-	if a.on != nil && !a.on.gone && !free {
+	if a.on != nil && !a.on.gone && !p.world.options.Cross {
 		return a.on
 	}
 	var up []*session

@@ -90,7 +90,7 @@ const (
 	Answered
 	// Differs was asked with the same trace number but other content.
 	Differs
-	// Overtaken was not asked yet, but its reversal has come and was accepted.
+	// Overtaken was not asked yet, but its reversal has come.
 	Overtaken
 )
 
@@ -118,6 +118,8 @@ const (
 	NotNamed Original = iota
 	// NotFound: it names one that the journal doesn't have.
 	NotFound
+	// Awaited: it names one that hasn't come, and is refused if it does: it is reversed already.
+	Awaited
 	// Waiting: the issuer has not answered it yet.
 	Waiting
 	// Unsent: it is held, so the issuer doesn't know of it yet.

@@ -202,7 +202,7 @@ func (q *Request) complete() (uint64, Reason) {
 		return 0, OriginalUnknown
 	case Waiting, Unsent:
 		return 0, InProgress
-	case Declined:
+	case Awaited, Declined:
 		return 0, NothingLeft
 	}
 	expired := q.Left.Expired
@@ -237,7 +237,7 @@ func (q *Request) giveBack() (uint64, Reason) {
 		return 0, OriginalUnknown
 	case Waiting, Unsent:
 		return 0, InProgress
-	case Declined, Reversed:
+	case Awaited, Declined, Reversed:
 		return 0, NothingLeft
 	}
 	if q.OriginalMTI.Class() != 2 || q.Amount > q.Left.Left() {
@@ -254,7 +254,7 @@ func (q *Request) raise() (uint64, Reason) {
 		return 0, OriginalUnknown
 	case Waiting, Unsent:
 		return 0, InProgress
-	case Declined, Reversed:
+	case Awaited, Declined, Reversed:
 		return 0, NothingLeft
 	}
 	if q.OriginalMTI.Class() != 1 || q.Left.Closed || q.Left.Expired {

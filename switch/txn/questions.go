@@ -44,6 +44,8 @@ func (f Flags) Has(flag Flags) bool { return f&flag != 0 }
 // Standing tells what a reversal finds of it.
 func (q Question) Standing() Original {
 	switch {
+	case q.Flags.Has(Foretold):
+		return Awaited
 	case q.Flags.Has(Reversing):
 		return Reversed
 	case !q.Flags.Has(Ended):

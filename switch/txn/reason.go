@@ -66,6 +66,7 @@ const (
 	ReversalNotNeeded   Reason = 303
 	ReversalAhead       Reason = 304
 	ReversalForetells   Reason = 305
+	ReversalTooSoon     Reason = 306
 	AdviceAccepted      Reason = 311
 	AdviceRefused       Reason = 312
 	AdviceUnanswered    Reason = 313
@@ -235,6 +236,8 @@ func aboutLater(r Reason) reasonText {
 		return reasonText{400, "reversal kept until the original is known", ""}
 	case ReversalForetells:
 		return reasonText{400, "original not known; it is refused if it comes", ""}
+	case ReversalTooSoon:
+		return reasonText{914, "original not found; it is refused if it comes", "check DE 56"}
 	case AdviceAccepted:
 		return reasonText{0, "delivered", ""}
 	case AdviceRefused:
@@ -305,6 +308,9 @@ func OwedFor(code uint16) string {
 
 // Action is the action code (DE 39) with which the switch itself answers for this reason.
 func (r Reason) Action() uint16 { return about(r).action }
+
+// Foretells tells whether a reversal was answered for this reason as one of what hasn't come.
+func (r Reason) Foretells() bool { return r == ReversalForetells || r == ReversalTooSoon }
 
 // String names the reason.
 func (r Reason) String() string { return about(r).name }

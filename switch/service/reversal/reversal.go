@@ -39,11 +39,25 @@ func Request(q txn.Request) txn.Decision {
 		}
 		return acknowledge(txn.ReversalNotNeeded)
 	}
-	// Who reverses a part has had an approval, so a part of nothing is never accepted.
-	if q.TolerateUnknown && !part && q.Original != txn.OtherCard {
+	return unknown(&q, part)
+}
+
+// unknown decides on the reversal of what isn't known. It may have overtaken its original on
+// another connection, and whatever the merchant is told of it, it has given that up: it must not
+// take effect any more. Who reverses a part has had an approval, so a part of nothing is never
+// accepted, and holds back nothing.
+func unknown(q *txn.Request, part bool) txn.Decision {
+	switch {
+	case part || q.Original == txn.NotNamed || q.Original == txn.OtherCard:
+		return refuse(txn.OriginalUnknown)
+	case q.Original == txn.Awaited && q.TolerateUnknown:
+		return acknowledge(txn.ReversalNotNeeded)
+	case q.Original == txn.Awaited:
+		return refuse(txn.OriginalUnknown)
+	case q.TolerateUnknown:
 		return acknowledge(txn.ReversalForetells)
 	}
-	return refuse(txn.OriginalUnknown)
+	return refuse(txn.ReversalTooSoon)
 }
 
 // approved decides on the reversal of what stands approved, or of what is left of it.
