@@ -47,14 +47,13 @@ func (a *table) Propose(epoch uint64, data []byte) error {
 func sit(t *testing.T, disks ...vfs.FS) *table {
 	t.Helper()
 	a := &table{term: 2}
-	voters := make([]uint64, len(disks))
-	for i := range voters {
-		voters[i] = uint64(i + 1)
+	members := make([]raftlog.Member, len(disks))
+	for i := range members {
+		members[i] = raftlog.Member{ID: uint64(i + 1), Kind: raftlog.Data}
 	}
 	for i, disk := range disks {
 		s := openOn(t, disk)
-		err := s.Found(raftlog.Identity{Cluster: "tokyo", Node: uint64(i + 1)},
-			&pb.ConfState{Voters: voters})
+		err := s.Found(raftlog.Identity{Cluster: "tokyo", Node: uint64(i + 1)}, members)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 // Found makes the directory a node's. What the journal holds already counts as the first entry of
 // the cluster's log, so the members of a new cluster must all begin with an empty one; of a node
 // that is to learn what there is from the others, members is empty.
-func (s *Store) Found(id raftlog.Identity, members *pb.ConfState) error {
+func (s *Store) Found(id raftlog.Identity, members []raftlog.Member) error {
 	if err := s.err(); err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (s *Store) Found(id raftlog.Identity, members *pb.ConfState) error {
 	if s.raft.Founded() {
 		return errors.New("the data directory belongs to a node already")
 	}
-	if s.position.last > 0 && len(members.GetVoters()) != 1 {
+	if s.position.last > 0 && len(members) != 1 {
 		return &Error{"join a cluster", errors.New("the journal isn't empty"),
 			"start it alone and let the others join, or begin with an empty data directory"}
 	}
@@ -31,7 +31,7 @@ func (s *Store) Found(id raftlog.Identity, members *pb.ConfState) error {
 		return errors.Join(err, b.Close())
 	}
 	at := s.position
-	if len(members.GetVoters()) > 0 {
+	if len(members) > 0 {
 		at.index, at.term = raftlog.FirstEntry, raftlog.FirstEntry
 	}
 	set(b, []byte(aboutPosition), at.value())
@@ -43,7 +43,8 @@ func (s *Store) Found(id raftlog.Identity, members *pb.ConfState) error {
 }
 
 // ApplyMembers applies a change of the members, durably and in order with all that is applied.
-func (s *Store) ApplyMembers(index, term uint64, members *pb.ConfState) error {
+func (s *Store) ApplyMembers(index, term uint64, conf *pb.ConfState,
+	changed raftlog.Member) error {
 	if err := s.err(); err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (s *Store) ApplyMembers(index, term uint64, members *pb.ConfState) error {
 	at := s.position
 	at.index, at.term = index, term
 	b := s.db.NewBatch()
-	if err := s.raft.SetConf(b, members); err != nil {
+	if err := s.raft.SetConf(b, conf, changed); err != nil {
 		return errors.Join(err, b.Close())
 	}
 	set(b, []byte(aboutPosition), at.value())
@@ -63,7 +64,7 @@ func (s *Store) ApplyMembers(index, term uint64, members *pb.ConfState) error {
 		return err
 	}
 	s.position = at
-	s.raft.Members(members)
+	s.raft.Changed(conf, changed)
 	return nil
 }
 

@@ -16,12 +16,14 @@ import (
 //	rf         the last entry dropped: index 8, term 8, bytes 8
 //	rh         what raft must not forget: term 8, vote 8, commit 8
 //	ri         whose log it is: node 8, generation 8, cluster
+//	rm<id 8>   a member, see Member
 const (
-	keyConf     = "rc"
-	familyEntry = "re"
-	keyFirst    = "rf"
-	keyHard     = "rh"
-	keyIdentity = "ri"
+	keyConf      = "rc"
+	familyEntry  = "re"
+	keyFirst     = "rf"
+	keyHard      = "rh"
+	keyIdentity  = "ri"
+	familyMember = "rm"
 )
 
 // The form of an entry in the log: raft's type of it, and whether its chunks are in the journal.
@@ -75,7 +77,8 @@ func (l *Log) load() error {
 		l.read(keyConf, 0, func(v []byte) error {
 			l.conf = new(pb.ConfState)
 			return proto.Unmarshal(v, l.conf)
-		}))
+		}),
+		l.loadMembers())
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ type Log struct {
 	mu       sync.RWMutex
 	identity Identity
 	conf     *pb.ConfState
+	members  map[uint64]Member
 	hard     hardState
 	written  hardState // as it is on the disk
 	first    mark      // the last entry that is dropped

@@ -174,17 +174,20 @@ func (l *Log) Compact(through uint64) error {
 }
 
 // Found adds to a batch that the log is a node's. What the journal has already counts as the first
-// entry; members are those of the cluster, none if the node is to learn them from the others.
-func (l *Log) Found(b *pebble.Batch, id Identity, members *pb.ConfState) error {
-	conf, err := proto.Marshal(members)
+// entry; members are those of a new cluster, none if the node is to learn them from the others.
+func (l *Log) Found(b *pebble.Batch, id Identity, members []Member) error {
+	set(b, []byte(keyIdentity), id.value())
+	if len(members) == 0 {
+		return nil
+	}
+	conf, err := proto.Marshal(Conf(members))
 	if err != nil {
 		return err
 	}
-	set(b, []byte(keyIdentity), id.value())
-	if len(members.GetVoters()) == 0 {
-		return nil
-	}
 	set(b, []byte(keyConf), conf)
+	for _, m := range members {
+		set(b, memberKey(m.ID), m.Append(nil))
+	}
 	set(b, []byte(keyHard), founded.value())
 	set(b, []byte(keyFirst), mark{index: FirstEntry, term: FirstEntry}.value())
 	return nil
@@ -203,24 +206,10 @@ func (l *Log) Reload() error {
 	if err := fresh.load(); err != nil {
 		return err
 	}
-	l.identity, l.conf, l.hard, l.written = fresh.identity, fresh.conf, fresh.hard, fresh.written
+	l.identity, l.conf, l.members = fresh.identity, fresh.conf, fresh.members
+	l.hard, l.written = fresh.hard, fresh.written
 	l.first, l.last, l.record, l.recent, l.size = fresh.first, fresh.last, fresh.record, nil, 0
 	return nil
-}
-
-// SetConf adds to a batch who the members are now. It must carry the applied index too, and be
-// synced; then call Members.
-func (l *Log) SetConf(b *pebble.Batch, members *pb.ConfState) error {
-	conf, err := proto.Marshal(members)
-	set(b, []byte(keyConf), conf)
-	return err
-}
-
-// Members says that the batch of SetConf is durable.
-func (l *Log) Members(members *pb.ConfState) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.conf = proto.CloneOf(members)
 }
 
 // Known says that entries are agreed through one: what is applied was, though it may not have been
