@@ -50,12 +50,14 @@ func (l *layout) blank(wire []byte, what blanking, card *search) (numbers bool) 
 }
 
 // tooShort tells whether the element has no room for the digits, packed or not.
-func (l *layout) tooShort(wire []byte, card *search) bool {
-	room := l.characters(wire)
+func (l *layout) tooShort(wire []byte, card *search) bool { return l.room(wire) < card.length }
+
+// room is how many digits can stand in the element, packed or not.
+func (l *layout) room(wire []byte) int {
 	if l.class == ClassB {
-		room *= 2
+		return 2 * l.characters(wire)
 	}
-	return room < card.length
+	return l.characters(wire)
 }
 
 // holds tells whether the digits of the card stand in the element.

@@ -19,11 +19,10 @@ var errDelta = errors.New("a message kept as a change is damaged, or its base is
 func AppendDelta(dst, cuts []byte, base, m *Message) (delta, cut []byte) {
 	start, c := len(dst), cutter{cuts: cuts, keep: true}
 	dst = append(dst, deltaVersion, byte(m.mti>>8), byte(m.mti))
-	pan, own := base.PAN(), m.PAN()
 	shared := base.sound.And(m.sound)
-	if !own.IsZero() && own != pan {
+	if own := m.PAN(); !own.IsZero() && !(shared.Has(2) && equal(base, m, 2)) && own != base.PAN() {
 		// The base was kept without regard to this number, which may stand in what is the same.
-		pan, shared = own, Bitmap{}
+		shared = Bitmap{}
 	}
 	same, bits, used := Bitmap{}, byte(0), 0
 	for n := base.sound.Next(0); n != 0; n = base.sound.Next(n) {
@@ -40,15 +39,41 @@ func AppendDelta(dst, cuts []byte, base, m *Message) (delta, cut []byte) {
 		dst = append(dst, bits<<(8-used&7))
 	}
 	var found search
-	card := &found
-	if !found.prepare(&pan) {
-		card = nil
-	}
+	var card *search
 	other := m.sound.AndNot(same)
+	if m.hasRoom(other) {
+		card = found.of(base, m)
+	}
 	for n := other.Next(0); n != 0; n = other.Next(n) {
 		dst = m.appendBlanked(append(dst, byte(n)), n, card, start, &c)
 	}
 	return dst, c.cuts
+}
+
+// hasRoom tells whether the digits of any card number, or a stretch of them, may stand in one of
+// the elements.
+func (m *Message) hasRoom(elements Bitmap) bool {
+	if !elements.And(reference).IsZero() {
+		return true
+	}
+	for n := elements.Next(0); n != 0; n = elements.Next(n) {
+		if m.dialect.elements[n].room(m.wireOf(n)) >= shortestPAN {
+			return true
+		}
+	}
+	return false
+}
+
+// of prepares the search for the card number of m, or else of what it changes; nil: there is none.
+func (s *search) of(base, m *Message) *search {
+	pan := m.PAN()
+	if pan.IsZero() {
+		pan = base.PAN()
+	}
+	if !s.prepare(&pan) {
+		return nil
+	}
+	return s
 }
 
 // equal tells whether element n of base, written in m's dialect, is what m has.

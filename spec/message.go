@@ -136,14 +136,20 @@ func (m *Message) panOf(n int) PAN {
 	l := &m.dialect.elements[n]
 	var scratch [128]byte
 	var p PAN
-	for _, c := range l.appendCanonical(scratch[:0], m.wireOf(n)) {
-		if c-'0' > 9 {
+	wire := m.wireOf(n)
+	digits, zero := wire[l.prefix:], l.text.zero
+	if l.form != formText {
+		digits, zero = l.appendCanonical(scratch[:0], wire), '0'
+	}
+	for _, c := range digits {
+		c -= zero
+		if c > 9 {
 			break
 		}
 		if int(p.n) == len(p.veiled) {
 			return PAN{}
 		}
-		p.veiled[p.n] = c ^ veil
+		p.veiled[p.n] = c + '0' ^ veil
 		p.n++
 	}
 	return p

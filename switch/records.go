@@ -10,9 +10,10 @@ import (
 // record starts a journal record about an arrival, with the arrival's safe image if it has one.
 func (s *Switch) record(now int64, kind journal.Kind, l *link.Link, a *arrival) *journal.Record {
 	s.images, s.cuts = s.images[:0], s.cuts[:0]
-	s.rec = journal.Record{At: now, Kind: kind, MTI: a.mti, Amount: a.amount,
-		Processing: a.processing, Currency: a.currency, Center: l.Center().ID()}
 	rec := &s.rec
+	*rec = journal.Record{} // in place: with its fields it would be made elsewhere and copied
+	rec.At, rec.Kind, rec.MTI, rec.Center = now, kind, a.mti, l.Center().ID()
+	rec.Amount, rec.Processing, rec.Currency = a.amount, a.processing, a.currency
 	if a.mti.Class() == 3 {
 		rec.Function = uint16(a.function)
 	}
