@@ -131,6 +131,9 @@ func (l *List) Delete(b Batch, card Hash, now int64) {
 			return
 		}
 	}
+	if u, ok := l.urgent.find(&card); ok && u.generation != 0 {
+		return // released from an older file, which counts again if the clock goes back before this one
+	}
 	b.Delete(entryKey(l.issuer, &card))
 	l.urgent.remove(&card)
 }
