@@ -28,6 +28,20 @@ func dataKey(o *Options) ([]byte, error) {
 	return key, err
 }
 
+// KeyNameOf is the KeyName of the data key in a file, in hexadecimal digits.
+func KeyNameOf(file string) (string, error) {
+	raw, err := readKeyFile(file)
+	if err != nil {
+		return "", err
+	}
+	defer clear(raw)
+	keys, err := journal.NewKeys(raw)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", keys.ID()), nil
+}
+
 func readKeyFile(name string) ([]byte, error) {
 	const op = "read the data key"
 	f, err := os.Open(name)

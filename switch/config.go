@@ -13,6 +13,7 @@ type Config struct {
 	Keys        KeysConfig     `yaml:"keys"`
 	Audit       AuditConfig    `yaml:"audit"`
 	Vault       VaultConfig    `yaml:"vault"`
+	Backup      BackupConfig   `yaml:"backup"`
 	Checks      ChecksConfig   `yaml:"checks"`
 	Log         LogConfig      `yaml:"log"`
 	Routing     RoutingConfig  `yaml:"routing"`
@@ -25,6 +26,8 @@ type Config struct {
 	// Dir is where relative names in the configuration start: the folder of
 	// the file it came from. Empty is the working directory.
 	Dir string `yaml:"-"`
+	// File is the name of that file in it; empty: there is none.
+	File string `yaml:"-"`
 }
 
 // DataConfig says where and how long the journal is kept.

@@ -29,6 +29,7 @@ func (c *Config) Complete() {
 	c.Keys.complete(c.Data.Dir)
 	c.Audit.complete(c.Data.Dir)
 	c.Vault.complete(c.Data.Dir)
+	c.Backup.complete(c.Data.Dir)
 	c.Checks.complete()
 	for i := range c.Centers {
 		c.Centers[i].complete()

@@ -78,6 +78,7 @@ func (c *Config) validateTop(f *faults) {
 	c.Access.validate(f, "access")
 	c.Keys.validate(f, "keys", c.Production)
 	c.Audit.validate(f, "audit")
+	c.Backup.validate(f, "backup")
 	c.Vault.validate(f, "vault")
 	c.Checks.validate(f, "checks")
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")

@@ -75,6 +75,9 @@ func assemble(flags *pflag.FlagSet, file string, text []byte) (*loaded, error) {
 			Hint: "`cardswitch config sample` shows how each value is written"}
 	}
 	l.Dir = filepath.Dir(file)
+	if file != "" {
+		l.File = filepath.Base(file)
+	}
 	l.Complete()
 	return l, nil
 }

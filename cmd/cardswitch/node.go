@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,7 @@ type node struct {
 	admin             *admin.Server
 	metrics           *prometheus.Registry
 	operators, public net.Listener
+	backing           sync.Mutex // held while a backup is made
 }
 
 // newNode opens the doors, then the switch. Reload brings the configuration anew.
@@ -88,6 +90,7 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 		Reload:     func() error { return n.reconfigure(reload) },
 		Rewrap:     n.Switch.Rewrap,
 		Settlement: n.Switch,
+		Backup:     n.orderedBackup,
 	})
 	if v := n.Switch.Vault(); v != nil {
 		n.admin.Vault = v

@@ -12,6 +12,7 @@ func newRootCommand() *cobra.Command {
 	root := group("cardswitch", "ISO 8583:1993 switch between merchants and card issuers",
 		newStartCommand(),
 		newAuditCommand(),
+		newBackupCommand(),
 		newCheckCommand(),
 		newConfigCommand(),
 		newJournalCommand(),

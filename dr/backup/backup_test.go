@@ -184,7 +184,7 @@ func TestDamageIsFound(t *testing.T) {
 		if err == nil {
 			var found Manifest
 			if found, err = again.Find(context.Background(), newer.ID); err == nil {
-				err = again.Restore(context.Background(), &found, into, nil)
+				err = again.Restore(context.Background(), &found, into, nil, nil)
 			}
 		}
 		if err == nil {
@@ -290,7 +290,7 @@ func TestNothingIsRestoredOver(t *testing.T) {
 	y, r := newYard(t, 7), testRepository(t, folderOf(t))
 	y.trade(3)
 	m := y.backup(r, Options{})
-	if err := r.Restore(context.Background(), &m, y.dir, nil); !errors.Is(err, fs.ErrExist) {
+	if err := r.Restore(context.Background(), &m, y.dir, nil, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("%v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,7 @@ type Options struct {
 	Whole bool
 	// Rate is how many bytes a second are read at most; 0: as many as there are.
 	Rate int64
-	// Progress is told now and then; it may be nil.
+	// Progress is told once a second; it may be nil.
 	Progress func(Progress)
 }
 
@@ -124,6 +125,7 @@ type copying struct {
 	done   atomic.Int64
 	copied atomic.Int64
 	stored atomic.Int64
+	teller teller
 }
 
 // all copies the blocks of all files, and puts their names into the files.
@@ -176,8 +178,21 @@ func pause(ctx context.Context, begun time.Time, read, rate int64) error {
 }
 
 func (c *copying) tell() {
-	if c.o.Progress != nil {
-		c.o.Progress(Progress{Done: c.done.Load(), Of: c.of, Moved: c.stored.Load()})
+	c.teller.tell(c.o.Progress, Progress{Done: c.done.Load(), Of: c.of, Moved: c.stored.Load()})
+}
+
+// teller tells progress once a second, of several goroutines.
+type teller struct {
+	mu   sync.Mutex
+	told time.Time
+}
+
+func (t *teller) tell(fn func(Progress), p Progress) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if fn != nil && time.Since(t.told) >= time.Second {
+		t.told = time.Now()
+		fn(p)
 	}
 }
 

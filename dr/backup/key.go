@@ -76,7 +76,7 @@ func ReadKeyFile(name string) (*Key, error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &store.Error{Op: op, Err: err, Hint: "bring it from its safe place; for a new " +
-			"target make one with `cardswitch backup key`"}
+			"target make one by `cardswitch backup init`"}
 	}
 	if err != nil {
 		return nil, &store.Error{Op: op, Err: err, Hint: "run as the owner of the file"}

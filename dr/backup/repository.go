@@ -83,6 +83,9 @@ func (r *Repository) begin(ctx context.Context) error {
 	return nil
 }
 
+// String says where it is.
+func (r *Repository) String() string { return r.target.String() }
+
 func randomHex(n int) string {
 	b := make([]byte, n)
 	rand.Read(b) // never fails

@@ -14,10 +14,10 @@ import (
 	"cardswitch/store"
 )
 
-// Restore brings the files of a backup into a folder that isn't there yet. It appears when all of
-// it is there and on the disk.
+// Restore brings the files of a backup into a folder that isn't there yet. The folder appears when
+// all of it is on the disk and check, which gets the folder under another name, has found it good.
 func (r *Repository) Restore(ctx context.Context, m *Manifest, into string,
-	progress func(Progress)) error {
+	check func(string) error, progress func(Progress)) error {
 	op := "restore backup " + m.ID
 	if _, err := os.Lstat(into); err == nil {
 		return &store.Error{Op: op, Err: fmt.Errorf("%s: %w", into, fs.ErrExist),
@@ -32,18 +32,26 @@ func (r *Repository) Restore(ctx context.Context, m *Manifest, into string,
 		return &store.Error{Op: op, Err: err, Hint: "remove it"}
 	}
 	b := bringing{r: r, into: part, progress: progress}
-	if err = b.all(ctx, files); err == nil {
+	if err = b.all(ctx, files); err == nil && check != nil {
+		err = check(part)
+	}
+	if err == nil {
 		err = os.Rename(part, into)
 	}
 	if err == nil {
 		err = syncFolder(filepath.Dir(into))
 	}
 	if err != nil {
+		err = errors.Join(err, os.RemoveAll(part))
+		var told *store.Error
+		if errors.As(err, &told) {
+			return err
+		}
 		hint := "check the disk, and that the target can be read"
 		if errors.Is(err, ErrDamaged) {
 			hint = damagedHint
 		}
-		return &store.Error{Op: op, Err: errors.Join(err, os.RemoveAll(part)), Hint: hint}
+		return &store.Error{Op: op, Err: err, Hint: hint}
 	}
 	return nil
 }
@@ -58,7 +66,7 @@ type bringing struct {
 	progress func(Progress)
 	of       int64
 	done     atomic.Int64
-	moved    atomic.Int64
+	teller   teller
 }
 
 func (b *bringing) all(ctx context.Context, files []File) error {
@@ -113,11 +121,8 @@ func (b *bringing) blocks(ctx context.Context, f *File, file *os.File) error {
 			return err
 		}
 		rest -= int64(len(block))
-		b.done.Add(int64(len(block)))
-		b.moved.Add(int64(len(block)))
-		if b.progress != nil {
-			b.progress(Progress{Done: b.done.Load(), Of: b.of, Moved: b.moved.Load()})
-		}
+		done := b.done.Add(int64(len(block)))
+		b.teller.tell(b.progress, Progress{Done: done, Of: b.of, Moved: done})
 	}
 	return nil
 }

@@ -30,16 +30,22 @@ type Report struct {
 
 // Verify restores a backup into a scratch folder, opens its journal as a node would, and checks
 // every seal, the chain of hashes, where the journal ends, and the totals. The folder must not be
-// there; it is removed in any case.
+// there, and isn't there afterwards.
 func (r *Repository) Verify(ctx context.Context, m *Manifest, scratch string, key DataKey,
 	progress func(Progress)) (report Report, err error) {
+	report, err = r.RestoreChecked(ctx, m, scratch, key, progress)
+	return report, errors.Join(err, os.RemoveAll(scratch))
+}
+
+// RestoreChecked restores a backup into a folder that isn't there, which appears only if it passed
+// all that Verify checks.
+func (r *Repository) RestoreChecked(ctx context.Context, m *Manifest, into string, key DataKey,
+	progress func(Progress)) (report Report, err error) {
 	begun := time.Now()
-	if err := r.Restore(ctx, m, scratch, progress); err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	report = Report{ID: m.ID, Files: m.Files, Bytes: m.Bytes, Restored: time.Since(begun)}
-	err = report.inspect(scratch, key, m.Journal)
+	err = r.Restore(ctx, m, into, func(dir string) error {
+		report = Report{ID: m.ID, Files: m.Files, Bytes: m.Bytes, Restored: time.Since(begun)}
+		return report.inspect(dir, key, m.Journal)
+	}, progress)
 	report.Took = time.Since(begun)
 	return report, err
 }
@@ -48,6 +54,19 @@ func (r *Repository) Verify(ctx context.Context, m *Manifest, scratch string, ke
 type DataKey struct {
 	File string
 	Raw  []byte
+}
+
+// Opens refuses a key under which the journal of a backup wasn't written.
+func (k *DataKey) Opens(m *Manifest) error {
+	if k.File == "" {
+		return nil // the journal will tell
+	}
+	is, err := store.KeyNameOf(k.File)
+	if err == nil && is != m.Journal.Key {
+		err = &store.Error{Op: "open backup " + m.ID, Err: fmt.Errorf("its journal is under data key "+
+			"%s, %s is %s", m.Journal.Key, k.File, is), Hint: "name the right one by --data-key"}
+	}
+	return err
 }
 
 func (k *DataKey) open(dir string) (*store.Store, error) {

@@ -180,7 +180,7 @@ func folderOf(t *testing.T) Folder { return Folder(filepath.Join(t.TempDir(), "t
 func restored(t *testing.T, r *Repository, m *Manifest) (*store.Store, string) {
 	t.Helper()
 	into := filepath.Join(t.TempDir(), "restored")
-	must(t, r.Restore(context.Background(), m, into, nil))
+	must(t, r.Restore(context.Background(), m, into, nil, nil))
 	s, err := dataKey.open(into)
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })

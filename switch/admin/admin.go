@@ -100,6 +100,8 @@ type Options struct {
 	Evidence *evidence.Log
 	// Settlement is the switch's business days; nil: it tells of none.
 	Settlement Settlement
+	// Backup makes a backup; nil: nobody can order one.
+	Backup Backup
 	// Vault is the token vault; nil: there is none. Rewrap brings its keys under the newest KEK.
 	Vault  Vault
 	Rewrap func(ctx context.Context, who vault.Access) error

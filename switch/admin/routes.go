@@ -21,6 +21,9 @@ func (s *Server) Operators() http.Handler {
 		if s.Settlement != nil {
 			routes = append(routes, s.settleRoutes()...)
 		}
+		if s.Backup != nil {
+			routes = append(routes, s.backupRoutes()...)
+		}
 		routes = append(routes, s.negativeRoutes()...)
 		routes = append(routes, s.checkRoutes()...)
 	} else {

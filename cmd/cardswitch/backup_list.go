@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cardswitch/dr/backup"
+)
+
+func newBackupListCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "list",
+		Short: "Show the backups at the target, the newest last",
+		Args:  cobra.NoArgs,
+		RunE:  func(command *cobra.Command, _ []string) error { return listBackups(command) },
+	}
+	backupFlags(command)
+	return command
+}
+
+func listBackups(command *cobra.Command) error {
+	r, _, err := backups(command)
+	if err != nil {
+		return err
+	}
+	list := []backup.Manifest{}
+	ids, err := r.IDs(command.Context())
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		m, err := r.Manifest(command.Context(), id)
+		if err != nil {
+			return err
+		}
+		m.Listing = nil // of use to nobody
+		list = append(list, m)
+	}
+	if wantsJSON(command) {
+		return printJSON(command, list)
+	}
+	t := newTable(command, "ID", "NODE", "ENDED", "RECORDS", "OF", "FILES", "BYTES", "NEW", "TOOK")
+	for i := range list {
+		m := &list[i]
+		t.row(m.ID, m.Node, m.Ended.Local().Format(time.DateTime),
+			fmt.Sprintf("%d-%d", m.Journal.First, m.Journal.Last),
+			m.Journal.At.Local().Format(time.DateTime), m.Files, megabytes(m.Bytes),
+			megabytes(m.Copied), m.Ended.Sub(m.Begun).Round(time.Millisecond))
+	}
+	return t.flush()
+}
+
+// completeBackups offers the backups at the target.
+func completeBackups(command *cobra.Command, args []string, _ string) ([]string,
+	cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	r, _, err := backups(command)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ids, _ := r.IDs(command.Context())
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}

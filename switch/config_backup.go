@@ -1,0 +1,53 @@
+package cardswitch
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// BackupConfig says where and when the node's books are copied, and how long copies are kept.
+type BackupConfig struct {
+	// To is the target: a folder on another machine's disk, or s3://BUCKET/PREFIX. "" is none.
+	To      string        `yaml:"to"`
+	KeyFile string        `yaml:"key_file"` // seals all that lies there
+	Every   time.Duration `yaml:"every"`    // 0: only by command
+	RateMB  int           `yaml:"rate_mb"`  // a second, read for a backup; 0: no bound
+	Keep    KeepConfig    `yaml:"keep"`
+}
+
+// KeepConfig says which backups a prune leaves: the newest ones, and the last of so many hours,
+// days, weeks and months that have one.
+type KeepConfig struct {
+	Last    int `yaml:"last"`
+	Hourly  int `yaml:"hourly"`
+	Daily   int `yaml:"daily"`
+	Weekly  int `yaml:"weekly"`
+	Monthly int `yaml:"monthly"`
+}
+
+func (b *BackupConfig) complete(data string) {
+	setDefault(&b.KeyFile, filepath.Join(data, "backup.key"))
+	if b.Keep == (KeepConfig{}) {
+		b.Keep = KeepConfig{Last: 4, Hourly: 24, Daily: 7, Weekly: 5, Monthly: 12}
+	}
+}
+
+const leastBackupEvery = time.Minute
+
+func (b *BackupConfig) validate(f *faults, path string) {
+	f.required(path+".key_file", b.KeyFile, "name the file of the backup key")
+	if b.Every != 0 {
+		f.duration(path+".every", b.Every, leastBackupEvery, 7*24*time.Hour)
+		f.required(path+".to", b.To, "name the folder, or s3://BUCKET/PREFIX, for backups")
+	}
+	f.between(path+".rate_mb", b.RateMB, 0, 1<<20)
+	f.between(path+".keep.last", b.Keep.Last, 1, 10_000)
+	f.between(path+".keep.hourly", b.Keep.Hourly, 0, 10_000)
+	f.between(path+".keep.daily", b.Keep.Daily, 0, 10_000)
+	f.between(path+".keep.weekly", b.Keep.Weekly, 0, 10_000)
+	f.between(path+".keep.monthly", b.Keep.Monthly, 0, 10_000)
+	if rest, ok := strings.CutPrefix(b.To, "s3://"); ok && (rest == "" || rest[0] == '/') {
+		f.add(path+".to", "write s3://BUCKET/PREFIX", "names no bucket")
+	}
+}
