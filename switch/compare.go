@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,8 @@ func (s *Switch) CompareListing(name string, day settle.Day, slice uint16, listi
 	if err := settle.ReadListing(listing, m.List); err != nil {
 		return Comparison{}, fmt.Errorf("the listing: %w", err)
 	}
-	reader := legReader{center: c.id, legs: make(map[uint64]settle.Leg), to: m}
+	reader := legReader{center: c.id, legs: make(map[uint64]settle.Leg),
+		undoing: make(map[uint64]string), of: make(map[uint64]uint64), to: m}
 	if err := s.store.Replay(from, reader.record); err != nil {
 		return Comparison{}, err
 	}
@@ -118,15 +120,21 @@ func outSlices(m *settle.Matcher) (out []uint16) {
 
 // legReader turns the records of a center's leg into transactions for a matcher.
 type legReader struct {
-	center uint16
-	legs   map[uint64]settle.Leg // of transactions that wait, or whose answer never came
-	to     *settle.Matcher
+	center  uint16
+	legs    map[uint64]settle.Leg // of transactions that wait, or whose answer never came
+	undoing map[uint64]string     // how reversals of these stand that a person decides about
+	of      map[uint64]uint64     // what merchants' reversals of these reverse
+	to      *settle.Matcher
 }
 
 func (r *legReader) record(rec *journal.Record) error {
+	if _, waits := r.legs[rec.Txn]; waits && rec.Kind == journal.Reversed {
+		r.of[rec.Advice] = rec.Txn
+	}
 	if rec.Dest != r.center {
 		return nil
 	}
+	r.undo(rec)
 	o := settle.Ours{Txn: rec.Txn, Kind: total.Kind(rec.Moves), Amount: rec.Amount,
 		Currency: rec.Currency, Day: settle.Day(rec.Day), Slice: rec.Slice}
 	if rec.Day == 0 {
@@ -164,10 +172,29 @@ func (r *legReader) record(rec *journal.Record) error {
 	return nil
 }
 
+// undo follows the reversals of what was never answered.
+func (r *legReader) undo(rec *journal.Record) {
+	id := cmp.Or(r.of[rec.Advice], rec.Txn)
+	if _, waits := r.legs[id]; !waits {
+		return
+	}
+	switch why := txn.Reason(rec.Reason); {
+	case rec.Kind == journal.Delivered, why == txn.OperatorRetried:
+		delete(r.undoing, id)
+	case rec.Kind == journal.Shelved && why == txn.AdviceRefused:
+		r.undoing[id] = fmt.Sprintf("%d, refused with %03d, is on the work list", rec.Advice,
+			rec.Action)
+	case rec.Kind == journal.Shelved:
+		r.undoing[id] = fmt.Sprintf("%d cannot be delivered and is on the work list", rec.Advice)
+	case rec.Kind == journal.Resolved && why == txn.OperatorDropped:
+		r.undoing[id] = fmt.Sprintf("%d was dropped: %s", rec.Advice, rec.Text)
+	}
+}
+
 // rest tells of what waits for its answer.
 func (r *legReader) rest() {
 	for id, leg := range r.legs {
-		r.to.Journal(settle.Ours{Leg: leg, Txn: id, Note: settle.NoteTimedOut})
+		r.to.Journal(settle.Ours{Leg: leg, Txn: id, Note: settle.NoteTimedOut, Undoing: r.undoing[id]})
 	}
 }
 

@@ -29,8 +29,9 @@ type PeriodStatus struct {
 	Versions  uint16     `json:"versions"` // how often it was compared
 	Out       bool       `json:"out"`      // out of balance
 	OutSlices []uint16   `json:"out_slices,omitempty"`
-	Waits     bool       `json:"waits"` // something of it is still on its way
-	Late      bool       `json:"late"`  // it should be agreed by now
+	Waits     bool       `json:"waits"`     // something of it is still on its way
+	Undecided int        `json:"undecided"` // of it, on the work list of advices
+	Late      bool       `json:"late"`      // it should be agreed by now
 }
 
 // PeriodTotals is what a period comes to in one currency.
@@ -43,6 +44,10 @@ type PeriodTotals struct {
 
 // Periods are the business days of a center, or of all; the newest last.
 func (s *Switch) Periods(name string) ([]PeriodStatus, error) {
+	list, err := s.workList()
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := []PeriodStatus{}
@@ -51,7 +56,9 @@ func (s *Switch) Periods(name string) ([]PeriodStatus, error) {
 			continue
 		}
 		for i := range c.book.Periods {
-			out = append(out, s.periodStatus(c, &c.book.Periods[i]))
+			st := s.periodStatus(c, &c.book.Periods[i])
+			st.Undecided = undecided(list, c, &c.book.Periods[i])
+			out = append(out, st)
 		}
 	}
 	if len(out) == 0 && name != "" {
@@ -202,6 +209,10 @@ func (s *Switch) AddUp() (store.TotalsReport, error) {
 // Statement is who owes whom for a business day: over all issuers, or of one center. It is agreed
 // when the day is agreed with each issuer in it.
 func (s *Switch) Statement(day settle.Day, only string) (settle.Statement, error) {
+	list, err := s.workList()
+	if err != nil {
+		return settle.Statement{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	config, registry := s.tables.Load().config, s.store.Registry()
@@ -224,7 +235,7 @@ func (s *Switch) Statement(day settle.Day, only string) (settle.Statement, error
 			(only == "" || registry.Name(k.Center) == only || registry.Name(k.Other) == only)
 	})
 	out := settle.StatementOf(day, rows, config.Settlement.fees(), registry.Name, config.Node)
-	out.Agreed = agreed
+	out.Agreed, out.Undecided = agreed, s.undecidedOf(list, day, only)
 	return out, nil
 }
 

@@ -89,7 +89,7 @@ func newSettleStatusCommand() *cobra.Command {
 
 func printPeriods(command *cobra.Command, periods []cardswitch.PeriodStatus) error {
 	t := newTable(command, "CENTER", "DAY", "STATE", "SLICE", "OPENED", "ENDED", "COMPARED",
-		"BALANCE", "WAITS", "ALARM")
+		"BALANCE", "WAITS", "UNDECIDED", "ALARM")
 	for i := range periods {
 		p := &periods[i]
 		balance := ""
@@ -102,7 +102,8 @@ func printPeriods(command *cobra.Command, periods []cardswitch.PeriodStatus) err
 			balance = "in balance"
 		}
 		t.row(p.Center, p.Day, p.State, p.Slice, p.Opened.Local().Format(time.DateTime),
-			momentOf(p.Ended), p.Versions, balance, yesNo(p.Waits), yesNo(p.Late || p.Out))
+			momentOf(p.Ended), p.Versions, balance, yesNo(p.Waits), p.Undecided,
+			yesNo(p.Late || p.Out))
 	}
 	return t.flush()
 }

@@ -199,8 +199,13 @@ func printStatement(command *cobra.Command, s settle.Statement) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
+	out := command.OutOrStdout()
+	for _, u := range s.Undecided {
+		fmt.Fprintf(out, "undecided, on the work list: advice %d (%s, transaction %d) of %s to %s, "+
+			"%s %d\n", u.Advice, u.MTI, u.Txn, u.Merchant, u.Issuer, u.Counts, u.Amount)
+	}
 	if !s.Agreed {
-		_, err := fmt.Fprintln(command.OutOrStdout(), "not agreed with all issuers yet")
+		_, err := fmt.Fprintln(out, "not agreed with all issuers yet")
 		return err
 	}
 	return nil

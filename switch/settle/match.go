@@ -19,6 +19,7 @@ type Ours struct {
 	Day      Day
 	Slice    uint16
 	Note     string // how it stands with us, where it didn't count
+	Undoing  string // and, of what was never answered, how its reversal stands
 }
 
 // Difference is one transaction of which the two books don't say the same.
@@ -179,6 +180,9 @@ func (m *Matcher) Differences() []Difference {
 			d.Cause, d.Why = ReversedThem, o.Note
 		case o.Note == NoteTimedOut:
 			d.Cause, d.Why = LateApproved, "no answer came with us, and it was reversed"
+			if o.Undoing != "" {
+				d.Why = "no answer came with us; its reversal " + o.Undoing
+			}
 		default:
 			d.Why = o.Note
 		}

@@ -92,13 +92,32 @@ type Statement struct {
 	Agreed    bool       `json:"agreed"` // with every issuer in it
 	Pairs     []Pair     `json:"pairs"`
 	Positions []Position `json:"positions"`
+	// Undecided counts in none of them.
+	Undecided []Undecided `json:"undecided"`
+}
+
+// Undecided is an advice or reversal that an issuer refused, and that waits for a person.
+type Undecided struct {
+	Advice   uint64 `json:"advice"` // on the work list
+	Txn      uint64 `json:"txn"`
+	Issuer   string `json:"issuer"`
+	Merchant string `json:"merchant"`
+	MTI      string `json:"mti"`
+	STAN     uint32 `json:"stan"`
+	Counts   string `json:"counts"` // as what, if it is sent again and accepted
+	Amount   uint64 `json:"amount"`
+	Currency uint16 `json:"currency"`
+	// Original: what it reverses was never answered, and would count in this day, too.
+	Original bool   `json:"original"`
+	Why      string `json:"why"` // it is owed
 }
 
 // StatementOf makes a statement of the rows of issuers' totals. name gives the names of centers,
 // self that of the switch. Of fees between the same two parties the first that fits counts.
 func StatementOf(day Day, rows []total.Row, fees []Fee, name func(uint16) string,
 	self string) Statement {
-	s := Statement{Day: day.String(), Pairs: []Pair{}, Positions: []Position{}}
+	s := Statement{Day: day.String(), Pairs: []Pair{}, Positions: []Position{},
+		Undecided: []Undecided{}}
 	pairs := make(map[[2]string]map[uint16]*Pair)
 	for i := range rows {
 		r := &rows[i]

@@ -59,7 +59,7 @@ func money(v int64) string {
 	return sign + digits
 }
 
-// WriteCSV writes the pairs and the positions, each with what it is in front.
+// WriteCSV writes the pairs, the positions and what is undecided, each with what it is in front.
 func (s *Statement) WriteCSV(w io.Writer) error {
 	lines := csv.NewWriter(w)
 	put := func(cells ...any) {
@@ -85,6 +85,10 @@ func (s *Statement) WriteCSV(w io.Writer) error {
 	for _, p := range s.Positions {
 		put("position", s.Day, p.Party, p.Role, "", p.Currency, "", "", "", "", "", "", "", "",
 			p.Gross, p.Fees, p.Net)
+	}
+	for _, u := range s.Undecided {
+		put("undecided", s.Day, u.Issuer, PartyIssuer, u.Merchant, u.Currency, "", "", "", "", "", "",
+			"", "", u.Amount, "", "")
 	}
 	lines.Flush()
 	return lines.Error()
