@@ -58,6 +58,9 @@ const (
 	// standInCards is how many cards of an issuer stand-in counts at once, some 400 MB; it approves
 	// nothing for one beyond.
 	standInCards = 4 << 20
+	// sweptAtOnce is how many emergency entries of a list are looked at a time, five times a second,
+	// for those that are past: a million in half an hour.
+	sweptAtOnce = 128
 	// forgottenAtOnce is how much of what was counted is forgotten at a time, so that the doors stay
 	// open.
 	forgottenAtOnce = 1024

@@ -7,6 +7,7 @@ import (
 
 	"cardswitch/store/journal"
 	"cardswitch/store/negative"
+	"cardswitch/switch/service/fileaction"
 	"cardswitch/switch/txn"
 )
 
@@ -122,6 +123,7 @@ func (s *Switch) takeOver() {
 			continue
 		}
 		s.sweepLoads(n)
+		s.sweepPast(n)
 		if n.list.Due(s.now()) {
 			s.mu.Lock()
 			s.tookOver(n)
@@ -145,6 +147,17 @@ func (s *Switch) takeOver() {
 			s.log.Warn("a negative file that was replaced can't be removed", "generation", g.generation,
 				"error", err)
 		}
+	}
+}
+
+// sweepPast takes off what is past its last day, some at a time, each with its record.
+func (s *Switch) sweepPast(n *negativeProfile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for _, e := range n.list.Sweep(s.pending.batch, now, sweptAtOnce) {
+		s.listChanged(n, journal.Record{At: now, Reason: uint16(txn.EntryPast)}, fileaction.Delete,
+			e.Card, e.Terms)
 	}
 }
 

@@ -26,6 +26,7 @@ type List struct {
 	zone   atomic.Pointer[time.Location]
 	files  atomic.Pointer[[]filed] // the one in force, and those after it, by generation
 	urgent urgent
+	swept  Hash // what Sweep looks at next
 	load   Load
 	newest uint64 // generation
 	litter bool   // there may be entries of loads that aren't needed
@@ -136,6 +137,23 @@ func (l *List) Delete(b Batch, card Hash, now int64) {
 	}
 	b.Delete(entryKey(l.issuer, &card))
 	l.urgent.remove(&card)
+}
+
+// Sweep takes off the emergency entries that are past their last day, and gives them; it looks at
+// so many at most, and the next time at those behind. A day more they stay: a clock that is put
+// back by less brings none of them back, and as none of them counts at now, no lookup changes.
+func (l *List) Sweep(b Batch, now int64, most int) (gone []Entry) {
+	today := l.day(now)
+	l.swept = l.urgent.from(l.swept, most, func(e *urgentEntry) {
+		if e.generation == 0 && e.Until != 0 && e.Until+1 < today {
+			gone = append(gone, e.Entry)
+		}
+	})
+	for i := range gone {
+		b.Delete(entryKey(l.issuer, &gone[i].Card))
+		l.urgent.remove(&gone[i].Card)
+	}
+	return gone
 }
 
 func (l *List) setUrgent(b Batch, e urgentEntry) {

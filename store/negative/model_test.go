@@ -132,6 +132,7 @@ func TestAListIsItsModel(t *testing.T) {
 			"import":           r.importOne,
 			"die in an import": r.die,
 			"take over":        r.takeOver,
+			"sweep":            r.sweep,
 			"pass": func(t *rapid.T) {
 				r.now += int64(rapid.IntRange(1, 40).Draw(t, "hours")) * int64(time.Hour)
 			},
@@ -155,6 +156,7 @@ func (r *trial) deleteOne(t *rapid.T) {
 	r.list.Delete(r.batch, c, r.now)
 	r.commit()
 	delete(r.m.urgent, c)
+	delete(r.m.gone, c)
 	if f := r.m.inForce(r.now); f != nil {
 		if _, listed := f.cards[c]; listed {
 			r.m.gone[c] = f.generation
@@ -199,6 +201,31 @@ func (r *trial) takeOver(t *rapid.T) {
 	})
 	r.m.files[0].took = true
 	maps.DeleteFunc(r.m.gone, func(_ Hash, g uint64) bool { return g < took.Generation })
+}
+
+// sweep removes what is past, a few at a time, until it has been everywhere.
+func (r *trial) sweep(t *rapid.T) {
+	today := DayOf(time.Unix(0, r.now), time.UTC)
+	past := func(_ Hash, t Terms) bool { return t.Until != 0 && t.Until+1 < today }
+	most := rapid.IntRange(1, 5).Draw(t, "at once")
+	for range 12/most + 2 { // there are twelve cards
+		gone := r.list.Sweep(r.batch, r.now, most)
+		if len(gone) > most {
+			t.Fatalf("%d are removed at once, not %d", len(gone), most)
+		}
+		for _, e := range gone {
+			if terms, ok := r.m.urgent[e.Card]; !ok || terms != e.Terms || !past(e.Card, terms) {
+				t.Fatalf("%+v is removed, the model has %+v", e, terms)
+			}
+			delete(r.m.urgent, e.Card)
+		}
+		r.commit()
+	}
+	maps.DeleteFunc(r.m.urgent, past)
+	entries, _ := r.list.Urgent()
+	if len(entries) != len(r.m.urgent) {
+		t.Fatalf("%d entries are there, the model has %d", len(entries), len(r.m.urgent))
+	}
 }
 
 func (p *place) crash() {

@@ -99,6 +99,26 @@ func (u *urgent) each(fn func(urgentEntry) bool) {
 	}
 }
 
+// from looks at so many entries from a card on, in the order of the hashes, and gives the one to go
+// on at: the first of all, where it came to the end.
+func (u *urgent) from(card Hash, most int, fn func(*urgentEntry)) (next Hash) {
+	for i := int(card[0]); i < len(u.shards); i++ {
+		shard := u.shards[i].Load()
+		if shard == nil {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(*shard, card, byCard)
+		for ; at < len(*shard); at++ {
+			e := &(*shard)[at]
+			if most--; most < 0 {
+				return e.Card
+			}
+			fn(e)
+		}
+	}
+	return Hash{}
+}
+
 func (e *urgentEntry) value() []byte {
 	b := e.Terms.append(nil)
 	if e.generation != 0 {

@@ -24,6 +24,7 @@ const (
 	FileTookOver       Reason = 842
 	OperatorListed     Reason = 843
 	OperatorUnlisted   Reason = 844
+	EntryPast          Reason = 845
 )
 
 // aboutFiles is about negative lists and file actions (reference iso8583-1993 section 5.8). A
@@ -80,6 +81,8 @@ func aboutLoads(r Reason) reasonText {
 		return reasonText{0, "listed by an operator", ""}
 	case OperatorUnlisted:
 		return reasonText{0, "taken off the list by an operator", ""}
+	case EntryPast:
+		return reasonText{0, "taken off the list: past its last day", ""}
 	}
 	return reasonText{909, "unknown reason", ""}
 }
