@@ -15,31 +15,39 @@ import (
 
 // lane is one persistent connection, dialled again whenever it ends.
 type lane struct {
-	address string
+	addresses []string
+	at        int // of addresses: where the next connection goes
 
 	mu   sync.Mutex
 	conn *wire.Conn // nil while down or not signed on
 }
 
-// keep holds one lane open until ctx ends.
+const (
+	shortPause = 20 * time.Millisecond
+	// longPause is the most between two tries of the same address.
+	longPause = time.Second
+)
+
+// keep holds one lane open until ctx ends. Where one address doesn't let it in, the next may: of
+// several nodes only one serves.
 func (p *POS) keep(ctx context.Context, l *lane) {
-	pause := 20 * time.Millisecond
-	for ctx.Err() == nil {
+	pause := shortPause
+	for ; ctx.Err() == nil; l.at = (l.at + 1) % len(l.addresses) {
 		if p.connect(ctx, l) {
-			pause = 20 * time.Millisecond
+			pause = shortPause
 			continue
 		}
 		select {
 		case <-time.After(pause + rand.N(pause)):
 		case <-ctx.Done():
 		}
-		pause = min(2*pause, time.Second)
+		pause = min(2*pause, longPause/time.Duration(len(l.addresses)))
 	}
 }
 
 // connect dials, signs on, and stays until the connection ends. It reports whether it got on.
 func (p *POS) connect(ctx context.Context, l *lane) bool {
-	nc, err := p.options.DialFunc(ctx, l.address)
+	nc, err := p.options.DialFunc(ctx, l.addresses[l.at])
 	if err != nil {
 		return false
 	}
@@ -70,6 +78,9 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 	p.put(l, c)
 	defer p.put(l, nil)
 	p.count(func(s *Stats) { s.Connections++ })
+	if p.options.Echo > 0 {
+		go p.watch(ctx, c)
+	}
 	select {
 	case <-c.Done():
 	case <-ctx.Done():
@@ -80,6 +91,28 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 		}
 	}
 	return true
+}
+
+// watch cuts a connection on which an echo test isn't answered by the time of the next.
+func (p *POS) watch(ctx context.Context, c *wire.Conn) {
+	ticker := time.NewTicker(p.options.Echo)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-c.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+		wait, cancel := context.WithTimeout(ctx, p.options.Echo)
+		err := p.manage(wait, c, "831")
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			c.Cut()
+			return
+		}
+	}
 }
 
 // manage sends an 1804 on one connection and waits for its acceptance.

@@ -22,10 +22,11 @@ type Options struct {
 	Peer        string         `yaml:"peer"`        // element 93, the switch
 	Dialect     string         `yaml:"dialect"`     // default ascii-binary
 	Framing     wire.Framing   `yaml:"framing"`
-	Addresses   []string       `yaml:"addresses"`   // the host's, used in turn
+	Addresses   []string       `yaml:"addresses"`   // the host's, each tried in turn
 	Envelope    *wire.Envelope `yaml:"envelope"`    // nil: messages travel in clear
 	Connections int            `yaml:"connections"` // persistent ones, default 2
 	NoSignOn    bool           `yaml:"no_sign_on"`
+	Echo        time.Duration  `yaml:"echo"` // between echo tests; an unanswered one ends it; 0: none
 
 	KBPKFile string              `yaml:"kbpk_file"` // of the key under which link keys travel
 	KBPK     keyblock.Protection `yaml:"-"`         // of the file, unless it is given; nil: none

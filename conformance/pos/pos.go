@@ -95,7 +95,7 @@ func Start(ctx context.Context, o Options) (*POS, error) {
 	ctx, p.cancel = context.WithCancel(ctx)
 	p.life = ctx
 	for n := range o.Connections {
-		l := &lane{address: o.Addresses[n%len(o.Addresses)]}
+		l := &lane{addresses: o.Addresses, at: n % len(o.Addresses)}
 		p.lanes = append(p.lanes, l)
 		p.running.Go(func() { p.keep(ctx, l) })
 	}

@@ -3,6 +3,7 @@ package pos
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -176,6 +177,65 @@ func TestCutLinks(t *testing.T) {
 		t.Errorf("the cuts had no effect: %+v", p.Stats())
 	}
 	t.Logf("%v, %d repeats answered from the ledger", r.States, r.Repeats)
+}
+
+// TestSilentConnectionsAreLeft: a host that stands still is noticed by its unanswered echo test.
+func TestSilentConnectionsAreLeft(t *testing.T) {
+	frozen, other := bank(t, issuer.Options{}, ""), bank(t, issuer.Options{}, "")
+	p, err := Start(t.Context(), Options{Connections: 1, Echo: 50 * time.Millisecond,
+		Addresses: []string{frozen.Address("primary"), other.Address("primary")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	frozen.Leave(t.Context(), issuer.Silenced)
+	defer frozen.Return(t.Context())
+	for other.Stats().Connections == 0 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if r := p.Do(t.Context(), purchase(1200)); r.State != ledger.Approved {
+		t.Errorf("the sale ended %s", r.State)
+	}
+}
+
+// TestOneOfSeveralAddressesServes: where one node is down and another lets nobody in, the
+// connections find the third.
+func TestOneOfSeveralAddressesServes(t *testing.T) {
+	i := bank(t, issuer.Options{}, "")
+	deaf, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, and answers nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	down, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	down.Close()
+	defer deaf.Close()
+	go func() {
+		for {
+			c, err := deaf.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	p, err := Start(t.Context(), Options{Connections: 3, Echo: time.Minute,
+		Addresses: []string{down.Addr().String(), deaf.Addr().String(), i.Address("primary")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for p.Up() < 3 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if r := p.Do(t.Context(), purchase(1200)); r.State != ledger.Approved {
+		t.Errorf("the sale ended %s", r.State)
+	}
 }
 
 func TestSaleAndCancel(t *testing.T) {
