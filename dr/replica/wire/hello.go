@@ -1,0 +1,159 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// The versions of the protocol between nodes that this program speaks. Two nodes use the newest
+// that both know; a rolling upgrade goes from one program to one that still knows the older's.
+const (
+	newestVersion = 1
+	oldestVersion = 1
+)
+
+// purpose is what a connection is for.
+type purpose uint8
+
+const (
+	forMessages purpose = iota + 1
+	forStream
+	forJoin // by who has no certificate yet, but a token
+)
+
+// mostHello bounds hello and verdict.
+const mostHello = 8 << 10
+
+// hello is what who dials says first.
+type hello struct {
+	Oldest, Newest uint16
+	For            purpose
+	Generation     uint64
+	From, To       uint64
+	Cluster        string
+	DataKey        [8]byte // names the key under which the journal is; zero: the node keeps none
+	Request        []byte  // of a stream: what is asked for
+}
+
+const helloMagic = "cardswitch node\n"
+
+var errHello = errors.New("not the hello of a node")
+
+func (h *hello) append(b []byte) []byte {
+	b = append(b, helloMagic...)
+	b = binary.BigEndian.AppendUint16(b, h.Oldest)
+	b = binary.BigEndian.AppendUint16(b, h.Newest)
+	b = append(b, byte(h.For))
+	b = binary.BigEndian.AppendUint64(b, h.Generation)
+	b = binary.BigEndian.AppendUint64(b, h.From)
+	b = binary.BigEndian.AppendUint64(b, h.To)
+	b = append(b, h.DataKey[:]...)
+	b = append(b, byte(len(h.Cluster)))
+	b = append(b, h.Cluster...)
+	return append(b, h.Request...)
+}
+
+func parseHello(b []byte) (h hello, err error) {
+	b, ok := bytes.CutPrefix(b, []byte(helloMagic))
+	const fixed = 2 + 2 + 1 + 8 + 8 + 8 + 8 + 1
+	if !ok || len(b) < fixed || len(b) < fixed+int(b[fixed-1]) {
+		return h, errHello
+	}
+	h.Oldest, h.Newest = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	h.For = purpose(b[4])
+	h.Generation = binary.BigEndian.Uint64(b[5:])
+	h.From, h.To = binary.BigEndian.Uint64(b[13:]), binary.BigEndian.Uint64(b[21:])
+	h.DataKey = [8]byte(b[29:])
+	name := b[fixed : fixed+int(b[fixed-1])]
+	h.Cluster, h.Request = string(name), bytes.Clone(b[fixed+len(name):])
+	return h, nil
+}
+
+// refusal is why a connection isn't taken.
+type refusal uint8
+
+const (
+	accepted refusal = iota
+	tooOld           // the program of who dials
+	tooNew           //
+	otherCluster
+	oldGeneration // who dials was left behind by a promotion
+	newGeneration // who was dialled was
+	otherNode     // no member, or not who its certificate says
+	otherKey      // its journal is under another data key
+	notServed
+)
+
+// verdict is the answer to a hello.
+type verdict struct {
+	Code       refusal
+	Version    uint16 // that is spoken from here on
+	Generation uint64 // of who answers
+	Text       string // for the operator
+}
+
+func (v *verdict) append(b []byte) []byte {
+	b = append(b, byte(v.Code))
+	b = binary.BigEndian.AppendUint16(b, v.Version)
+	b = binary.BigEndian.AppendUint64(b, v.Generation)
+	return append(b, v.Text...)
+}
+
+func parseVerdict(b []byte) (v verdict, err error) {
+	if len(b) < 11 {
+		return v, errHello
+	}
+	return verdict{refusal(b[0]), binary.BigEndian.Uint16(b[1:]), binary.BigEndian.Uint64(b[3:]),
+		string(b[11:])}, nil
+}
+
+// RefusedError is that of a node that the other end doesn't take.
+type RefusedError struct {
+	Peer uint64
+	Why  string
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("node %d refuses the connection: %s", e.Peer, e.Why)
+}
+
+// judge says whether a node takes who dials it. Proven is the node that the certificate names, 0 if
+// there was none.
+func (w *Wire) judge(h *hello, proven uint64) verdict {
+	c := &w.config
+	v := verdict{Version: min(h.Newest, newestVersion), Generation: c.Generation}
+	refuse := func(code refusal, format string, args ...any) verdict {
+		v.Code, v.Text = code, fmt.Sprintf(format, args...)
+		return v
+	}
+	_, member := w.peer(h.From)
+	switch {
+	case h.Newest < oldestVersion:
+		return refuse(tooOld, "it speaks version %d between nodes, %d is the oldest known here; "+
+			"upgrade it", h.Newest, oldestVersion)
+	case h.Oldest > newestVersion:
+		return refuse(tooNew, "it speaks no version before %d between nodes, %d is the newest known "+
+			"here; upgrade this node", h.Oldest, newestVersion)
+	case h.Cluster != c.Cluster:
+		return refuse(otherCluster, "it belongs to cluster %q, this node to %q", h.Cluster, c.Cluster)
+	case h.For == forJoin && proven == 0:
+		return v
+	case proven != h.From || h.To != c.Node:
+		return refuse(otherNode, "it is node %d by its certificate and says that it is node %d, "+
+			"dialling node %d; this is node %d; see cluster.members", proven, h.From, h.To, c.Node)
+	case !member:
+		return refuse(otherNode, "node %d is no member here; see cluster.members", h.From)
+	case h.Generation < c.Generation:
+		return refuse(oldGeneration, "it is of generation %d, the cluster of %d: another site was "+
+			"promoted; it must join anew, with an empty data directory", h.Generation, c.Generation)
+	case h.Generation > c.Generation:
+		return refuse(newGeneration, "this node is of generation %d and was left behind by %d",
+			c.Generation, h.Generation)
+	case h.DataKey != c.DataKey && h.DataKey != [8]byte{} && c.DataKey != [8]byte{}:
+		return refuse(otherKey, "its journal is under data key %x, this node's under %x; all nodes "+
+			"need the same data.key_file", h.DataKey, c.DataKey)
+	}
+	return v
+}

@@ -1,0 +1,183 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Config says who the node is and whom it knows.
+type Config struct {
+	Cluster    string
+	Generation uint64
+	Node       uint64
+	DataKey    [8]byte // names the journal's key; zero: the node keeps no journal
+	Address    string  // to listen on
+	Peers      []Peer
+	Identity   *Identity
+
+	// Receive is given each message, in the order of its sender. It is valid during the call, which
+	// may block: then that sender's messages wait, and more of them are lost.
+	Receive func(from uint64, message []byte)
+	// Serve writes what a peer asked for by Stream; nil: nothing is served.
+	Serve func(ctx context.Context, from uint64, request string, to io.Writer) error
+	// Superseded is told once that there is a higher generation: this node must stop for good.
+	Superseded func(generation uint64)
+
+	Logger *slog.Logger
+	// Listen and Dial are where connections come from; nil is TCP.
+	Listen func(address string) (net.Listener, error)
+	Dial   func(ctx context.Context, address string) (net.Conn, error)
+}
+
+// Peer is another node.
+type Peer struct {
+	Node    uint64
+	Name    string
+	Address string
+}
+
+// Bounds.
+const (
+	queueBytes = 8 << 20 // of messages that wait for a peer
+	// silence is how long a peer may be silent, or take nothing, until the connection is given up.
+	// A ping goes out each third of it.
+	silence   = 3 * time.Second
+	shakeTime = 2 * time.Second
+	redialMin = 20 * time.Millisecond
+	redialMax = 500 * time.Millisecond
+	// streamTime bounds a stream's standstill.
+	streamTime = 10 * time.Second
+	// mostConns bounds the connections that came: a few of each peer, and those of strangers, who have
+	// shakeTime to show that they are none.
+	mostConns = 256
+)
+
+// Wire is a node's end of all connections with the others.
+type Wire struct {
+	config   Config
+	log      *slog.Logger
+	listener net.Listener
+	began    time.Time // pings carry the time since
+	ctx      context.Context
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
+	left     sync.Once // superseded
+
+	mu    sync.Mutex
+	peers map[uint64]*peer
+	conns map[net.Conn]bool // that came
+}
+
+// Start listens and dials until Close.
+func Start(c Config) (*Wire, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Listen == nil {
+		c.Listen = listenTCP
+	}
+	if c.Dial == nil {
+		c.Dial = dialTCP
+	}
+	if c.Receive == nil {
+		c.Receive = func(uint64, []byte) {}
+	}
+	w := &Wire{config: c, log: c.Logger, peers: make(map[uint64]*peer),
+		conns: make(map[net.Conn]bool), began: time.Now()}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	var err error
+	if w.listener, err = c.Listen(c.Address); err != nil {
+		return nil, fmt.Errorf("cluster.listen: %w", err)
+	}
+	w.SetPeers(c.Peers)
+	w.done.Go(w.accept)
+	return w, nil
+}
+
+// Addr is where it listens.
+func (w *Wire) Addr() net.Addr { return w.listener.Addr() }
+
+// SetPeers makes these the peers: who is new is dialled, who is gone is cut off.
+func (w *Wire) SetPeers(list []Peer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, p := range w.peers {
+		if !slices.Contains(list, p.Peer) {
+			p.stop()
+			delete(w.peers, id)
+		}
+	}
+	for _, one := range list {
+		if one.Node == w.config.Node || w.peers[one.Node] != nil {
+			continue
+		}
+		p := newPeer(w, one)
+		w.peers[one.Node] = p
+		w.done.Go(p.keep)
+	}
+}
+
+func (w *Wire) peer(node uint64) (*peer, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p, ok := w.peers[node]
+	return p, ok
+}
+
+// Send queues a message, of which it keeps nothing. False: it was dropped, because the peer is not
+// connected, takes too little, or isn't known.
+func (w *Wire) Send(to uint64, message []byte) bool {
+	p, ok := w.peer(to)
+	return ok && p.send(message)
+}
+
+// Close ends all connections.
+func (w *Wire) Close() error {
+	if w.ctx.Err() != nil {
+		return nil
+	}
+	w.cancel()
+	err := w.listener.Close()
+	w.mu.Lock()
+	for c := range w.conns {
+		_ = c.Close() // it may have ended
+	}
+	w.mu.Unlock()
+	w.done.Wait()
+	return err
+}
+
+// superseded tells once that a higher generation was heard.
+func (w *Wire) superseded(generation uint64) {
+	if generation <= w.config.Generation {
+		return
+	}
+	w.left.Do(func() {
+		w.log.Error("another site was promoted: this node stops for good", "generation", generation,
+			"own", w.config.Generation, "hint", "keep its data for the comparison; then let it join anew")
+		if w.config.Superseded != nil {
+			go w.config.Superseded(generation)
+		}
+	})
+}
+
+// Status is how the connections with the peers stand, by node.
+func (w *Wire) Status() []PeerStatus {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]PeerStatus, 0, len(w.peers))
+	for _, p := range w.peers {
+		out = append(out, p.status())
+	}
+	slices.SortFunc(out, func(a, b PeerStatus) int { return int(a.Node) - int(b.Node) })
+	return out
+}
+
+var errClosed = errors.New("the connection was ended here")
