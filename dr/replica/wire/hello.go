@@ -34,6 +34,7 @@ type hello struct {
 	From, To       uint64
 	Cluster        string
 	DataKey        [8]byte // names the key under which the journal is; zero: the node keeps none
+	Address        string  // where who dials can be dialled
 	Request        []byte  // of a stream: what is asked for
 }
 
@@ -50,15 +51,17 @@ func (h *hello) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, h.From)
 	b = binary.BigEndian.AppendUint64(b, h.To)
 	b = append(b, h.DataKey[:]...)
-	b = append(b, byte(len(h.Cluster)))
-	b = append(b, h.Cluster...)
+	for _, text := range [...]string{h.Cluster, h.Address} {
+		b = append(b, byte(len(text)))
+		b = append(b, text...)
+	}
 	return append(b, h.Request...)
 }
 
 func parseHello(b []byte) (h hello, err error) {
 	b, ok := bytes.CutPrefix(b, []byte(helloMagic))
-	const fixed = 2 + 2 + 1 + 8 + 8 + 8 + 8 + 1
-	if !ok || len(b) < fixed || len(b) < fixed+int(b[fixed-1]) {
+	const fixed = 2 + 2 + 1 + 8 + 8 + 8 + 8
+	if !ok || len(b) < fixed {
 		return h, errHello
 	}
 	h.Oldest, h.Newest = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
@@ -66,8 +69,14 @@ func parseHello(b []byte) (h hello, err error) {
 	h.Generation = binary.BigEndian.Uint64(b[5:])
 	h.From, h.To = binary.BigEndian.Uint64(b[13:]), binary.BigEndian.Uint64(b[21:])
 	h.DataKey = [8]byte(b[29:])
-	name := b[fixed : fixed+int(b[fixed-1])]
-	h.Cluster, h.Request = string(name), bytes.Clone(b[fixed+len(name):])
+	b = b[fixed:]
+	for _, text := range [...]*string{&h.Cluster, &h.Address} {
+		if len(b) == 0 || len(b) < 1+int(b[0]) {
+			return h, errHello
+		}
+		*text, b = string(b[1:1+b[0]]), b[1+int(b[0]):]
+	}
+	h.Request = bytes.Clone(b)
 	return h, nil
 }
 
@@ -81,7 +90,7 @@ const (
 	otherCluster
 	oldGeneration // who dials was left behind by a promotion
 	newGeneration // who was dialled was
-	otherNode     // no member, or not who its certificate says
+	otherNode     // not who its certificate says, or taken out
 	otherKey      // its journal is under another data key
 	notServed
 )
@@ -128,7 +137,6 @@ func (w *Wire) judge(h *hello, proven uint64) verdict {
 		v.Code, v.Text = code, fmt.Sprintf(format, args...)
 		return v
 	}
-	_, member := w.peer(h.From)
 	switch {
 	case h.Newest < oldestVersion:
 		return refuse(tooOld, "it speaks version %d between nodes, %d is the oldest known here; "+
@@ -143,8 +151,9 @@ func (w *Wire) judge(h *hello, proven uint64) verdict {
 	case proven != h.From || h.To != c.Node:
 		return refuse(otherNode, "it is node %d by its certificate and says that it is node %d, "+
 			"dialling node %d; this is node %d; see cluster.members", proven, h.From, h.To, c.Node)
-	case !member:
-		return refuse(otherNode, "node %d is no member here; see cluster.members", h.From)
+	case w.isOut(h.From):
+		return refuse(otherNode, "node %d was taken out of the cluster; it must join anew, with a new "+
+			"number and an empty data directory", h.From)
 	case h.Generation < c.Generation:
 		return refuse(oldGeneration, "it is of generation %d, the cluster of %d: another site was "+
 			"promoted; it must join anew, with an empty data directory", h.Generation, c.Generation)

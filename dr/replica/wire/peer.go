@@ -125,8 +125,7 @@ func (p *peer) keep() {
 func (p *peer) failed(err error) {
 	text := err.Error()
 	if before := p.lastError.Swap(&text); before == nil || *before != text {
-		p.wire.log.Warn("no connection with another node", "node", p.Node, "name", p.Name,
-			"address", p.Address, "error", text)
+		p.wire.log.Warn("no connection with another node", "node", p.Node, "address", p.Address, "error", text)
 	}
 }
 
@@ -143,8 +142,7 @@ func (p *peer) connect() error {
 	p.connects.Add(1)
 	none := ""
 	p.lastError.Store(&none)
-	p.wire.log.Info("connected with another node", "node", p.Node, "name", p.Name,
-		"address", p.Address, "version", version)
+	p.wire.log.Info("connected with another node", "node", p.Node, "address", p.Address, "version", version)
 	p.set(true)
 	defer p.set(false)
 	ended := make(chan error, 1)
@@ -243,7 +241,7 @@ func (w *Wire) shake(ctx context.Context, to Peer, h hello) (net.Conn, uint16, e
 	_ = conn.SetDeadline(by)
 	h.Oldest, h.Newest = oldestVersion, newestVersion
 	h.Generation, h.From, h.To = w.config.Generation, w.config.Node, to.Node
-	h.Cluster, h.DataKey = w.config.Cluster, w.config.DataKey
+	h.Cluster, h.DataKey, h.Address = w.config.Cluster, w.config.DataKey, w.config.Address
 	v, err := greet(conn, &h)
 	if err != nil {
 		return nil, 0, errors.Join(err, conn.Close())

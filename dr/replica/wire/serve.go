@@ -104,6 +104,7 @@ func (w *Wire) welcome(raw net.Conn) error {
 		return errors.New(v.Text)
 	}
 	_ = conn.SetDeadline(time.Time{})
+	w.meet(Peer{h.From, h.Address})
 	switch h.For {
 	case forMessages:
 		return w.hear(conn, in, h.From)

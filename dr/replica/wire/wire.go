@@ -18,8 +18,9 @@ type Config struct {
 	Generation uint64
 	Node       uint64
 	DataKey    [8]byte // names the journal's key; zero: the node keeps no journal
-	Address    string  // to listen on
-	Peers      []Peer
+	Listen     string  // address to listen on
+	Address    string  // at which the others reach it
+	Peers      []Peer  // that it knows of; who dials it and has a certificate is one too
 	Identity   *Identity
 
 	// Receive is given each message, in the order of its sender. It is valid during the call, which
@@ -31,15 +32,14 @@ type Config struct {
 	Superseded func(generation uint64)
 
 	Logger *slog.Logger
-	// Listen and Dial are where connections come from; nil is TCP.
-	Listen func(address string) (net.Listener, error)
-	Dial   func(ctx context.Context, address string) (net.Conn, error)
+	// Net and Dial are where connections come from; nil is TCP.
+	Net  func(address string) (net.Listener, error)
+	Dial func(ctx context.Context, address string) (net.Conn, error)
 }
 
 // Peer is another node.
 type Peer struct {
 	Node    uint64
-	Name    string
 	Address string
 }
 
@@ -72,6 +72,7 @@ type Wire struct {
 
 	mu    sync.Mutex
 	peers map[uint64]*peer
+	out   map[uint64]bool   // who was taken out
 	conns map[net.Conn]bool // that came
 }
 
@@ -80,8 +81,8 @@ func Start(c Config) (*Wire, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Listen == nil {
-		c.Listen = listenTCP
+	if c.Net == nil {
+		c.Net = listenTCP
 	}
 	if c.Dial == nil {
 		c.Dial = dialTCP
@@ -89,14 +90,16 @@ func Start(c Config) (*Wire, error) {
 	if c.Receive == nil {
 		c.Receive = func(uint64, []byte) {}
 	}
-	w := &Wire{config: c, log: c.Logger, peers: make(map[uint64]*peer),
+	w := &Wire{config: c, log: c.Logger, peers: make(map[uint64]*peer), out: make(map[uint64]bool),
 		conns: make(map[net.Conn]bool), began: time.Now()}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	var err error
-	if w.listener, err = c.Listen(c.Address); err != nil {
+	if w.listener, err = c.Net(c.Listen); err != nil {
 		return nil, fmt.Errorf("cluster.listen: %w", err)
 	}
-	w.SetPeers(c.Peers)
+	for _, p := range c.Peers {
+		w.meet(p)
+	}
 	w.done.Go(w.accept)
 	return w, nil
 }
@@ -104,24 +107,39 @@ func Start(c Config) (*Wire, error) {
 // Addr is where it listens.
 func (w *Wire) Addr() net.Addr { return w.listener.Addr() }
 
-// SetPeers makes these the peers: who is new is dialled, who is gone is cut off.
-func (w *Wire) SetPeers(list []Peer) {
+// meet makes a node a peer: it is dialled from now on. One that has moved is dialled at its new
+// address.
+func (w *Wire) meet(one Peer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for id, p := range w.peers {
-		if !slices.Contains(list, p.Peer) {
-			p.stop()
-			delete(w.peers, id)
-		}
+	known := w.peers[one.Node]
+	if one.Node == w.config.Node || one.Address == "" || w.out[one.Node] || w.ctx.Err() != nil ||
+		known != nil && known.Address == one.Address {
+		return
 	}
-	for _, one := range list {
-		if one.Node == w.config.Node || w.peers[one.Node] != nil {
-			continue
-		}
-		p := newPeer(w, one)
-		w.peers[one.Node] = p
-		w.done.Go(p.keep)
+	if known != nil {
+		known.stop()
 	}
+	p := newPeer(w, one)
+	w.peers[one.Node] = p
+	w.done.Go(p.keep)
+}
+
+// part cuts a node off that was taken out of the cluster, for good.
+func (w *Wire) part(node uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.out[node] = true
+	if p := w.peers[node]; p != nil {
+		p.stop()
+		delete(w.peers, node)
+	}
+}
+
+func (w *Wire) isOut(node uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out[node]
 }
 
 func (w *Wire) peer(node uint64) (*peer, bool) {

@@ -146,8 +146,8 @@ func identity(t *testing.T, ca *Authority, id uint64) *Identity {
 func (o *town) node(id uint64, change func(*Config)) *node {
 	o.t.Helper()
 	n := new(node)
-	c := Config{Cluster: cluster, Generation: 1, Node: id, Address: fmt.Sprint("node ", id),
-		DataKey: [8]byte{7}, Identity: identity(o.t, o.ca, id), Listen: o.m.listen, Dial: o.m.dial,
+	c := Config{Cluster: cluster, Generation: 1, Node: id, Listen: fmt.Sprint("node ", id),
+		Address: fmt.Sprint("node ", id), DataKey: [8]byte{7}, Identity: identity(o.t, o.ca, id), Net: o.m.listen, Dial: o.m.dial,
 		Logger: slog.New(slog.NewTextHandler(&locked{n}, nil)),
 		Receive: func(from uint64, message []byte) {
 			n.mu.Lock()
@@ -161,7 +161,7 @@ func (o *town) node(id uint64, change func(*Config)) *node {
 		}}
 	for other := range uint64(4) {
 		if other != 0 && other != id {
-			c.Peers = append(c.Peers, Peer{other, fmt.Sprint("n", other), fmt.Sprint("node ", other)})
+			c.Peers = append(c.Peers, Peer{other, fmt.Sprint("node ", other)})
 		}
 	}
 	if change != nil {
@@ -329,7 +329,7 @@ func TestWhoDoesNotFitIsRefusedAndTold(t *testing.T) {
 // What a verdict says of each hello that doesn't fit.
 func TestJudge(t *testing.T) {
 	w := &Wire{config: Config{Cluster: cluster, Generation: 5, Node: 1, DataKey: [8]byte{7}},
-		peers: map[uint64]*peer{2: {}, 3: {}}}
+		out: map[uint64]bool{4: true}}
 	for name, c := range map[string]struct {
 		change func(*hello)
 		proven uint64
@@ -346,7 +346,8 @@ func TestJudge(t *testing.T) {
 		"to another":          {func(h *hello) { h.To = 3 }, 2, otherNode},
 		"without certificate": {func(*hello) {}, 0, otherNode},
 		"another's":           {func(*hello) {}, 3, otherNode},
-		"no member":           {func(h *hello) { h.From = 4 }, 4, otherNode},
+		"taken out":           {func(h *hello) { h.From = 4 }, 4, otherNode},
+		"not known yet":       {func(h *hello) { h.From = 5 }, 5, accepted},
 		"another key":         {func(h *hello) { h.DataKey = [8]byte{8} }, 2, otherKey},
 		"wants to join":       {func(h *hello) { h.For, h.From = forJoin, 0 }, 0, accepted},
 	} {
@@ -376,9 +377,9 @@ func TestAHigherGenerationStopsANode(t *testing.T) {
 							c.Generation = 2
 						}
 						if id == 2 {
-							for i := range c.Peers {
-								c.Peers[i].Address = "nowhere"
-							}
+							c.Peers = nil
+						} else {
+							c.Address = "" // and so isn't dialled
 						}
 					}
 				}
@@ -440,7 +441,7 @@ func TestStreams(t *testing.T) {
 }
 
 func FuzzHello(f *testing.F) {
-	h := hello{1, 2, forStream, 3, 4, 5, cluster, [8]byte{6}, []byte("what")}
+	h := hello{1, 2, forStream, 3, 4, 5, cluster, [8]byte{6}, "there", []byte("what")}
 	f.Add(h.append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := parseHello(b)
