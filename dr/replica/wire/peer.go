@@ -125,7 +125,8 @@ func (p *peer) keep() {
 func (p *peer) failed(err error) {
 	text := err.Error()
 	if before := p.lastError.Swap(&text); before == nil || *before != text {
-		p.wire.log.Warn("no connection with another node", "node", p.Node, "address", p.Address, "error", text)
+		p.wire.log.Warn("no connection with another node", "node", p.Node, "address", p.Address,
+			"error", text)
 	}
 }
 
@@ -142,7 +143,8 @@ func (p *peer) connect() error {
 	p.connects.Add(1)
 	none := ""
 	p.lastError.Store(&none)
-	p.wire.log.Info("connected with another node", "node", p.Node, "address", p.Address, "version", version)
+	p.wire.log.Info("connected with another node", "node", p.Node, "address", p.Address,
+		"version", version)
 	p.set(true)
 	defer p.set(false)
 	ended := make(chan error, 1)

@@ -147,7 +147,8 @@ func (o *town) node(id uint64, change func(*Config)) *node {
 	o.t.Helper()
 	n := new(node)
 	c := Config{Cluster: cluster, Generation: 1, Node: id, Listen: fmt.Sprint("node ", id),
-		Address: fmt.Sprint("node ", id), DataKey: [8]byte{7}, Identity: identity(o.t, o.ca, id), Net: o.m.listen, Dial: o.m.dial,
+		Address: fmt.Sprint("node ", id), DataKey: [8]byte{7}, Identity: identity(o.t, o.ca, id),
+		Net: o.m.listen, Dial: o.m.dial,
 		Logger: slog.New(slog.NewTextHandler(&locked{n}, nil)),
 		Receive: func(from uint64, message []byte) {
 			n.mu.Lock()

@@ -1,0 +1,69 @@
+package wire
+
+import (
+	"sync/atomic"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"cardswitch/dr/replica"
+)
+
+// Transport is how a replica hears and tells the others: replica.Transport over a Wire.
+type Transport struct {
+	wire    *Wire
+	replica atomic.Pointer[replica.Replica]
+}
+
+// Connect starts a wire for a replica. What comes before Serve is dropped.
+func Connect(c Config) (*Transport, error) {
+	t := new(Transport)
+	c.Receive = t.receive
+	var err error
+	t.wire, err = Start(c)
+	return t, err
+}
+
+// Wire is what is below.
+func (t *Transport) Wire() *Wire { return t.wire }
+
+// Serve gives the replica what comes from now on.
+func (t *Transport) Serve(r *replica.Replica) { t.replica.Store(r) }
+
+// Send is replica's.
+func (t *Transport) Send(m *pb.Message) {
+	var scratch [1024]byte
+	text, err := proto.MarshalOptions{}.MarshalAppend(scratch[:0], m)
+	if err != nil {
+		t.wire.log.Error("a message to another node can't be written", "error", err)
+		return
+	}
+	t.wire.Send(m.GetTo(), text)
+}
+
+// Members is replica's. The members tell where they are themselves too, when they dial; so a node
+// that joins, and knows nobody yet, hears those that take it in.
+func (t *Transport) Members(list []replica.Member) {
+	for _, m := range list {
+		if m.Kind == replica.Removed {
+			t.wire.part(m.ID)
+		} else {
+			t.wire.meet(Peer{m.ID, m.Address})
+		}
+	}
+}
+
+// receive takes a message. Its sender is who the connection has proven.
+func (t *Transport) receive(from uint64, text []byte) {
+	r := t.replica.Load()
+	if r == nil {
+		return
+	}
+	m := new(pb.Message)
+	if err := proto.Unmarshal(text, m); err != nil || m.GetFrom() != from ||
+		m.GetTo() != t.wire.config.Node {
+		t.wire.log.Error("a message of another node can't be taken", "node", from, "error", err)
+		return
+	}
+	r.Step(m)
+}
