@@ -235,7 +235,7 @@ func (w *Wire) shake(ctx context.Context, to Peer, h hello) (net.Conn, uint16, e
 	if err != nil {
 		return nil, 0, err
 	}
-	conn := tls.Client(raw, w.config.Identity.client(w.config.Cluster, to.Node))
+	conn := &secure{tls.Client(raw, w.config.Identity.client(w.config.Cluster, to.Node)), raw}
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("TLS: %w", err), raw.Close())
 	}
@@ -257,6 +257,15 @@ func (w *Wire) shake(ctx context.Context, to Peer, h hello) (net.Conn, uint16, e
 	_ = conn.SetDeadline(time.Time{})
 	return conn, v.Version, nil
 }
+
+// secure is a connection whose Close doesn't wait: TLS would say good-bye for seconds to a peer
+// that takes nothing, and no end here means anything but what a frame has said.
+type secure struct {
+	*tls.Conn
+	raw net.Conn
+}
+
+func (s *secure) Close() error { return s.raw.Close() }
 
 // greet says hello and reads the verdict.
 func greet(conn net.Conn, h *hello) (verdict, error) {
