@@ -19,6 +19,7 @@ func newBackupCommand() *cobra.Command {
 		newBackupCreateCommand(),
 		newBackupListCommand(),
 		newBackupVerifyCommand(),
+		newBackupPruneCommand(),
 		newBackupRestoreCommand(),
 	)
 	command.Long = `Copies the journal as it is at one moment, and the files beside it, to a target

@@ -146,6 +146,7 @@ func (n *node) makeBackup(ctx context.Context, whole bool,
 		return nil, err
 	}
 	made := backupMade(&m, time.Since(begun))
+	n.backupMetrics.made(made, m.Begun)
 	n.log.Info("a backup was made", "backup", made.ID, "last", made.Last, "files", made.Files,
 		"bytes", made.Bytes, "copied", made.Copied, "took", time.Since(begun))
 	return made, nil

@@ -20,12 +20,22 @@ func newBackupListCommand() *cobra.Command {
 	return command
 }
 
+// backupLine is a backup as `backup list -o json` shows it.
+type backupLine struct {
+	backup.Manifest
+	Verified *time.Time `json:"verified,omitempty"` // when it was found sound
+}
+
 func listBackups(command *cobra.Command) error {
 	r, _, err := backups(command)
 	if err != nil {
 		return err
 	}
-	list := []backup.Manifest{}
+	list := []backupLine{}
+	proven, err := r.Proven(command.Context())
+	if err != nil {
+		return err
+	}
 	ids, err := r.IDs(command.Context())
 	if err != nil {
 		return err
@@ -36,18 +46,25 @@ func listBackups(command *cobra.Command) error {
 			return err
 		}
 		m.Listing = nil // of use to nobody
-		list = append(list, m)
+		line := backupLine{Manifest: m}
+		for i := range proven {
+			if proven[i].ID == id {
+				line.Verified = &proven[i].At
+			}
+		}
+		list = append(list, line)
 	}
 	if wantsJSON(command) {
 		return printJSON(command, list)
 	}
-	t := newTable(command, "ID", "NODE", "ENDED", "RECORDS", "OF", "FILES", "BYTES", "NEW", "TOOK")
+	t := newTable(command, "ID", "NODE", "ENDED", "RECORDS", "OF", "FILES", "BYTES", "NEW", "TOOK",
+		"VERIFIED")
 	for i := range list {
 		m := &list[i]
 		t.row(m.ID, m.Node, m.Ended.Local().Format(time.DateTime),
 			fmt.Sprintf("%d-%d", m.Journal.First, m.Journal.Last),
 			m.Journal.At.Local().Format(time.DateTime), m.Files, megabytes(m.Bytes),
-			megabytes(m.Copied), m.Ended.Sub(m.Begun).Round(time.Millisecond))
+			megabytes(m.Copied), m.Ended.Sub(m.Begun).Round(time.Millisecond), momentOf(m.Verified))
 	}
 	return t.flush()
 }

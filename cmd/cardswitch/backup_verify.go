@@ -81,6 +81,9 @@ func verifyBackup(command *cobra.Command, args []string) error {
 	if errors.Is(err, backup.ErrDamaged) {
 		return &failure{Code: exitUnhealthy, What: err}
 	}
+	if err == nil {
+		err = c.Prove(command.Context(), report.ID)
+	}
 	if err != nil {
 		return err
 	}

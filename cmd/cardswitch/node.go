@@ -34,6 +34,7 @@ type node struct {
 	metrics           *prometheus.Registry
 	operators, public net.Listener
 	backing           sync.Mutex // held while a backup is made
+	backupMetrics     backupMetrics
 }
 
 // newNode opens the doors, then the switch. Reload brings the configuration anew.
@@ -72,6 +73,7 @@ func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps
 	n.metrics = prometheus.NewRegistry()
 	n.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.newBackupMetrics()
 	deps.Metrics = n.metrics
 	if n.Switch, err = cardswitch.New(config, deps); err != nil {
 		return nil, errors.Join(err, n.closeKeys(), n.closeDoors())
@@ -161,14 +163,12 @@ func (n *node) run(ctx context.Context) error {
 	doors, closeDoors := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- n.admin.Serve(doors, n.operators, n.public) }()
-	tended := make(chan struct{})
-	go func() {
-		defer close(tended)
-		n.keys.Tend(doors, n.log)
-	}()
+	var tended sync.WaitGroup
+	tended.Go(func() { n.keys.Tend(doors, n.log) })
+	tended.Go(func() { n.tendBackups(doors) })
 	err := n.Switch.Run(ctx)
 	closeDoors()
-	<-tended
+	tended.Wait()
 	err = errors.Join(err, <-served, n.keys.Close())
 	stopped := audit.Done
 	if err != nil {

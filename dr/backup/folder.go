@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Folder is a target on a mounted disk. Files are synced before they get their name, and the name
@@ -141,6 +142,20 @@ func (d Folder) List(ctx context.Context, prefix string, fn func(Listed) error) 
 		}
 	}
 	return nil
+}
+
+// sweep removes files that never got their name and are older.
+func (d Folder) sweep(before time.Time) error {
+	return filepath.WalkDir(string(d), func(file string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasPrefix(e.Name(), unnamed) {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil || !info.ModTime().Before(before) {
+			return nil
+		}
+		return os.Remove(file)
+	})
 }
 
 // Remove removes an object.

@@ -63,9 +63,9 @@ const (
 )
 
 // newID names a backup by the time at which it began. Names sort by time.
-func newID(at time.Time, random string) string {
-	return at.UTC().Format("20060102T150405.000Z") + "-" + random
-}
+func newID(at time.Time, random string) string { return at.UTC().Format(idTime) + "-" + random }
+
+const idTime = "20060102T150405.000Z"
 
 func objectName(block string) string { return objectFolder + block[:2] + "/" + block }
 

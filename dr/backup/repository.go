@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"cardswitch/store"
 )
@@ -129,6 +130,16 @@ func (r *Repository) Manifest(ctx context.Context, id string) (Manifest, error) 
 		return Manifest{}, err
 	}
 	return parseManifest(id, text)
+}
+
+// Newest is when the newest backup began; false if there is none.
+func (r *Repository) Newest(ctx context.Context) (time.Time, bool, error) {
+	ids, err := r.IDs(ctx)
+	if err != nil || len(ids) == 0 {
+		return time.Time{}, false, err
+	}
+	at, err := timeOf(ids[len(ids)-1])
+	return at, err == nil, err
 }
 
 // Find returns the manifest of a backup, of the newest if the ID is empty.
