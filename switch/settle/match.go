@@ -74,8 +74,10 @@ type Matcher struct {
 
 type listed struct {
 	first Entry
-	seen  bool // we counted it in the period
-	other Ours // what we know of it otherwise
+	again []Entry // of the same transaction
+	txn   uint64  // ours; 0: not there
+	seen  bool    // we counted it in the period
+	other Ours    // what we know of it otherwise
 }
 
 // NewMatcher compares within a scope.
@@ -95,8 +97,7 @@ func (m *Matcher) List(e Entry) error {
 	sumsOf(m.Theirs, e.Currency).Add(e.Kind(), e.Amount)
 	m.slice(e.Slice)[1].Add(e.Kind(), e.Amount)
 	if before := m.listed[e.Leg]; before != nil {
-		m.differ(Difference{Line: e.Line, Theirs: e.Amount, Cause: Duplicate,
-			Why: fmt.Sprintf("also in line %d", before.first.Line)}, e.Leg, e.Kind(), e.Currency)
+		before.again = append(before.again, e)
 		return nil
 	}
 	m.listed[e.Leg] = &listed{first: e}
@@ -122,6 +123,9 @@ func (m *Matcher) Journal(o Ours) {
 	counts := o.Kind != total.None && o.Day == m.scope.Day &&
 		(m.scope.Slice == 0 || o.Slice == m.scope.Slice)
 	l := m.listed[o.Leg]
+	if l != nil {
+		l.txn = o.Txn
+	}
 	if !counts {
 		if l != nil && l.other.Kind == total.None {
 			l.other = o
@@ -165,6 +169,10 @@ func (m *Matcher) differ(d Difference, l Leg, k total.Kind, currency uint16) {
 // number.
 func (m *Matcher) Differences() []Difference {
 	for leg, l := range m.listed {
+		for _, e := range l.again {
+			m.differ(Difference{Txn: l.txn, Line: e.Line, Theirs: e.Amount, Cause: Duplicate,
+				Why: fmt.Sprintf("also in line %d", l.first.Line)}, leg, e.Kind(), e.Currency)
+		}
 		if l.seen {
 			continue
 		}

@@ -52,6 +52,9 @@ func TestDifferencesAreNamed(t *testing.T) {
 		if want[d.STAN] != d.Cause {
 			t.Errorf("%s: %q (%s), want %q", d.STAN, d.Cause, d.Why, want[d.STAN])
 		}
+		if d.Cause == Duplicate && (d.Txn != 10 || d.Line != 8 || d.Why != "also in line 2") {
+			t.Errorf("the duplicate of transaction 10: %+v", d)
+		}
 		delete(want, d.STAN)
 	}
 	for stan, cause := range want {
