@@ -115,12 +115,17 @@ func (s *Switch) expire(e *expiry) error {
 		q.Standing() != txn.Approved || left.Left() == 0 {
 		return nil
 	}
-	return s.expireLeft(from, c, e, left, records)
+	r := rowOfRecord(&records[0])
+	r.STAN = q.STAN // as the issuer knows it
+	if q.Flags.Has(txn.StoodIn) {
+		r.MTI += 0x20 // it has the advice of it
+	}
+	return s.expireLeft(from, c, e, r, left, records)
 }
 
 // expireLeft records the end of what is left of an authorization, and owes its reversal where the
 // issuer wants it.
-func (s *Switch) expireLeft(from, c *center, e *expiry, left txn.Remainder,
+func (s *Switch) expireLeft(from, c *center, e *expiry, r *txn.Row, left txn.Remainder,
 	records []journal.Record) error {
 	now, first := s.now(), &records[0]
 	s.images, s.cuts = s.images[:0], s.cuts[:0]
@@ -139,7 +144,7 @@ func (s *Switch) expireLeft(from, c *center, e *expiry, left txn.Remainder,
 		}
 		s.askedPAN, s.rec.Amount = first.PAN, left.Left()
 		d := txn.Decision{Owe: txn.ReverseExpired}
-		item, fault = s.writeReversal(now, from, c, rowOfRecord(first), d, nil, &s.rec, left)
+		item, fault = s.writeReversal(now, from, c, r, d, nil, &s.rec, left)
 	}
 	s.rec.Seq = s.pending.batch.Append(&s.rec)
 	if q, ok := s.questions.Find(e.key); ok {

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"cardswitch/spec"
 	"cardswitch/store/journal"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/txn"
@@ -100,6 +101,68 @@ func TestExpiryIsRecorded(t *testing.T) {
 		}
 		shop = y.merchant()
 		y.told(shop, "1220", completion(3, 1, 900), "950")
+		bank.quiet(time.Minute)
+		y.end()
+		shop.conn.Close()
+		bank.conn.Close()
+	})
+}
+
+// What stand-in approved expires as what the issuer did, whether it decided at the door or after
+// silence: the reversal names the advice by which the issuer knows of it, and goes behind that.
+func TestStandInsApprovalsExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, func(c *cardswitch.Config) {
+			withStandIn(standInRules, func(s *cardswitch.StandInConfig) { s.Unanswered = true })(c)
+			c.Centers[1].Adjustments = &cardswitch.AdjustmentsConfig{Expire: 10 * time.Minute,
+				ReverseExpire: true}
+		})
+		door := y.listen(primaryAt)
+		y.start()
+		bank := y.issuer(door, "primary")
+		time.Sleep(time.Second)
+		shop := y.merchant()
+		granted := map[int]string{39: "000", 58: "99999000001"}
+		shop.send("1100", authorization(1, 500))
+		bank.read("1100")
+		want(t, shop.read("1110"), granted) // after silence
+		y.taken(bank, "1420", map[int]string{25: "4021"})
+		late := y.taken(bank, "1120", map[int]string{25: "1002"})
+		door.Close()
+		bank.conn.Close()
+		time.Sleep(10 * time.Millisecond)
+		shop.send("1100", with(authorization(2, 600), map[int]string{2: cardOf(2)}))
+		want(t, shop.read("1110"), granted) // at the door
+
+		time.Sleep(12 * time.Minute) // both expire while the issuer is away
+		door = y.listen(primaryAt)
+		defer door.Close()
+		bank = y.issuer(door, "primary")
+		of := func(m *spec.Message) string {
+			return "1120" + value(m, 11) + value(m, 12) + "11" + acquirer
+		}
+		told := map[string]*spec.Message{} // by card
+		for range 3 {
+			m := bank.next(time.Minute)
+			switch {
+			case m == nil:
+				t.Fatal("the issuer isn't told")
+			case m.MTI() == 0x1120:
+				told[value(m, 2)] = m
+				bank.answer(m, map[int]string{39: "900"})
+				continue
+			case value(m, 2) == card:
+				want(t, m, map[int]string{4: "000000000500", 25: "4351", 56: of(late)})
+			case told[value(m, 2)] != nil:
+				want(t, m, map[int]string{4: "000000000600", 25: "4351", 56: of(told[value(m, 2)])})
+			default:
+				t.Error("a reversal came before its advice")
+			}
+			bank.answer(m, map[int]string{39: "400"})
+		}
+		if n := y.expired(); n != 2 {
+			t.Errorf("%d have expired, want 2", n)
+		}
 		bank.quiet(time.Minute)
 		y.end()
 		shop.conn.Close()

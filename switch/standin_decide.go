@@ -181,6 +181,7 @@ func (s *Switch) owesAdvice(now int64, dest *center, id, of uint64, mti spec.MTI
 	rec *journal.Record, d *stood) {
 	if d.Outcome == standin.Approve {
 		dest.count(s.pending.batch, now, rec.Card, d.Counts(&d.facts))
+		s.expires(now, dest, of, rec.Key)
 	}
 	dest.stand.metrics.decided(d.Outcome)
 	if !d.told {
