@@ -128,6 +128,9 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	if txn.Approves(int(d.Action)) {
 		s.counts(now, rec, from, c, r, a.msg, true)
 	}
+	if inPart(d.Action) && r.Item != 0 {
+		s.reversesLess(c, r, a.msg)
+	}
 	s.addMessage(rec, journal.Answer, l.ID(), c, a.msg, &s.askedAs, journal.Request)
 	s.addReply(rec, askedOn(r), from, s.pending.out[at:], a.msg, journal.Answer)
 	s.pending.batch.Append(rec)

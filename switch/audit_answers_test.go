@@ -78,6 +78,29 @@ func TestPartialApproval(t *testing.T) {
 	})
 }
 
+// A merchant's reversal comes before the answer, which approves a part: what is reversed is that, in
+// the repeat after a crash too.
+func TestReversalAheadOfAPart(t *testing.T) {
+	run(t, nil, func(y *yard, shop, primary, standby *peer) {
+		shop.send("1200", sale(1, 700))
+		m := primary.read("1200")
+		shop.send("1420", reversal(2, 1, 700))
+		want(t, shop.read("1430"), map[int]string{39: "400"})
+		primary.answer(m, map[int]string{4: "000000000500", 30: "000000000700000000000000",
+			38: "A00001", 39: "002"})
+		want(t, shop.read("1210"), map[int]string{4: "000000000500", 39: "002"})
+		of := "1200" + value(m, 11) + "261122120000" + "11" + acquirer
+		want(t, primary.read("1420"), map[int]string{4: "000000000500", 24: "400", 56: of})
+		y.crash(shop, primary, standby)
+		y.start()
+		*primary, *standby = *y.issuer(y.doors[0], "primary"), *y.issuer(y.doors[1], "standby")
+		r := primary.read("1421")
+		want(t, r, map[int]string{4: "000000000500", 24: "400", 56: of})
+		primary.answer(r, map[int]string{39: "400"})
+		primary.quiet(time.Minute)
+	})
+}
+
 // An approval for part of the amount comes when the merchant is gone: what is reversed is what was
 // approved.
 func TestPartialApprovalUndeliverable(t *testing.T) {

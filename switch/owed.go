@@ -136,6 +136,9 @@ func (s *Switch) launch(now int64, c *center, item *saf.Item, frame []byte) bool
 	s.edit.Reset()
 	s.edit.SetMTI(mti)
 	s.redate(now, c, item)
+	if item.Reason == uint16(txn.ReversalOfPart) {
+		s.edit.SetNumber(4, item.Amount)
+	}
 	from := len(s.pending.out)
 	var fault spec.Fault
 	if s.pending.out, fault = c.dialect.Append(s.pending.out, &s.made, &s.edit); !fault.OK() {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"cardswitch/spec"
 	"cardswitch/store/journal"
 	"cardswitch/switch/saf"
 	"cardswitch/switch/txn"
@@ -87,6 +88,20 @@ func (s *Switch) follow(q *txn.Request, c *center, a *arrival, o *found) bool {
 // inPart tells whether an action code grants a part of what was asked (reference iso8583-1993
 // section 3.5).
 func inPart(action uint16) bool { return action == 2 || action == 6 }
+
+// reversesLess sees that a merchant's reversal which came before the answer, and waited for it,
+// says as its amount what was approved: a part of what the merchant had asked for.
+func (s *Switch) reversesLess(c *center, r *txn.Row, m *spec.Message) {
+	item, part := c.owed.Item(r.Item), uint64(0)
+	if !m.Has(50) { // else what it moves is in another currency
+		part, _ = m.Number(4)
+	}
+	if item == nil || item.After != r.Txn || part == 0 || part >= r.Amount {
+		return
+	}
+	item.Amount, item.Reason = part, uint16(txn.ReversalOfPart)
+	s.pending.batch.Enqueue(c.id, item.Entry)
+}
 
 // cardMark is as much of a card's hash as is remembered with a question.
 func cardMark(card [16]byte) uint32 { return binary.LittleEndian.Uint32(card[:]) }

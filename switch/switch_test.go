@@ -1,6 +1,7 @@
 package cardswitch_test
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,7 @@ func run(t *testing.T, change func(*cardswitch.Config),
 		first, second := y.listen(primaryAt), y.listen(standbyAt)
 		defer first.Close()
 		defer second.Close()
+		y.doors = []net.Listener{first, second}
 		y.start()
 		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
 		time.Sleep(time.Second)

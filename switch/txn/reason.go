@@ -67,6 +67,7 @@ const (
 	ReversalAhead       Reason = 304
 	ReversalForetells   Reason = 305
 	ReversalTooSoon     Reason = 306
+	ReversalOfPart      Reason = 307
 	AdviceAccepted      Reason = 311
 	AdviceRefused       Reason = 312
 	AdviceUnanswered    Reason = 313
@@ -236,6 +237,8 @@ func aboutLater(r Reason) reasonText {
 		return reasonText{400, "reversal kept until the original is known", ""}
 	case ReversalForetells:
 		return reasonText{400, "original not known; it is refused if it comes", ""}
+	case ReversalOfPart:
+		return reasonText{400, "reversal kept; its original was approved in part", ""}
 	case ReversalTooSoon:
 		return reasonText{914, "original not found; it is refused if it comes", "check DE 56"}
 	case AdviceAccepted:
