@@ -78,8 +78,8 @@ func TestPartialApproval(t *testing.T) {
 	})
 }
 
-// A merchant's reversal comes before the answer, which approves a part: what is reversed is that, in
-// the repeat after a crash too.
+// A merchant's reversal comes before the answer, which approves a part: what is reversed is that,
+// in the repeat after a crash too.
 func TestReversalAheadOfAPart(t *testing.T) {
 	run(t, nil, func(y *yard, shop, primary, standby *peer) {
 		shop.send("1200", sale(1, 700))

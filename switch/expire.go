@@ -84,6 +84,18 @@ func (s *Switch) expireDue() error {
 	return err
 }
 
+// ExpiresAt finds when an authorization is to expire, which was approved at a time (unix
+// nanoseconds); false: it isn't to, or has.
+func ExpiresAt(b Books, number uint64, approved int64) (at time.Time, ok bool, err error) {
+	err = b.Scan(expiryKey(approved/1e9, 0), []byte{familyExpiry + 1}, func(key, _ []byte) bool {
+		if ok = binary.BigEndian.Uint64(key[9:]) == number; ok {
+			at = time.Unix(int64(binary.BigEndian.Uint64(key[1:])), 0)
+		}
+		return !ok
+	})
+	return at, ok, err
+}
+
 // letsExpire tells whether authorizations of an issuer may expire.
 func (c *center) letsExpire() bool { return c.config.Adjustments.Expire != 0 }
 

@@ -90,6 +90,42 @@ func TestExplainASale(t *testing.T) {
 	})
 }
 
+// What is left of an original is told: what was used and reversed of it, and when it expires.
+func TestExplainWhatIsLeft(t *testing.T) {
+	run(t, adjusted(cardswitch.AdjustmentsConfig{Several: true},
+		cardswitch.AdjustmentsConfig{Expire: time.Hour}), func(y *yard, shop, bank, standby *peer) {
+		y.granted(shop, bank, "1100", authorization(1, 1000))
+		granted := time.Now()
+		e := y.explained("RRN000000001")
+		wantSaid(t, e.Summary, "Of 1000 JPY approved: 0 JPY used, 0 JPY reversed, 1000 JPY left; "+
+			"it expires on ")
+		if wait := e.Left.Expires.Sub(granted).Round(time.Second); wait != time.Hour {
+			t.Errorf("it expires in %v", wait)
+		}
+		y.told(shop, "1220", completion(2, 1, 300), "900")
+		y.taken(bank, "1220", nil)
+		part := with(reversal(3, 1, 500), map[int]string{24: "401", 56: original("1100", 1),
+			30: "000000001000000000000000"})
+		y.told(shop, "1420", part, "400") // 500 are to remain
+		y.taken(bank, "1420", nil)
+		e = y.explained("RRN000000001")
+		wantSaid(t, e.Summary, "Of 1000 JPY approved: 300 JPY used, 200 JPY reversed, 500 JPY left")
+		y.told(shop, "1420", with(reversal(4, 1, 500), map[int]string{56: original("1100", 1)}), "400")
+		y.taken(bank, "1420", nil)
+		e = y.explained("RRN000000001")
+		wantSaid(t, e.Summary, "300 JPY used, 700 JPY reversed, 0 JPY left")
+		if !e.Left.Expires.IsZero() {
+			t.Errorf("nothing can expire: %+v", e.Left)
+		}
+		shop.send("1200", sale(5, 700))
+		bank.answer(bank.read("1200"), map[int]string{39: "116"})
+		shop.read("1210")
+		if e := y.explained("RRN000000005"); e.Left != nil {
+			t.Errorf("it was declined: %+v", e.Left)
+		}
+	})
+}
+
 func TestExplainATimeout(t *testing.T) {
 	run(t, nil, func(y *yard, shop, primary, standby *peer) {
 		shop.send("1200", sale(7, 500))

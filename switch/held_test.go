@@ -69,6 +69,11 @@ func TestHeldTooLong(t *testing.T) {
 		if st := y.sw.Status(); st.Owed != 0 || st.Open != 0 {
 			t.Errorf("owed %d, open %d", st.Owed, st.Open)
 		}
+		counted := y.metric("cardswitch_events_total",
+			map[string]string{"center": "issuer-a", "event": "held_too_long"})
+		if counted.GetCounter().GetValue() != 1 {
+			t.Errorf("counted: %v", counted)
+		}
 	})
 	run(t, func(c *cardswitch.Config) {
 		c.Centers[1].SAF = &cardswitch.SAFConfig{Overtake: true}

@@ -126,6 +126,9 @@ func (s *Switch) giveUp(now int64, c *center, r *txn.Row, why txn.Reason) {
 	if why == txn.PINUnreadable {
 		s.triedPIN(now, from, r)
 	}
+	if why == txn.HeldTooLong {
+		c.metrics.heldTooLong.Inc()
+	}
 	s.readAsked(r)
 	var instead *stood
 	if why == txn.NeverLeft || why == txn.HeldTooLong || why == txn.OvertakenByCard {

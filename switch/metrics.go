@@ -58,6 +58,7 @@ type centerMetrics struct {
 	other, sent, unasked                   prometheus.Counter
 	deliveryRetries, deliveryAlarms, moved prometheus.Counter
 	held, expired, otherDay, outOfBalance  prometheus.Counter
+	heldTooLong                            prometheus.Counter
 	periods                                [3]prometheus.Gauge // ended, late, out
 	repeats, timeouts, late                tally
 	reversals, delivered                   tally
@@ -185,7 +186,8 @@ func (m *metrics) center(name string) *centerMetrics {
 		inFlight: m.inFlight.WithLabelValues(name), owed: m.owed.WithLabelValues(name),
 		expired: event("authorization_expired"),
 		held:    event("held"), waiting: m.held.WithLabelValues(name),
-		shelved: m.shelved.WithLabelValues(name)}
+		heldTooLong: event("held_too_long"),
+		shelved:     m.shelved.WithLabelValues(name)}
 	for _, cause := range [...]string{causeCode, causePIN} {
 		m.security.WithLabelValues(name, cause)
 	}

@@ -59,6 +59,15 @@ func (s *Switch) left(q txn.Question) (txn.Remainder, bool) {
 	return txn.Remainder{Approved: q.Amount}, !q.Flags.Has(txn.Adjusted)
 }
 
+// LeftOf tells from all records of a transaction how it stands, and what is left of it.
+func LeftOf(records []journal.Record) (txn.Original, txn.Remainder) {
+	var left txn.Remainder
+	for i := range records {
+		left = left.After(&records[i])
+	}
+	return questionOf(records).Standing(), left
+}
+
 // follow fills in what a message that refers to another is decided by; false if the journal has to
 // be asked.
 func (s *Switch) follow(q *txn.Request, c *center, a *arrival, o *found) bool {

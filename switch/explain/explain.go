@@ -65,6 +65,9 @@ func (e *Explainer) Explain(seq uint64) (*Explanation, error) {
 	}
 	s.told.Messages = s.messages()
 	s.told.Owed, s.told.Related = s.debts, s.others
+	if err := s.left(); err != nil {
+		return nil, err
+	}
 	s.summarize()
 	return s.told, nil
 }

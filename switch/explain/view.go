@@ -14,8 +14,9 @@ import (
 type Explanation struct {
 	Txn      uint64    `json:"txn"`
 	Began    time.Time `json:"began"`
-	Summary  []string  `json:"summary"` // what it was, how it ended, what is still to be done
-	Open     bool      `json:"open"`    // it waits for its issuer, a delivery or a person
+	Summary  []string  `json:"summary"`        // what it was, how it ended, what is still to be done
+	Open     bool      `json:"open"`           // it waits for its issuer, a delivery or a person
+	Left     *Left     `json:"left,omitempty"` // of what was approved
 	Route    *Decision `json:"route,omitempty"`
 	Steps    []Step    `json:"steps"`
 	Messages []Message `json:"messages,omitempty"`

@@ -102,6 +102,9 @@ func (s *story) summarize() {
 	if s.reversed() {
 		say("Its merchant reversed it.")
 	}
+	if t.Left != nil {
+		say("%v.", t.Left)
+	}
 	s.sumOfDebts(say)
 }
 
