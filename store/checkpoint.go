@@ -1,6 +1,9 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +23,21 @@ type Mark struct {
 	Key   string       `json:"key"`  // KeyName of the data key, in hexadecimal digits
 	// KeyStore is the newest version of the key store that the journal was told, see KeyWitness.
 	KeyStore uint64 `json:"key_store"`
+	// Log names the log that the cluster agrees by, Index its last entry that is in the journal. ""
+	// is that of a journal that belongs to no cluster.
+	Log   string `json:"log,omitempty"`
+	Index uint64 `json:"index,omitempty"`
+}
+
+// LogName names the log that the node's cluster agrees by, the same on all its nodes and another
+// one after a promotion; "" if it belongs to none.
+func (s *Store) LogName() string {
+	id := s.raft.Identity()
+	if id.Node == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(id.Cluster), id.Generation))
+	return hex.EncodeToString(sum[:8])
 }
 
 // checkpointSpare is what a checkpoint may need beyond the logs that it copies.
@@ -96,6 +114,13 @@ func (s *Store) mark(from pebble.Reader) (m Mark, err error) {
 		Key: fmt.Sprintf("%x", s.keys.ID())}
 	if m.KeyStore, err = keyStoreVersion(from); err != nil {
 		return m, err
+	}
+	p, agreed, err := readPosition(from)
+	if err != nil {
+		return m, err
+	}
+	if agreed {
+		m.Log, m.Index = s.LogName(), p.index
 	}
 	c, err := s.chunks(from)
 	if err != nil {

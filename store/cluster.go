@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"cardswitch/store/raftlog"
@@ -25,6 +26,15 @@ func (s *Store) Found(id raftlog.Identity, members []raftlog.Member) error {
 	if s.position.last > 0 && len(members) != 1 {
 		return &Error{"join a cluster", errors.New("the journal isn't empty"),
 			"start it alone and let the others join, or begin with an empty data directory"}
+	}
+	former, err := s.Former()
+	if err != nil {
+		return err
+	}
+	if former.Cluster == id.Cluster && id.Generation <= former.Generation {
+		return &Error{"found the cluster", fmt.Errorf("the journal was brought back from a backup of "+
+			"cluster %s, generation %d", former.Cluster, former.Generation), "raise the generation, so " +
+			"that nodes that may still run refuse it, and this one them"}
 	}
 	b := s.db.NewBatch()
 	if err := s.raft.Found(b, id, members); err != nil {

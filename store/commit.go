@@ -56,12 +56,7 @@ func (s *Store) writeAlone(made *sealed) error {
 		return err
 	}
 	to := s.db.NewBatchWithSize(len(made.entry) + 512)
-	for i := range e.Chunks {
-		set(to, seqKey(familyChunk, e.Chunks[i].First), e.Chunks[i].Sealed)
-	}
-	err = e.Changes.Each(func(key, value []byte) { set(to, key, value) },
-		func(key []byte) { _ = to.Delete(key, nil) })
-	if err != nil {
+	if err := put(to, &e); err != nil {
 		return err
 	}
 	if err := s.write(to); err != nil {
@@ -72,6 +67,15 @@ func (s *Store) writeAlone(made *sealed) error {
 	}
 	s.absorb(made)
 	return nil
+}
+
+// put adds all that an entry writes to a batch.
+func put(to *pebble.Batch, e *entry.Entry) error {
+	for i := range e.Chunks {
+		set(to, seqKey(familyChunk, e.Chunks[i].First), e.Chunks[i].Sealed)
+	}
+	return e.Changes.Each(func(key, value []byte) { set(to, key, value) },
+		func(key []byte) { _ = to.Delete(key, nil) })
 }
 
 // write hands a batch to the writer and waits for it, but not for ever.

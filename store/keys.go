@@ -37,6 +37,8 @@ const (
 	aboutKeyStore = "akeystore"
 	// aboutPosition is how far the log is applied; without one, nothing was ever agreed.
 	aboutPosition = "aposition"
+	// aboutFormer is whose the directory was before it was copied and brought back, see Disown.
+	aboutFormer = "aformer"
 )
 
 func seqKey(family byte, seq uint64) []byte {

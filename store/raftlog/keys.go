@@ -50,18 +50,26 @@ func (m mark) value() []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, m.term), m.bytes)
 }
 
-func (i Identity) value() []byte {
-	b := binary.BigEndian.AppendUint64(nil, i.Node)
+// Append writes an identity.
+func (i Identity) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, i.Node)
 	return append(binary.BigEndian.AppendUint64(b, i.Generation), i.Cluster...)
+}
+
+// ParseIdentity reads what Append wrote.
+func ParseIdentity(b []byte) (Identity, error) {
+	if len(b) < 16 {
+		return Identity{}, errors.New("damaged identity of a node")
+	}
+	return Identity{string(b[16:]), binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}, nil
 }
 
 // load reads what is kept in memory.
 func (l *Log) load() error {
 	err := errors.Join(
-		l.read(keyIdentity, 16, func(v []byte) error {
-			l.identity = Identity{string(v[16:]), binary.BigEndian.Uint64(v),
-				binary.BigEndian.Uint64(v[8:])}
-			return nil
+		l.read(keyIdentity, 16, func(v []byte) (err error) {
+			l.identity, err = ParseIdentity(v)
+			return err
 		}),
 		l.read(keyHard, 24, func(v []byte) error {
 			l.hard = hardState{binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:]),

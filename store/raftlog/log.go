@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -53,6 +54,7 @@ type Log struct {
 	first    mark      // the last entry that is dropped
 	last     mark
 	record   uint64 // Seq of the first record that an entry holds; 0: none does
+	held     uint64 // see Hold
 	recent   []*pb.Entry
 	size     int // of recent
 }
@@ -65,7 +67,7 @@ type mark struct{ index, term, bytes uint64 }
 
 // Open reads where the log begins and ends.
 func Open(db *pebble.DB, o Options) (*Log, error) {
-	l := &Log{o: o, db: db}
+	l := &Log{o: o, db: db, held: math.MaxUint64}
 	if err := l.load(); err != nil {
 		return nil, fmt.Errorf("read the log of the cluster: %w", err)
 	}
@@ -103,6 +105,21 @@ func (l *Log) Agreed() uint64 {
 func (l *Log) alone() bool {
 	return len(l.conf.GetVoters()) == 1 && len(l.conf.GetVotersOutgoing()) == 0 &&
 		l.conf.GetVoters()[0] == l.identity.Node
+}
+
+// Hold wants the entries after one kept, for who copies them elsewhere, as far as the bound of the
+// log's size allows. It is forgotten with the process.
+func (l *Log) Hold(after uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = after
+}
+
+// Held is what Hold was told, the highest number if it wasn't called.
+func (l *Log) Held() uint64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.held
 }
 
 // Bytes is the size of the entries after one, up to the last.

@@ -176,7 +176,7 @@ func (l *Log) Compact(through uint64) error {
 // Found adds to a batch that the log is a node's. What the journal has already counts as the first
 // entry; members are those of a new cluster, none if the node is to learn them from the others.
 func (l *Log) Found(b *pebble.Batch, id Identity, members []Member) error {
-	set(b, []byte(keyIdentity), id.value())
+	set(b, []byte(keyIdentity), id.Append(nil))
 	if len(members) == 0 {
 		return nil
 	}
