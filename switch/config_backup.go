@@ -12,8 +12,10 @@ type BackupConfig struct {
 	To      string        `yaml:"to"`
 	KeyFile string        `yaml:"key_file"` // seals all that lies there
 	Every   time.Duration `yaml:"every"`    // 0: only by command
-	RateMB  int           `yaml:"rate_mb"`  // a second, read for a backup; 0: no bound
-	Keep    KeepConfig    `yaml:"keep"`
+	// Tail is how often what changed is copied, so that any moment can be brought back; 0: never.
+	Tail   time.Duration `yaml:"tail"`
+	RateMB int           `yaml:"rate_mb"` // a second, read for a backup; 0: no bound
+	Keep   KeepConfig    `yaml:"keep"`
 }
 
 // KeepConfig says which backups a prune leaves: the newest ones, and the last of so many hours,
@@ -24,6 +26,8 @@ type KeepConfig struct {
 	Daily   int `yaml:"daily"`
 	Weekly  int `yaml:"weekly"`
 	Monthly int `yaml:"monthly"`
+	// Tails is for how long any moment can be brought back.
+	Tails time.Duration `yaml:"tails"`
 }
 
 func (b *BackupConfig) complete(data string) {
@@ -31,6 +35,7 @@ func (b *BackupConfig) complete(data string) {
 	if b.Keep == (KeepConfig{}) {
 		b.Keep = KeepConfig{Last: 4, Hourly: 24, Daily: 7, Weekly: 5, Monthly: 12}
 	}
+	setDefault(&b.Keep.Tails, 7*24*time.Hour)
 }
 
 const leastBackupEvery = time.Minute
@@ -41,6 +46,11 @@ func (b *BackupConfig) validate(f *faults, path string) {
 		f.duration(path+".every", b.Every, leastBackupEvery, 7*24*time.Hour)
 		f.required(path+".to", b.To, "name the folder, or s3://BUCKET/PREFIX, for backups")
 	}
+	if b.Tail != 0 {
+		f.duration(path+".tail", b.Tail, time.Second, time.Hour)
+		f.duration(path+".every", b.Every, leastBackupEvery, 7*24*time.Hour)
+	}
+	f.duration(path+".keep.tails", b.Keep.Tails, time.Hour, 3660*24*time.Hour)
 	f.between(path+".rate_mb", b.RateMB, 0, 1<<20)
 	f.between(path+".keep.last", b.Keep.Last, 1, 10_000)
 	f.between(path+".keep.hourly", b.Keep.Hourly, 0, 10_000)

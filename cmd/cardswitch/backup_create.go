@@ -145,6 +145,9 @@ func (n *node) makeBackup(ctx context.Context, whole bool,
 	if err != nil {
 		return nil, err
 	}
+	if a := n.archiver.Load(); a != nil {
+		a.Based(&m)
+	}
 	made := backupMade(&m, time.Since(begun))
 	n.backupMetrics.made(made, m.Begun)
 	n.log.Info("a backup was made", "backup", made.ID, "last", made.Last, "files", made.Files,

@@ -33,12 +33,12 @@ func newBackupPruneCommand() *cobra.Command {
 
 func keepOf(c *cardswitch.KeepConfig) backup.Keep {
 	return backup.Keep{Last: c.Last, Hourly: c.Hourly, Daily: c.Daily, Weekly: c.Weekly,
-		Monthly: c.Monthly}
+		Monthly: c.Monthly, Tails: c.Tails}
 }
 
 // keepFlags are the configuration's, if no flag says anything else.
 func keepFlags(command *cobra.Command, c *cardswitch.KeepConfig) backup.Keep {
-	keep, given := backup.Keep{}, false
+	keep, given := backup.Keep{Tails: c.Tails}, false
 	for name, value := range map[string]*int{"keep-last": &keep.Last, "keep-hourly": &keep.Hourly,
 		"keep-daily": &keep.Daily, "keep-weekly": &keep.Weekly, "keep-monthly": &keep.Monthly} {
 		*value, _ = command.Flags().GetInt(name)
@@ -77,7 +77,7 @@ func pruneBackups(command *cobra.Command) error {
 	if dry {
 		done = "would be removed"
 	}
-	_, err = fmt.Fprintf(command.OutOrStdout(), "%d backups and %d objects of %s %s\n", len(p.Removed),
-		p.Objects, megabytes(p.Bytes), done)
+	_, err = fmt.Fprintf(command.OutOrStdout(), "%d backups, %d tails and %d objects of %s %s\n",
+		len(p.Removed), p.Tails, p.Objects, megabytes(p.Bytes), done)
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,9 +14,11 @@ func newBackupRestoreCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "restore [ID] --into FOLDER",
 		Short: "Bring a backup into a folder that isn't there yet",
-		Long: "Brings the newest backup, or the one named, into a new folder and checks it as\n" +
-			"`backup verify` does; the folder appears only if all of it is good. Nothing is ever\n" +
-			"restored over something. What the node needs besides, and what to do next, is printed.",
+		Long: "Brings the newest backup with all tails behind it, or the backup named as it is, into\n" +
+			"a new folder and checks it as `backup verify` does; the folder appears only if all of\n" +
+			"it is good. --to-seq and --to-time bring back a moment: nothing after it is there.\n" +
+			"Nothing is ever restored over something. What the node needs besides, and what to do\n" +
+			"next, is printed.",
 		Example: "  cardswitch backup restore --target /mnt/backup --key backup.key \\\n" +
 			"      --data-key data.key --into data",
 		Args:              cobra.MaximumNArgs(1),
@@ -26,7 +29,10 @@ func newBackupRestoreCommand() *cobra.Command {
 	}
 	backupFlags(command)
 	dataKeyFlag(command)
-	command.Flags().String("into", "", "the folder, which must not be there")
+	flags := command.Flags()
+	flags.String("into", "", "the folder, which must not be there")
+	flags.Uint64("to-seq", 0, "the last record that may be there")
+	flags.String("to-time", "", "no record after this time, as 2026-11-26T14:05:00+09:00")
 	return command
 }
 
@@ -42,6 +48,10 @@ func restoreBackup(command *cobra.Command, args []string) error {
 	if into == "" {
 		return wrongUsage("--into is missing", "name a folder that isn't there yet")
 	}
+	point, err := pointOf(command, args)
+	if err != nil {
+		return err
+	}
 	c, err := choose(command, args)
 	if err != nil {
 		return err
@@ -49,7 +59,12 @@ func restoreBackup(command *cobra.Command, args []string) error {
 	if into, err = filepath.Abs(into); err != nil {
 		return err
 	}
-	report, err := c.RestoreChecked(command.Context(), &c.manifest, into, c.key, progressOf(command))
+	var report backup.Report
+	if len(args) == 1 {
+		report, err = c.RestoreChecked(command.Context(), &c.manifest, into, c.key, progressOf(command))
+	} else {
+		report, c.manifest, err = c.RestoreTo(command.Context(), point, into, c.key, progressOf(command))
+	}
 	if err != nil {
 		return err
 	}
@@ -59,11 +74,26 @@ func restoreBackup(command *cobra.Command, args []string) error {
 	if err := printSound(command, &report); err != nil {
 		return err
 	}
-	return printNext(command, into, &c.manifest)
+	return printNext(command, into, &c.manifest, report.Journal.Last)
+}
+
+// pointOf is the moment that flags name.
+func pointOf(command *cobra.Command, args []string) (p backup.Point, err error) {
+	p.Seq, _ = command.Flags().GetUint64("to-seq")
+	text, _ := command.Flags().GetString("to-time")
+	if text != "" {
+		if p.Time, err = time.Parse(time.RFC3339, text); err != nil {
+			return p, wrongUsage("--to-time is no time", "write it as 2026-11-26T14:05:00+09:00")
+		}
+	}
+	if p != (backup.Point{}) && len(args) > 0 {
+		return p, wrongUsage("a moment is named, and a backup too", "the right backup is found by itself")
+	}
+	return p, nil
 }
 
 // printNext says what a restored folder needs before a switch runs on it.
-func printNext(command *cobra.Command, into string, m *backup.Manifest) error {
+func printNext(command *cobra.Command, into string, m *backup.Manifest, last uint64) error {
 	out := command.OutOrStdout()
 	fmt.Fprintf(out, "\nit is in %s. Next:\n", into)
 	fmt.Fprintf(out, "  1. be sure that the node %s doesn't run anywhere\n", m.Node)
@@ -82,6 +112,6 @@ func printNext(command *cobra.Command, into string, m *backup.Manifest) error {
 		filepath.Join(into, "config"), into)
 	fmt.Fprintf(out, "  4. `cardswitch config check`, then `cardswitch start`\n")
 	_, err := fmt.Fprintf(out, "  5. what happened after record %d is not in it: compare with every "+
-		"center (`cardswitch settle reconcile`)\n", m.Journal.Last)
+		"center (`cardswitch settle reconcile`)\n", last)
 	return err
 }

@@ -98,6 +98,7 @@ func (n *node) tendPrune(ctx context.Context) {
 // backupMetrics are what monitoring sees of backups.
 type backupMetrics struct {
 	newest, bytes, copied, seconds, record prometheus.Gauge
+	tail                                   prometheus.Gauge
 	failures                               prometheus.Counter
 }
 
@@ -113,12 +114,17 @@ func (n *node) newBackupMetrics() {
 		copied:  gauge("copied_bytes", "Of these, what wasn't at the target before."),
 		seconds: gauge("duration_seconds", "How long it took."),
 		record:  gauge("record", "The newest record in it."),
+		tail: gauge("tail_time_seconds",
+			"Unix time at which all that had changed was at the target; 0: never."),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "cardswitch_backup_failures_total",
 			Help: "Backups that failed."}),
 	}
 	n.metrics.MustRegister(n.backupMetrics.failures, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cardswitch_backup_every_seconds", Help: "How often a backup is due; 0: never."},
-		func() float64 { return n.config.Load().Backup.Every.Seconds() }))
+		func() float64 { return n.config.Load().Backup.Every.Seconds() }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cardswitch_backup_tail_every_seconds",
+			Help: "How often what changed is copied; 0: never."},
+			func() float64 { return n.config.Load().Backup.Tail.Seconds() }))
 }
 
 // made notes a backup.

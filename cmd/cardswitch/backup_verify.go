@@ -99,6 +99,13 @@ func printSound(command *cobra.Command, r *backup.Report) error {
 	if r.TotalsLeft {
 		totals = "totals weren't added up, as retention has dropped records"
 	}
+	if r.Redone != nil {
+		totals = fmt.Sprintf("%d entries of %d tails brought back; %s", r.Redone.Entries, r.Redone.Tails,
+			totals)
+		if r.Redone.Gap != "" {
+			totals = "the tails end early, as " + r.Redone.Gap + "; " + totals
+		}
+	}
 	_, err := fmt.Fprintf(out, "backup %s is sound: %d files of %s, records %d to %d in %d chunks, "+
 		"the last of %s;\n%s; %d advices owed, %d on the work list; restored in %s, checked in %s\n",
 		r.ID, r.Files, megabytes(r.Bytes), r.Journal.First, r.Journal.Last, r.Journal.Chunks,

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"cardswitch/dr/backup"
 	"cardswitch/hsm/keyring"
 	"cardswitch/store"
 	"cardswitch/store/audit"
@@ -35,6 +36,7 @@ type node struct {
 	operators, public net.Listener
 	backing           sync.Mutex // held while a backup is made
 	backupMetrics     backupMetrics
+	archiver          atomic.Pointer[backup.Archiver] // of tails; nil: none is at work
 }
 
 // newNode opens the doors, then the switch. Reload brings the configuration anew.
@@ -166,6 +168,7 @@ func (n *node) run(ctx context.Context) error {
 	var tended sync.WaitGroup
 	tended.Go(func() { n.keys.Tend(doors, n.log) })
 	tended.Go(func() { n.tendBackups(doors) })
+	tended.Go(func() { n.tendTails(doors) })
 	err := n.Switch.Run(ctx)
 	closeDoors()
 	tended.Wait()

@@ -6,8 +6,12 @@ import (
 )
 
 // Keep says which backups a prune leaves: the newest Last ones, and the newest of each of so many
-// hours, days, weeks and months (UTC) that have one.
-type Keep struct{ Last, Hourly, Daily, Weekly, Monthly int }
+// hours, days, weeks and months (UTC) that have one. Tails, by which moments between are brought
+// back, stay for Tails; 0: as long as a backup that they follow on.
+type Keep struct {
+	Last, Hourly, Daily, Weekly, Monthly int
+	Tails                                time.Duration
+}
 
 // timeOf is when a backup began, by its ID.
 func timeOf(id string) (time.Time, error) {

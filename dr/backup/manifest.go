@@ -131,8 +131,13 @@ func (f *File) check() error {
 
 // files reads the list of files of a backup.
 func (r *Repository) files(ctx context.Context, m *Manifest) ([]File, error) {
+	return r.listed(ctx, m.Listing, m.Files)
+}
+
+// listed reads a list of so many files.
+func (r *Repository) listed(ctx context.Context, blocks []string, of int) ([]File, error) {
 	var text []byte
-	for _, block := range m.Listing {
+	for _, block := range blocks {
 		part, err := r.read(ctx, objectName(block))
 		if err != nil {
 			return nil, err
@@ -140,9 +145,8 @@ func (r *Repository) files(ctx context.Context, m *Manifest) ([]File, error) {
 		text = append(text, part...)
 	}
 	files, err := parseListing(text)
-	if err == nil && len(files) != m.Files {
-		err = fmt.Errorf("backup %s: %w: it lists %d files, not %d", m.ID, ErrDamaged, len(files),
-			m.Files)
+	if err == nil && len(files) != of {
+		err = fmt.Errorf("a list of files: %w: it has %d, not %d", ErrDamaged, len(files), of)
 	}
 	return files, err
 }

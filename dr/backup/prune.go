@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type Pruned struct {
 	Removed []string `json:"removed"` // IDs, oldest first
 	Kept    []string `json:"kept"`
+	Tails   int      `json:"tails"`   // removed
 	Objects int      `json:"objects"` // that no backup names any more
 	Bytes   int64    `json:"bytes"`
 }
@@ -43,7 +45,11 @@ func (r *Repository) Prune(ctx context.Context, keep Keep, dry bool) (p Pruned, 
 	if n := len(proven); n > 0 {
 		kept[proven[n-1].ID] = true
 	}
-	used, err := r.used(ctx, ids, kept)
+	used, bases, err := r.used(ctx, ids, kept)
+	var old []string
+	if err == nil {
+		old, err = r.oldTails(ctx, bases, keep.Tails, used)
+	}
 	if err != nil {
 		return p, &store.Error{Op: op, Err: err, Hint: "nothing was removed; " + damagedHint}
 	}
@@ -54,50 +60,111 @@ func (r *Repository) Prune(ctx context.Context, keep Keep, dry bool) (p Pruned, 
 		}
 		p.Removed = append(p.Removed, id)
 	}
-	return p, r.sweep(ctx, &p, used, proven, dry)
+	p.Tails = len(old)
+	if !dry {
+		for _, id := range p.Removed {
+			old = append(old, manifestFolder+id)
+		}
+		for i := range proven {
+			if !kept[proven[i].ID] {
+				old = append(old, proofFolder+proven[i].ID)
+			}
+		}
+		if err := r.remove(ctx, old); err != nil {
+			return p, err
+		}
+	}
+	return p, r.sweep(ctx, &p, used, dry)
 }
 
-// used are the objects that kept backups name. All of those of the newest are there.
-func (r *Repository) used(ctx context.Context, ids []string, kept map[string]bool) (map[string]bool,
-	error) {
-	used := make(map[string]bool)
+func (r *Repository) remove(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := r.target.Remove(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// used are the objects that kept backups name. All of those of the newest are there. Bases are the
+// last entries of the oldest of them, by the name of the log.
+func (r *Repository) used(ctx context.Context, ids []string, kept map[string]bool) (
+	used map[string]bool, bases map[string]uint64, err error) {
+	used, bases = make(map[string]bool), make(map[string]uint64)
 	for i, id := range ids {
 		if !kept[id] {
 			continue
 		}
 		m, err := r.Manifest(ctx, id)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		of, err := r.blocks(ctx, &m)
-		if err != nil {
-			return nil, err
+		if _, older := bases[m.Journal.Log]; !older {
+			bases[m.Journal.Log] = m.Journal.Index
+		}
+		of := make(map[string]bool)
+		if err := r.use(ctx, of, m.Listing, m.Files); err != nil {
+			return nil, nil, err
 		}
 		if i == len(ids)-1 {
 			if err := r.holds(ctx, of); err != nil {
-				return nil, fmt.Errorf("the newest backup, %s, isn't whole: %w", id, err)
+				return nil, nil, fmt.Errorf("the newest backup, %s, isn't whole: %w", id, err)
 			}
 		}
-		for name := range of {
-			used[name] = true
-		}
+		maps.Copy(used, of)
 	}
-	return used, nil
+	return used, bases, nil
 }
 
-// blocks are the objects that a backup names.
-func (r *Repository) blocks(ctx context.Context, m *Manifest) (map[string]bool, error) {
-	of := make(map[string]bool)
-	for _, b := range m.Listing {
-		of[objectName(b)] = true
+// use adds a list of so many files and the blocks of these.
+func (r *Repository) use(ctx context.Context, used map[string]bool, listing []string,
+	of int) error {
+	files, err := r.listed(ctx, listing, of)
+	for _, b := range listing {
+		used[objectName(b)] = true
 	}
-	files, err := r.files(ctx, m)
 	for i := range files {
 		for _, b := range files[i].Blocks {
-			of[objectName(b)] = true
+			used[objectName(b)] = true
 		}
 	}
-	return of, err
+	return err
+}
+
+// oldTails names the tails that follow on no backup that is kept, or are older than life; of the
+// others it adds what they use.
+func (r *Repository) oldTails(ctx context.Context, bases map[string]uint64, life time.Duration,
+	used map[string]bool) (old []string, err error) {
+	kept := make(map[string][]span)
+	err = r.target.List(ctx, tailFolder, func(l Listed) error {
+		log, s, err := parseTailName(l.Name)
+		if err != nil {
+			return err
+		}
+		base, based := bases[log]
+		if !based || s.last <= base || life > 0 && time.Since(l.Modified) > life {
+			old = append(old, l.Name)
+			return nil
+		}
+		kept[log] = append(kept[log], s)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for log, spans := range kept {
+		for _, s := range spans {
+			t, e := r.tail(ctx, log, s)
+			if e == nil {
+				e = r.use(ctx, used, t.Listing, t.Files)
+			}
+			for _, b := range t.Blocks {
+				used[objectName(b)] = true
+			}
+			err = errors.Join(err, e)
+		}
+	}
+	return old, err
 }
 
 // holds tells the first of some objects that isn't at the target.
@@ -116,26 +183,8 @@ func (r *Repository) holds(ctx context.Context, wanted map[string]bool) error {
 	return err
 }
 
-// sweep removes manifests first: what is interrupted then leaves blocks that nobody names.
-func (r *Repository) sweep(ctx context.Context, p *Pruned, used map[string]bool, proven []Proof,
-	dry bool) error {
-	gone := make(map[string]bool)
-	for _, id := range p.Removed {
-		gone[id] = true
-		if dry {
-			continue
-		}
-		if err := r.target.Remove(ctx, manifestFolder+id); err != nil {
-			return err
-		}
-	}
-	for i := range proven {
-		if gone[proven[i].ID] && !dry {
-			if err := r.target.Remove(ctx, proofFolder+proven[i].ID); err != nil {
-				return err
-			}
-		}
-	}
+// sweep removes what nobody names, after the manifests: a prune that is interrupted leaves some.
+func (r *Repository) sweep(ctx context.Context, p *Pruned, used map[string]bool, dry bool) error {
 	var old []string
 	err := r.target.List(ctx, objectFolder, func(l Listed) error {
 		if !used[l.Name] {
@@ -148,10 +197,8 @@ func (r *Repository) sweep(ctx context.Context, p *Pruned, used map[string]bool,
 	if err != nil || dry {
 		return err
 	}
-	for _, name := range old {
-		if err := r.target.Remove(ctx, name); err != nil {
-			return err
-		}
+	if err := r.remove(ctx, old); err != nil {
+		return err
 	}
 	return r.sweepClaims(ctx)
 }

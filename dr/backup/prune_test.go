@@ -41,8 +41,9 @@ func TestKeepChoosesByPeriods(t *testing.T) {
 func TestKeepProperties(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		few := rapid.IntRange(0, 4)
-		k := Keep{few.Draw(rt, "last"), few.Draw(rt, "hourly"), few.Draw(rt, "daily"),
-			few.Draw(rt, "weekly"), few.Draw(rt, "monthly")}
+		k := Keep{Last: few.Draw(rt, "last"), Hourly: few.Draw(rt, "hourly"),
+			Daily: few.Draw(rt, "daily"), Weekly: few.Draw(rt, "weekly"),
+			Monthly: few.Draw(rt, "monthly")}
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		var ids []string
 		for range rapid.IntRange(1, 60).Draw(rt, "backups") {

@@ -130,10 +130,18 @@ func (f *found) unmoved() error {
 	return err
 }
 
-// list finds all files, sorted by where they go. No two go to one place.
+// list finds all files, sorted by where they go.
 func (s *Source) list() ([]found, error) {
+	return listParts(append([]Part{{Name: journalPart, Path: s.Scratch}}, s.Parts...))
+}
+
+// beside finds the files beside the journal.
+func (s *Source) beside() ([]found, error) { return listParts(s.Parts) }
+
+// listParts sorts files by where they go. No two go to one place.
+func listParts(parts []Part) ([]found, error) {
 	var all []found
-	for _, p := range append([]Part{{Name: journalPart, Path: s.Scratch}}, s.Parts...) {
+	for _, p := range parts {
 		list, err := p.files()
 		if err != nil {
 			return nil, err

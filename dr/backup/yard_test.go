@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"cardswitch/dr/replica"
 	"cardswitch/spec"
 	"cardswitch/store"
 	"cardswitch/store/journal"
@@ -23,13 +24,14 @@ var (
 
 // yard is a node's data folder under load, with files beside its journal.
 type yard struct {
-	t     *testing.T
-	dir   string
-	store *store.Store
-	rng   *rand.Rand
-	n     uint64
-	txn   uint64 // that is open
-	cards []string
+	t      *testing.T
+	dir    string
+	store  *store.Store
+	rng    *rand.Rand
+	n      uint64
+	txn    uint64 // that is open
+	agreed *replica.Replica
+	cards  []string
 }
 
 func newYard(t *testing.T, seed uint64) *yard {
@@ -52,6 +54,10 @@ func (y *yard) open() {
 }
 
 func (y *yard) close() {
+	if y.agreed != nil {
+		y.agreed.Close()
+		y.agreed = nil
+	}
 	if err := y.store.Close(); err != nil {
 		y.t.Error(err)
 	}
@@ -73,6 +79,13 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	must(t, err)
+	return string(text)
 }
 
 // trade commits batches of random records, with cards, what is owed, totals and a table beside.

@@ -39,7 +39,8 @@ func (c *core) cut() uint64 {
 	if c.state == raft.StateLeader {
 		floor = c.keepFrom()
 	}
-	if c.log.Bytes(floor) > c.config.LogBytes { // nobody leads, or not for long
+	floor = min(floor, c.log.Held())
+	if c.log.Bytes(floor) > c.config.LogBytes { // nobody leads, or not for long, or holds it too long
 		floor = c.applied
 	}
 	floor = min(floor, c.applied)
