@@ -28,6 +28,9 @@ func newConformCommand() *cobra.Command {
 			"           acquirer: \"12345678901\", stranger: \"10987654321\",\n" +
 			"           institution: \"12345678901\", switch: \"99999000001\"}\n" +
 			"  does: [linked, partial, days, negative]         # what not every host does\n\n" +
+			"A switch has both doors. An issuer's center has one under merchants, as it is we who ask\n" +
+			"it, and does: [decides]; with a card that it declines, values: {declined: \"...\"}, also\n" +
+			"declines.\n\n" +
 			"A door with `envelope: {id: hq/a, key_file: hq.key}` speaks in envelopes.\n" +
 			"Without scenario files the suite in the program is run; a scenario whose door the\n" +
 			"target doesn't have is skipped. Exit code 1 if one fails.",

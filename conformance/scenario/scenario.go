@@ -32,7 +32,7 @@
 // one that begins with "needs keys" where a door has no envelope or no kbpk_file, one that begins
 // with "needs X" where the target doesn't say that it does X: linked (a return that names its sale
 // names it to the issuer as that knows it), partial (reversals), days (business days by 1804/821
-// and 15xx), negative (files by 1304).
+// and 15xx), negative (files by 1304), decides (an issuer, which answers by itself).
 //
 // Steps, one a line; what is indented belongs to the step above:
 //

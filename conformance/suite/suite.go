@@ -6,7 +6,8 @@
 // Keys are changed where both doors have an envelope and a kbpk_file. What not every host does, a
 // target says that it does: linked (a return that names its sale names it to the issuer as that
 // knows it), partial (reversals of parts), days (the issuer names business days, cuts over and
-// compares their totals), negative (file actions of the issuer).
+// compares their totals), negative (file actions of the issuer), decides (it is an issuer's center,
+// which answers by itself) and declines (the value declined is a card that it declines).
 package suite
 
 import (

@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"cardswitch/conformance/envelope"
 	"cardswitch/conformance/ground"
+	"cardswitch/conformance/issuer"
 	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/scenario"
 	"cardswitch/conformance/wire"
@@ -79,7 +81,7 @@ func TestSwitch(t *testing.T) {
 			if err := r.Write(&b); err != nil {
 				t.Fatal(err)
 			}
-			skipped := 8 // what needs keys
+			skipped := 8 + 11 // what needs keys, or an issuer
 			if c[0] != "ascii-katakana" {
 				skipped++
 			}
@@ -87,6 +89,40 @@ func TestSwitch(t *testing.T) {
 				t.Error(b.String())
 			}
 		})
+	}
+}
+
+// The simulated issuer passes what is asked of an issuer's center, and what of everybody.
+func TestIssuer(t *testing.T) {
+	scenarios, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := ground.New()
+	rules, err := issuer.ParseRules(strings.NewReader(
+		"- {when: {de2: \"3528120000000024\"}, do: {action: 121}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	center, err := issuer.Start(context.Background(), issuer.Options{Rules: rules,
+		UnknownOriginal: "914", Links: []issuer.Link{{Name: "primary", Listen: bankAddress}},
+		DialFunc: g.Dial, ListenFunc: g.Listen, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(center.Close)
+	v := values()
+	v["declined"] = "3528120000000024"
+	r, err := scenario.Run(context.Background(), scenario.Target{Name: "issuer",
+		Merchants: map[string]scenario.Door{"shop": {Dial: bankAddress}}, DialFunc: g.Dial,
+		Values: v, Does: []string{"decides", "declines", "partial"}}, scenarios)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if passed := r.Count(scenario.Passed); !r.OK() || passed != 18 {
+		var b bytes.Buffer
+		_ = r.Write(&b)
+		t.Errorf("%d passed, want 18\n%s", passed, b.String())
 	}
 }
 
