@@ -156,7 +156,6 @@ func (r *trial) deleteOne(t *rapid.T) {
 	r.list.Delete(r.batch, c, r.now)
 	r.commit()
 	delete(r.m.urgent, c)
-	delete(r.m.gone, c)
 	if f := r.m.inForce(r.now); f != nil {
 		if _, listed := f.cards[c]; listed {
 			r.m.gone[c] = f.generation
@@ -219,8 +218,8 @@ func (r *trial) sweep(t *rapid.T) {
 			}
 			delete(r.m.urgent, e.Card)
 		}
-		r.commit()
 	}
+	r.commit()
 	maps.DeleteFunc(r.m.urgent, past)
 	entries, _ := r.list.Urgent()
 	if len(entries) != len(r.m.urgent) {
