@@ -63,7 +63,7 @@ func TestFreshSeeds(t *testing.T) {
 	t.Logf("%d seeds from %d on, %d records acknowledged, %v", n, first, acked, told)
 }
 
-// TestBreaksAreFound: what holds because of a synced log, and because of the lease, doesn't without.
+// TestBreaksAreFound: without a synced log, or without the lease, promises break, and it is seen.
 func TestBreaksAreFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		breaks breaks
