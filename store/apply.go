@@ -39,12 +39,16 @@ func readPosition(db pebble.Reader) (p position, ok bool, err error) {
 	if err != nil {
 		return p, false, err
 	}
-	defer closer.Close()
+	p, err = parsePosition(v)
+	return p, true, errors.Join(err, closer.Close())
+}
+
+func parsePosition(v []byte) (position, error) {
 	if len(v) != positionSize {
-		return p, false, errors.New("damaged position")
+		return position{}, errors.New("damaged position")
 	}
 	return position{binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:]),
-		binary.BigEndian.Uint64(v[16:]), journal.Hash(v[24:])}, true, nil
+		binary.BigEndian.Uint64(v[16:]), journal.Hash(v[24:])}, nil
 }
 
 // Applied is the index of the last entry that is applied.

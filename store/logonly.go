@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"time"
 
@@ -15,7 +16,11 @@ import (
 
 // LogOnly is the directory of a witness: the log that the nodes agree by, and nothing else. It
 // needs no data key, for it reads nothing of what it keeps.
-type LogOnly struct{ s *Store }
+type LogOnly struct {
+	s    *Store
+	next *pebble.Batch // received, as of at
+	at   position
+}
 
 // OpenLogOnly opens or creates it. Of the options it takes Dir, FS, MinFreeBytes, StallAfter,
 // Logger and OnFailure.
@@ -53,7 +58,7 @@ func OpenLogOnly(o Options) (*LogOnly, error) {
 	s.raft.Known(s.position.index)
 	s.fs.Arm(s.fail)
 	s.health.look(s)
-	return &LogOnly{s}, nil
+	return &LogOnly{s: s}, nil
 }
 
 // Log is the log that the nodes agree by.
@@ -82,6 +87,42 @@ func (l *LogOnly) Apply(index, term uint64, _ []byte) error {
 func (l *LogOnly) ApplyMembers(index, term uint64, conf *pb.ConfState,
 	changed raftlog.Member) error {
 	return l.s.ApplyMembers(index, term, conf, changed)
+}
+
+// Ship refuses: a witness has no journal.
+func (l *LogOnly) Ship(uint64, io.Writer) error {
+	return errors.New("a witness has no journal to ship")
+}
+
+// Receive takes of a journal only how far it goes, and who the members are.
+func (l *LogOnly) Receive(from io.Reader) error {
+	b := l.s.db.NewBatch()
+	at, found := position{}, false
+	err := shipped(from, func(key, value []byte) (err error) {
+		switch {
+		case string(key) == aboutPosition:
+			at, err = parsePosition(value)
+			found = true
+			set(b, key, value)
+		case raftlog.Shipped(key):
+			set(b, key, value)
+		}
+		return err
+	})
+	if err == nil && !found {
+		err = errors.New("the journal received doesn't say how far it goes")
+	}
+	if err != nil {
+		return errors.Join(err, b.Close())
+	}
+	l.next, l.at = b, at
+	return nil
+}
+
+// Replace makes what was received the node's own, from the next Open on.
+func (l *LogOnly) Replace() error {
+	l.s.raft.Begin(l.next, l.at.index, l.at.term)
+	return errors.Join(l.next.Commit(pebble.Sync), l.next.Close())
 }
 
 // Yield does nothing: a witness never commits.

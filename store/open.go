@@ -42,7 +42,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{dir: o.Dir, log: o.Logger, retention: o.RetentionDays, minFree: o.MinFreeBytes,
 		patience: o.StallAfter, onFailure: o.OnFailure, keys: keys,
-		fs: fence.New(o.FS), indexFS: fence.New(o.FS),
+		fs: fence.New(o.FS), indexFS: fence.New(o.FS), frozen: make(map[uint64]*frozen),
 		writes: make(chan *pebble.Batch), written: make(chan error, 1),
 		stop: make(chan struct{}), failed: make(chan struct{})}
 	if err := s.open(o.Epoch); err != nil {
@@ -61,6 +61,9 @@ func Open(o Options) (*Store, error) {
 
 func (s *Store) open(epoch uint64) error {
 	const op = "open the journal"
+	if err := s.adopt(); err != nil {
+		return &Error{op, err, "check data.dir and who owns it"}
+	}
 	dir := s.fs.PathJoin(s.dir, "journal")
 	err := s.makeFolders(dir, s.fs.PathJoin(s.dir, "index"))
 	if err != nil {
@@ -274,6 +277,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.thawAll()
 	close(s.stop)
 	select {
 	case <-s.failed:

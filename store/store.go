@@ -84,6 +84,8 @@ type Store struct {
 	applying  sync.Mutex
 	position  position      // under applying; without an Agreement of Commit
 	follower  journal.Chunk // under applying
+	freezing  sync.Mutex
+	frozen    map[uint64]*frozen // under freezing, by entry
 
 	last  atomic.Uint64 // Seq of the last committed record
 	first atomic.Uint64 // Seq of the first record still kept

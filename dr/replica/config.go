@@ -28,6 +28,8 @@ type Config struct {
 	// LogBytes is how much of the log is kept for a member that is away. One that is away for longer
 	// gets the whole journal anew. 0: 1 GiB.
 	LogBytes uint64
+	// KeepEntries of the log stay in any case: a member that was just restarted needs a few. 0: 4096.
+	KeepEntries uint64
 
 	Logger *slog.Logger
 }
@@ -48,6 +50,7 @@ func (c *Config) complete() error {
 	c.Tick = cmp.Or(c.Tick, 5*time.Millisecond)
 	c.DiskHang = cmp.Or(c.DiskHang, 400*time.Millisecond)
 	c.LogBytes = cmp.Or(c.LogBytes, 1<<30)
+	c.KeepEntries = cmp.Or(c.KeepEntries, 4096)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

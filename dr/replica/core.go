@@ -43,6 +43,8 @@ type core struct {
 	proposals []*proposal
 	changes   []*proposal // of members
 	lags      lags
+	shipping  map[uint64]int           // how often a member is being sent the journal
+	asked     map[uint64]time.Duration // since when a member is to fetch it
 }
 
 // proposal is an entry, or a change of members, that somebody waits for.
@@ -71,7 +73,8 @@ const noteTransfer = "CampaignTransfer"
 func newCore(config *Config, log *raftlog.Log, lease *Lease, applied uint64,
 	now time.Duration) (*core, error) {
 	c := &core{config: config, self: config.Node, log: log, lease: lease, applied: applied,
-		rounds: rounds{length: config.lease()}, promised: now + config.lease()}
+		rounds: rounds{length: config.lease()}, promised: now + config.lease(),
+		shipping: make(map[uint64]int), asked: make(map[uint64]time.Duration)}
 	_, conf, err := log.InitialState()
 	if err != nil {
 		return nil, err
@@ -107,6 +110,9 @@ func (c *core) tick(now time.Duration) {
 	c.node.Tick()
 	if c.given && c.state == raft.StateLeader && now-c.gaveAt > 2*c.config.Election {
 		c.resign()
+	}
+	if c.state == raft.StateLeader {
+		c.remind(now)
 	}
 	c.lags.sample(now, c.lastIndex())
 	c.drain(now)

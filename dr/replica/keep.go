@@ -8,13 +8,6 @@ import (
 	"go.etcd.io/raft/v3/tracker"
 )
 
-const (
-	// keepEntries of the log stay in any case: a member that was just restarted needs a few.
-	keepEntries = 4096
-	// compactEvery so many entries the log is cut.
-	compactEvery = 1024
-)
-
 // keepFrom is the last entry that nobody needs any more: every member has it, but for those that
 // are so far behind that the log would grow over its bound.
 func (c *core) keepFrom() uint64 {
@@ -45,10 +38,11 @@ func (c *core) cut() uint64 {
 	}
 	floor = min(floor, c.applied)
 	first, err := c.log.FirstIndex()
-	if err != nil || floor < first+keepEntries+compactEvery {
+	keep := c.config.KeepEntries
+	if err != nil || floor < first+keep+keep/4 { // it is cut seldom, and then by much
 		return 0
 	}
-	return floor - keepEntries
+	return floor - keep
 }
 
 // lags knows which entries were the last at which time, to tell how long ago a member had all.

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,6 @@ import (
 	"cardswitch/store/raftlog"
 
 	pb "go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 )
 
 // Machine is what the log is applied to: a store, or a witness that keeps only the log.
@@ -32,6 +32,11 @@ type Machine interface {
 	ApplyMembers(index, term uint64, conf *pb.ConfState, changed Member) error
 	Applied() uint64
 	Yield() // it must not commit any more
+	// Ship writes all there was at an entry that the log has named in a Snapshot. Receive takes it in
+	// beside what the machine has; Replace makes it the machine's own when it is opened again.
+	Ship(index uint64, to io.Writer) error
+	Receive(from io.Reader) error
+	Replace() error
 	Failed() <-chan struct{}
 }
 
@@ -41,6 +46,9 @@ type Transport interface {
 	Send(*pb.Message)
 	// Members is called with all members at the start and after each change.
 	Members([]Member)
+	// Stream asks another member for something large, which its Replica.Serve writes. What is read
+	// ends with io.EOF only if it is whole.
+	Stream(ctx context.Context, from uint64, request string) (io.ReadCloser, error)
 }
 
 // Replica is this node's part in the cluster.
@@ -54,14 +62,16 @@ type Replica struct {
 	mu       sync.Mutex
 	core     *core
 	applying bool
+	fetching bool // the journal of another node
 	stopped  bool
 	fault    error
 
 	roles    chan Role
 	toAppend chan struct{}
 	toApply  chan struct{}
-	stop     chan struct{} // closed when nothing goes on any more
-	joined   sync.WaitGroup
+	stop     chan struct{}  // closed when nothing goes on any more
+	works    sync.WaitGroup // ticks, appends and applies
+	joined   sync.WaitGroup // these and what else goes on
 
 	writing  atomic.Int64 // since when the log's write under way has been, after lease.began; 0: none
 	lastSync atomic.Int64
@@ -88,9 +98,10 @@ func Start(config Config, machine Machine, transport Transport) (*Replica, error
 	if err != nil {
 		return nil, err
 	}
-	r.joined.Go(r.ticks)
-	r.joined.Go(r.appends)
-	r.joined.Go(r.applies)
+	for _, work := range []func(){r.ticks, r.appends, r.applies} {
+		r.works.Go(work)
+	}
+	r.joined.Go(r.works.Wait)
 	return r, nil
 }
 
@@ -185,6 +196,10 @@ func (r *Replica) Lease() *Lease { return r.lease }
 
 // Step takes a message of another member, which it may change.
 func (r *Replica) Step(m *pb.Message) {
+	if m.GetType() == pb.MsgSnap {
+		r.fetch(m)
+		return
+	}
 	_ = r.do(func(now time.Duration) error {
 		r.core.step(m, now)
 		return nil
@@ -267,9 +282,14 @@ func (r *Replica) end(err error) {
 	if r.stopped {
 		return
 	}
+	r.halt(err)
+	r.tell(Role{Stopped: true, Err: err})
+}
+
+// halt ends all work, and tells nobody yet.
+func (r *Replica) halt(err error) {
 	r.stopped, r.fault = true, err
 	r.lease.until.Store(0)
-	r.tell(Role{Stopped: true, Err: err})
 	close(r.stop)
 }
 
@@ -286,11 +306,11 @@ func (r *Replica) Close() {
 	}
 }
 
-// clone is for transports that hand a message on within the process.
-func clone(m *pb.Message) *pb.Message { return proto.CloneOf(m) }
-
 // Nobody is the transport of a cluster of one.
 type Nobody struct{}
 
 func (Nobody) Send(*pb.Message) {}
 func (Nobody) Members([]Member) {}
+func (Nobody) Stream(context.Context, uint64, string) (io.ReadCloser, error) {
+	return nil, errors.New("there is no other node")
+}

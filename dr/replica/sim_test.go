@@ -33,8 +33,9 @@ type sim struct {
 
 // shape is the cluster that a seed has drawn.
 type shape struct {
-	members []Member
-	length  time.Duration
+	members  []Member
+	length   time.Duration
+	logBytes uint64
 }
 
 // breaks are what a test breaks on purpose, to see that it is found.

@@ -25,7 +25,8 @@ func drawShape(rng *rand.Rand) shape {
 		{data(1), data(2)},
 		{data(1)},
 	}
-	return shape{shapes[rng.IntN(len(shapes))], time.Duration(2+rng.IntN(5)) * time.Second}
+	return shape{shapes[rng.IntN(len(shapes))], time.Duration(2+rng.IntN(5)) * time.Second,
+		[]uint64{1 << 30, 16 << 10}[rng.IntN(2)]}
 }
 
 // play plays a seed: faults, then none, and then all must be well.
@@ -167,22 +168,41 @@ func (s *sim) transfer(n *simNode) {
 	}
 }
 
-// member takes a learner out and in again as a vote, where there is one.
+// member takes a new node in, or gives a learner its vote.
 func (s *sim) member(n *simNode) {
 	if n.core == nil || !n.core.leads || s.now < n.paused {
 		return
 	}
 	for _, m := range n.core.log.Members() {
 		if m.Kind == Learner {
-			s.told["member"]++
+			s.told["vote"]++
 			s.note("node %d: learner %d gets a vote", n.id, m.ID)
 			m.Kind = Data
-			_, _ = n.core.change(&pb.ConfChange{Type: pb.ConfChangeAddNode.Enum(), NodeId: new(m.ID),
-				Context: m.Append(nil)}, n.local())
-			n.pump()
+			s.change(n, pb.ConfChangeAddNode, m)
 			return
 		}
 	}
+	if len(s.nodes) >= 6 {
+		return
+	}
+	m := Member{ID: uint64(len(s.nodes) + 1), Kind: Learner}
+	s.told["join"]++
+	s.note("node %d: node %d joins", n.id, m.ID)
+	joins := &simNode{s: s, id: m.ID, kind: Member{ID: m.ID, Kind: Data}, disk: store.Memory(),
+		rate: 1, join: true}
+	s.nodes = append(s.nodes, joins)
+	s.restart(joins, 0)
+	s.change(n, pb.ConfChangeAddLearnerNode, m)
+}
+
+// change is lost where another one is under way, and may be where the leader is deposed.
+func (s *sim) change(n *simNode, kind pb.ConfChangeType, m Member) {
+	_, err := n.core.change(&pb.ConfChange{Type: kind.Enum(), NodeId: new(m.ID),
+		Context: m.Append(nil)}, n.local())
+	if err != nil {
+		s.note("it is refused: %v", err)
+	}
+	n.pump()
 }
 
 // heal ends all faults; then all nodes must come to the same, with all that was acknowledged.
@@ -228,6 +248,9 @@ func (s *sim) settled() bool {
 		if n.core == nil {
 			return false
 		}
+		if n.join && n.core.kind(n.id) == 0 {
+			continue // its change of the members was lost
+		}
 		applied[n.core.applied] = true
 	}
 	return len(applied) == 1
@@ -269,7 +292,7 @@ func (s *sim) compare() {
 
 func (s *sim) dataNodes() (list []*simNode) {
 	for _, n := range s.nodes {
-		if n.store != nil {
+		if n.store != nil && n.core.kind(n.id) != 0 {
 			list = append(list, n)
 		}
 	}

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -21,17 +22,18 @@ type simNode struct {
 	rate   float64 // of its clock
 	paused time.Duration
 	hangs  time.Duration // until then its disk answers nothing
-	join   bool
+	join   bool          // it is taken in later
 
-	life    int // counts processes: what an old one has begun means nothing to a new one
-	core    *core
-	machine Machine
-	store   *store.Store // nil at a witness
-	close   func() error
-	writing time.Duration // since when; 0: nothing is being written
-	busy    bool          // something is being applied
-	client  *client
-	leading uint64 // the term that the owner was told of
+	life     int // counts processes: what an old one has begun means nothing to a new one
+	core     *core
+	machine  Machine
+	store    *store.Store // nil at a witness
+	close    func() error
+	writing  time.Duration // since when; 0: nothing is being written
+	busy     bool          // something is being applied
+	fetching bool
+	client   *client
+	leading  uint64 // the term that the owner was told of
 }
 
 // local is the node's monotonic clock.
@@ -69,7 +71,8 @@ func (n *simNode) start() error {
 		n.machine, n.close = n.store, n.store.Close
 	}
 	lease := &Lease{}
-	n.config = Config{Cluster: "sim", Node: n.id}
+	n.config = Config{Cluster: "sim", Node: n.id, KeepEntries: 16, LogBytes: n.s.shape.logBytes}
+	n.fetching = false
 	if err := n.config.complete(); err != nil {
 		return err
 	}
@@ -131,7 +134,44 @@ func (n *simNode) receive(m *pb.Message) {
 	if n.core == nil {
 		return
 	}
-	n.when(0, func() { n.core.step(m, n.local()) })
+	n.when(0, func() {
+		if m.GetType() == pb.MsgSnap {
+			n.fetch(m)
+			return
+		}
+		n.core.step(m, n.local())
+	})
+}
+
+// fetch gets the whole journal from the leader, then starts anew.
+func (n *simNode) fetch(m *pb.Message) {
+	from := n.s.node(m.GetFrom())
+	if n.fetching {
+		return
+	}
+	n.fetching = true
+	n.when(n.s.between(time.Millisecond, 100*time.Millisecond), func() {
+		n.fetching = false
+		if from.core == nil || n.s.cut[[2]uint64{from.id, n.id}] {
+			return
+		}
+		var shipped bytes.Buffer
+		from.core.shipping[n.id]++
+		err := from.machine.Ship(m.GetSnapshot().GetMetadata().GetIndex(), &shipped)
+		from.core.shipped(n.id, err == nil, from.local())
+		if from.pump(); err != nil {
+			n.s.told["not shipped"]++
+			return
+		}
+		n.s.told["shipped"]++
+		n.s.note("node %d takes the journal of node %d", n.id, from.id)
+		if err := errors.Join(n.machine.Receive(&shipped), n.machine.Replace()); err != nil {
+			n.s.breach("node %d: %w", n.id, err)
+			return
+		}
+		n.halt()
+		n.s.restart(n, n.s.between(0, 50*time.Millisecond))
+	})
 }
 
 // pump does what the core has decided.

@@ -1,6 +1,7 @@
 package raftlog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 
@@ -18,7 +19,7 @@ import (
 //	ri         whose log it is: node 8, generation 8, cluster
 //	rm<id 8>   a member, see Member
 const (
-	keyConf      = "rc"
+	KeyConf      = "rc"
 	familyEntry  = "re"
 	keyFirst     = "rf"
 	keyHard      = "rh"
@@ -32,6 +33,11 @@ const (
 	formType  = 0x0f
 	formThin  = 0x10
 )
+
+// Shipped tells whether a key of the log goes with a journal to another node.
+func Shipped(key []byte) bool {
+	return string(key) == KeyConf || bytes.HasPrefix(key, []byte(familyMember))
+}
 
 func entryKey(index uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(familyEntry), index)
@@ -82,7 +88,7 @@ func (l *Log) load() error {
 				binary.BigEndian.Uint64(v[16:])}
 			return nil
 		}),
-		l.read(keyConf, 0, func(v []byte) error {
+		l.read(KeyConf, 0, func(v []byte) error {
 			l.conf = new(pb.ConfState)
 			return proto.Unmarshal(v, l.conf)
 		}),

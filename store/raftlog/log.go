@@ -27,6 +27,8 @@ type Options struct {
 	// ChunkKey is where the journal keeps the chunk of a first record. nil: there is no journal, as
 	// at a witness, and entries are kept whole.
 	ChunkKey func(first uint64) []byte
+	// Freeze holds the journal as it is now, so that it can be shipped; nil: there is none.
+	Freeze func() (*pb.Snapshot, error)
 }
 
 // Identity is whose log it is. A node's number is never given to another node, nor is a data

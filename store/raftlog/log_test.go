@@ -211,7 +211,8 @@ func TestChunksLieInTheJournal(t *testing.T) {
 	hard := func(term uint64) *pb.HardState {
 		return &pb.HardState{Term: new(term), Vote: new(uint64(1)), Commit: new(uint64(2))}
 	}
-	if err := l.Append([]*pb.Entry{with(2, 2, 1), with(3, 2, 11), with(4, 2, 21)}, hard(2)); err != nil {
+	three := []*pb.Entry{with(2, 2, 1), with(3, 2, 11), with(4, 2, 21)}
+	if err := l.Append(three, hard(2)); err != nil {
 		t.Fatal(err)
 	}
 	if n := chunks(t, db); n != 3 || l.FirstRecord() != 1 {

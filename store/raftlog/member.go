@@ -97,7 +97,7 @@ func (l *Log) SetConf(b *pebble.Batch, conf *pb.ConfState, m Member) error {
 	if err != nil {
 		return err
 	}
-	set(b, []byte(keyConf), v)
+	set(b, []byte(KeyConf), v)
 	set(b, memberKey(m.ID), m.Append(nil))
 	return nil
 }

@@ -148,7 +148,10 @@ func (l *Log) chunk(first uint64) ([]byte, error) {
 // Snapshot is raft's. A node that needs what the log no longer has gets the whole journal, see
 // dr/replica.
 func (l *Log) Snapshot() (*pb.Snapshot, error) {
-	return nil, raft.ErrSnapshotTemporarilyUnavailable
+	if l.o.Freeze == nil {
+		return nil, raft.ErrSnapshotTemporarilyUnavailable
+	}
+	return l.o.Freeze()
 }
 
 // firstRecord finds the first record that an entry from one on holds.

@@ -184,13 +184,29 @@ func (l *Log) Found(b *pebble.Batch, id Identity, members []Member) error {
 	if err != nil {
 		return err
 	}
-	set(b, []byte(keyConf), conf)
+	set(b, []byte(KeyConf), conf)
 	for _, m := range members {
 		set(b, memberKey(m.ID), m.Append(nil))
 	}
 	set(b, []byte(keyHard), founded.value())
 	set(b, []byte(keyFirst), mark{index: FirstEntry, term: FirstEntry}.value())
 	return nil
+}
+
+// Begin adds to a batch of another journal, which is as of an entry, what makes it this node's: its
+// name, what raft must not forget, and a log that begins after that entry.
+func (l *Log) Begin(b *pebble.Batch, index, term uint64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	hard := l.hard
+	hard.commit = index
+	if hard.term < term {
+		hard.term, hard.vote = term, 0
+	}
+	_ = b.DeleteRange(entryKey(0), afterEntries(), nil)
+	set(b, []byte(keyIdentity), l.identity.value())
+	set(b, []byte(keyHard), hard.value())
+	set(b, []byte(keyFirst), mark{index: index, term: term}.value())
 }
 
 // FirstEntry stands for what a node had before the cluster was.

@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"context"
+	"errors"
+	"io"
 	"sync/atomic"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -18,7 +21,7 @@ type Transport struct {
 // Connect starts a wire for a replica. What comes before Serve is dropped.
 func Connect(c Config) (*Transport, error) {
 	t := new(Transport)
-	c.Receive = t.receive
+	c.Receive, c.Serve = t.receive, t.serve
 	var err error
 	t.wire, err = Start(c)
 	return t, err
@@ -51,6 +54,21 @@ func (t *Transport) Members(list []replica.Member) {
 			t.wire.meet(Peer{m.ID, m.Address})
 		}
 	}
+}
+
+// Stream is replica's.
+func (t *Transport) Stream(ctx context.Context, from uint64,
+	request string) (io.ReadCloser, error) {
+	return t.wire.Stream(ctx, from, request)
+}
+
+// serve writes what another node has asked for.
+func (t *Transport) serve(ctx context.Context, from uint64, request string, to io.Writer) error {
+	r := t.replica.Load()
+	if r == nil {
+		return errors.New("the node isn't ready yet")
+	}
+	return r.Serve(ctx, from, request, to)
 }
 
 // receive takes a message. Its sender is who the connection has proven.
