@@ -35,6 +35,7 @@ type core struct {
 	state     raft.StateType
 	leader    uint64
 	leads     bool // and has applied its own first entry
+	told      bool // that it leads
 	given     bool // the lease is given up for the rest of this term, as another node is to lead
 	applied   uint64
 	floor     uint64        // all members have the log through here, as the leader says
@@ -261,9 +262,6 @@ func (c *core) did(e *pb.Entry, now time.Duration) {
 	case !c.leads:
 		c.leads = true
 		c.extend(now)
-		if c.kind(c.self) == Data {
-			c.roles = append(c.roles, Role{Leading: true, Term: c.term, Leader: c.self})
-		}
 	case len(c.changes) > 0: // raft has put nothing in its place
 		c.changes[0].done <- errUnderWay
 		c.changes = c.changes[1:]
@@ -287,9 +285,8 @@ func (c *core) members(cc pb.ConfChangeI, now time.Duration) *pb.ConfState {
 
 // drain takes what raft wants done.
 func (c *core) drain(now time.Duration) {
-	for c.node.HasReady() {
+	for c.follow(); c.node.HasReady(); c.follow() {
 		rd := c.node.Ready()
-		c.follow(now)
 		var beats []*pb.Message
 		for _, m := range rd.Messages {
 			switch {
@@ -308,7 +305,6 @@ func (c *core) drain(now time.Duration) {
 			c.rounds.send(now, beats, c.keepFrom())
 		}
 	}
-	c.follow(now)
 	c.extend(now)
 }
 
@@ -327,38 +323,45 @@ func (c *core) send(m *pb.Message, now time.Duration) {
 }
 
 // follow takes note of who leads in which term.
-func (c *core) follow(time.Duration) {
+func (c *core) follow() {
 	s := c.node.BasicStatus()
 	term, state, leader := s.GetTerm(), s.RaftState, s.Lead
 	if term == c.term && state == c.state && leader == c.leader {
 		return
 	}
 	if term != c.term || state != raft.StateLeader {
-		c.leads, c.given = false, false
+		c.leads, c.given, c.told = false, false, false
 		c.lease.until.Store(0)
 		for _, p := range slices.Concat(c.proposals, c.changes) {
 			p.done <- ErrUnknown
 		}
 		c.proposals, c.changes = nil, nil
 	}
-	if state == raft.StateLeader && (c.state != raft.StateLeader || term != c.term) {
-		c.rounds.begin()
-	}
-	told := c.leader
-	was := c.state
-	c.term, c.state, c.leader = term, state, leader
-	if state != raft.StateLeader && (was == raft.StateLeader || leader != told) {
+	fresh := state == raft.StateLeader && (c.state != raft.StateLeader || term != c.term)
+	if state != raft.StateLeader && (c.state == raft.StateLeader || leader != c.leader) {
 		c.roles = append(c.roles, Role{Term: term, Leader: leader})
+	}
+	if c.term, c.state, c.leader = term, state, leader; fresh {
+		c.rounds.begin()
+		for range c.config.Heartbeat / c.config.Tick { // the first heartbeat goes out at once
+			c.node.Tick()
+		}
 	}
 }
 
-// extend makes the lease last for as long as a majority has promised.
-func (c *core) extend(time.Duration) {
+// extend makes the lease last for as long as a majority has promised. Once there is one, the node
+// is told that it leads.
+func (c *core) extend(now time.Duration) {
 	if !c.leads || c.given || c.kind(c.self) != Data {
 		c.lease.until.Store(0)
 		return
 	}
-	c.lease.until.Store(int64(c.rounds.until(c.self, c.conf)))
+	until := c.rounds.until(c.self, c.conf)
+	c.lease.until.Store(int64(until))
+	if !c.told && now < until {
+		c.told = true
+		c.roles = append(c.roles, Role{Leading: true, Term: c.term, Leader: c.self})
+	}
 }
 
 func (c *core) kind(id uint64) raftlog.Kind { return c.log.Member(id).Kind }

@@ -204,7 +204,7 @@ func (l *Log) Begin(b *pebble.Batch, index, term uint64) {
 		hard.term, hard.vote = term, 0
 	}
 	_ = b.DeleteRange(entryKey(0), afterEntries(), nil)
-	set(b, []byte(keyIdentity), l.identity.value())
+	set(b, []byte(keyIdentity), l.identity.Append(nil))
 	set(b, []byte(keyHard), hard.value())
 	set(b, []byte(keyFirst), mark{index: index, term: term}.value())
 }

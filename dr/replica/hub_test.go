@@ -1,0 +1,281 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cardswitch/store"
+	"cardswitch/store/journal"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// hub is a network in memory.
+type hub struct {
+	mu    sync.Mutex
+	nodes map[uint64]*hubNode
+}
+
+// hubNode is a node with its owner, as cmd has one.
+type hubNode struct {
+	hub   *hub
+	id    uint64
+	disk  store.FS
+	store *store.Store
+	*Replica
+	away  bool
+	acked []uint64
+	owned sync.WaitGroup
+	ended error
+}
+
+func (h *hub) at(id uint64) *hubNode {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.nodes[id]; n != nil && !n.away && n.Replica != nil {
+		return n
+	}
+	return nil
+}
+
+// Send takes a millisecond.
+func (n *hubNode) Send(m *pb.Message) {
+	if n.hub.at(n.id) == nil {
+		return
+	}
+	copied := proto.CloneOf(m)
+	time.AfterFunc(time.Millisecond, func() {
+		if to := n.hub.at(copied.GetTo()); to != nil {
+			to.Step(copied)
+		}
+	})
+}
+
+func (n *hubNode) Members([]Member) {}
+
+func (n *hubNode) Stream(ctx context.Context, from uint64, what string) (io.ReadCloser, error) {
+	other := n.hub.at(from)
+	if other == nil {
+		return nil, errors.New("nobody is there")
+	}
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(other.Serve(ctx, n.id, what, w)) }()
+	return r, nil
+}
+
+// start opens a node and has it do what its role says.
+func (h *hub) start(t *testing.T, n *hubNode, c Config) {
+	t.Helper()
+	n.store = openStore(t, n.disk)
+	c.Cluster, c.Node = "tokyo", n.id
+	r, err := Start(c, n.store, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.store.AgreeBy(r)
+	h.mu.Lock()
+	n.Replica, n.away = r, false
+	h.nodes[n.id] = n
+	h.mu.Unlock()
+	n.owned.Go(n.own)
+}
+
+// own commits while the node leads.
+func (n *hubNode) own() {
+	for role := range n.Roles() {
+		switch {
+		case role.Stopped:
+			n.ended = role.Err
+			return
+		case role.Leading:
+			if n.store.Lead(role.Term) != nil {
+				continue
+			}
+			for n.Lease().Valid() && len(n.Roles()) == 0 {
+				b := n.store.NewBatch()
+				seq := b.Append(&journal.Record{At: 1, Kind: journal.Event, Text: "agreed"})
+				if n.store.Commit(b) != nil {
+					break
+				}
+				n.hub.mu.Lock()
+				n.acked = append(n.acked, seq)
+				n.hub.mu.Unlock()
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}
+}
+
+// end closes a node. Its disk keeps all.
+func (n *hubNode) end(t *testing.T) {
+	t.Helper()
+	n.Close()
+	n.owned.Wait()
+	if err := n.store.Close(); err != nil {
+		t.Error(err)
+	}
+	n.hub.mu.Lock()
+	n.Replica = nil
+	n.hub.mu.Unlock()
+}
+
+func (h *hub) leader() *hubNode {
+	for range 2000 {
+		for _, n := range h.nodes {
+			if n.Replica != nil && !n.away && n.Lease().Valid() {
+				return n
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return nil
+}
+
+func three() []Member {
+	return []Member{{ID: 1, Kind: Data}, {ID: 2, Kind: Data}, {ID: 3, Kind: Data}}
+}
+
+func begin(t *testing.T, c Config) *hub {
+	h := &hub{nodes: make(map[uint64]*hubNode)}
+	for _, m := range c.Members {
+		h.start(t, &hubNode{hub: h, id: m.ID, disk: store.Memory()}, c)
+	}
+	return h
+}
+
+// finish holds that all nodes have the same, and what was acknowledged.
+func (h *hub) finish(t *testing.T) {
+	t.Helper()
+	time.Sleep(2 * time.Second)
+	if l := h.leader(); l != nil { // nobody commits any more
+		l.store.Yield()
+	}
+	time.Sleep(time.Second)
+	var acked []uint64
+	var heads []journal.Hash
+	for _, n := range h.nodes {
+		h.mu.Lock()
+		acked = append(acked, n.acked...)
+		h.mu.Unlock()
+		r, err := n.store.Verify(nil)
+		if err != nil {
+			t.Error(err)
+		}
+		heads = append(heads, r.Head)
+		if r.Last < slices.Max(append(acked, 0)) {
+			t.Errorf("node %d ends with record %d, %d was acknowledged", n.id, r.Last, slices.Max(acked))
+		}
+	}
+	if len(slices.Compact(heads)) != 1 {
+		t.Error("the journals aren't the same")
+	}
+	slices.Sort(acked)
+	if len(acked) == 0 || len(slices.Compact(slices.Clone(acked))) != len(acked) {
+		t.Errorf("%d records acknowledged, some twice", len(acked))
+	}
+	for _, n := range h.nodes {
+		n.end(t)
+	}
+}
+
+// TestAnotherTakesOver: when the leader is gone, and when it hands on.
+func TestAnotherTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := begin(t, Config{Members: three()})
+		for range 3 {
+			old := h.leader()
+			if old == nil {
+				t.Fatal("nobody leads")
+			}
+			time.Sleep(300 * time.Millisecond)
+			old.end(t)
+			began := time.Now()
+			now := h.leader()
+			if now == nil || now == old {
+				t.Fatal("nobody took over")
+			}
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("it took %s", took)
+			}
+			h.start(t, old, Config{})
+			time.Sleep(300 * time.Millisecond)
+			began = time.Now()
+			if err := now.Transfer(t.Context(), old.id); err != nil {
+				t.Fatal(err)
+			}
+			if now.Lease().Valid() {
+				t.Error("who has handed on may speak")
+			}
+			if h.leader() != old {
+				t.Error("another leads")
+			}
+			if took := time.Since(began); took > 200*time.Millisecond {
+				t.Errorf("handing on took %s", took)
+			}
+		}
+		h.finish(t)
+	})
+}
+
+// TestANodeJoins: it gets the whole journal, starts anew, follows, and gets a vote.
+func TestANodeJoins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := begin(t, Config{Members: []Member{{ID: 1, Kind: Data}}, KeepEntries: 8})
+		lead := h.leader()
+		time.Sleep(200 * time.Millisecond)
+		late := &hubNode{hub: h, id: 2, disk: store.Memory()}
+		h.start(t, late, Config{})
+		if err := lead.AddMember(t.Context(), Member{ID: 2, Kind: Learner}); err != nil {
+			t.Fatal(err)
+		}
+		late.owned.Wait()
+		if !errors.Is(late.ended, ErrReplaced) {
+			t.Fatalf("the new node ended with %v", late.ended)
+		}
+		late.end(t)
+		h.start(t, late, Config{})
+		time.Sleep(time.Second)
+		if m := lead.Status().Members[1]; !m.InSync || m.Kind != Learner {
+			t.Fatalf("%+v", m)
+		}
+		if err := lead.AddMember(t.Context(), Member{ID: 2, Kind: Data}); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range []Member{{ID: 2, Kind: Data}, {ID: 0, Kind: Data}, {ID: 3}} {
+			if err := lead.AddMember(t.Context(), m); err == nil {
+				t.Errorf("%+v was taken in", m)
+			}
+		}
+		if err := lead.RemoveMember(t.Context(), 9); err == nil {
+			t.Error("a stranger was taken out")
+		}
+		time.Sleep(time.Second)
+		if err := lead.Transfer(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		if h.leader() != late {
+			t.Error("the new node doesn't lead")
+		}
+		if err := late.RemoveMember(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := late.AddMember(t.Context(), Member{ID: 1, Kind: Data}); err == nil {
+			t.Error("a number was given again")
+		}
+		lead.end(t)
+		delete(h.nodes, 1)
+		time.Sleep(time.Second)
+		if !late.Lease().Valid() {
+			t.Error("the last node can't go on alone")
+		}
+		late.acked = append(late.acked, lead.acked...)
+		h.finish(t)
+	})
+}
