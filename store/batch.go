@@ -42,6 +42,9 @@ type change struct {
 // NewBatch returns an empty batch. Batches are reused; a switch needs two.
 func (s *Store) NewBatch() *Batch { return &Batch{s: s} }
 
+// Scrap returns a batch of no store: it can be filled, and goes nowhere.
+func Scrap() *Batch { return (&Store{totals: total.NewTable(nil)}).NewBatch() }
+
 // Append adds a record, and what it moves in the totals, and returns its Seq. It keeps nothing of
 // r, not even its images.
 func (b *Batch) Append(r *journal.Record) uint64 {

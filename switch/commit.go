@@ -87,7 +87,7 @@ func (s *Switch) commits() {
 		if records := taken.batch.Len(); !taken.batch.Empty() {
 			began := s.now()
 			if err := s.store.Commit(taken.batch); err != nil {
-				s.fail(err)
+				s.refused(err)
 				return
 			}
 			took = time.Duration(s.now() - began)
@@ -184,6 +184,16 @@ func (s *Switch) neverLeft(p *pending, lost []effect) {
 		s.metrics.undeliver.Inc()
 	}
 	s.kick()
+}
+
+// refused ends the switch whose batch was not committed: its disk failed, or another node leads.
+func (s *Switch) refused(err error) {
+	if s.deps.Store != nil && s.store.Health().Failure == nil {
+		s.endWith(fmt.Errorf("%w: %w", ErrNotActive, err))
+		s.network.Fence()
+		return
+	}
+	s.fail(err)
 }
 
 // fail takes the node out of service: nothing is answered that isn't durable. It doesn't hang and

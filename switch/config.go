@@ -20,6 +20,8 @@ type Config struct {
 	Dialects    []string       `yaml:"dialects"`   // extra dialect files
 	Production  bool           `yaml:"production"` // refuses what only a test may do
 	Centers     []CenterConfig `yaml:"centers"`
+	// Cluster is the other nodes; nil: this one is alone.
+	Cluster *ClusterConfig `yaml:"cluster,omitempty"`
 	// Settlement says what is paid for transactions.
 	Settlement SettlementConfig `yaml:"settlement,omitempty"`
 

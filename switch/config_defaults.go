@@ -31,6 +31,7 @@ func (c *Config) Complete() {
 	c.Vault.complete(c.Data.Dir)
 	c.Backup.complete(c.Data.Dir)
 	c.Checks.complete()
+	c.Cluster.complete()
 	for i := range c.Centers {
 		c.Centers[i].complete()
 	}

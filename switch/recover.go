@@ -20,6 +20,9 @@ type Recovered struct {
 	Shelved  int // on the work lists
 }
 
+// Found is what the start found.
+func (s *Switch) Found() Recovered { return s.found }
+
 // recover rebuilds the tables from the journal and finishes what was open: whether an open request
 // was sent, and what the issuer made of it, nobody knows, so it is answered 911 (the kept answer
 // for the merchant's repeat) and its reversal is owed. It runs before any link is opened.

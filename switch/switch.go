@@ -325,6 +325,11 @@ func (s *Switch) finish() {
 	close(s.stopped)
 	s.beside.close()
 	s.joined.Wait()
+	// Whoever still asks for something, as an operator whose question came just before, fills what
+	// goes nowhere: the store is the next switch's.
+	s.mu.Lock()
+	s.pending = &pending{batch: store.Scrap()}
+	s.mu.Unlock()
 }
 
 // ticks is the clock: deadlines, and the network management that is owed.

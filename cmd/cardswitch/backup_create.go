@@ -140,7 +140,7 @@ func (n *node) makeBackup(ctx context.Context, whole bool,
 		return nil, err
 	}
 	begun := time.Now()
-	m, err := r.Create(ctx, backupSource(config, n.Journal()), backup.Options{Whole: whole,
+	m, err := r.Create(ctx, backupSource(config, n.store), backup.Options{Whole: whole,
 		Rate: int64(config.Backup.RateMB) << 20, Progress: progress})
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func (n *node) tendTails(ctx context.Context) {
 		case <-ticker.C:
 		}
 		every := n.config.Load().Backup.Tail
-		journal := n.Journal()
+		journal := n.store
 		if every == 0 || journal.LogName() == "" {
 			continue
 		}
@@ -59,10 +59,10 @@ func (n *node) makeTail(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		a = backup.NewArchiver(r, n.Journal())
+		a = backup.NewArchiver(r, n.store)
 		n.archiver.Store(a)
 	}
-	source := backupSource(config, n.Journal())
+	source := backupSource(config, n.store)
 	_, err := a.Archive(ctx, source)
 	if errors.Is(err, backup.ErrNoBase) || errors.Is(err, store.ErrGone) {
 		n.log.Info("a backup is made, for tails to follow on", "because", err)

@@ -134,7 +134,8 @@ func (d *demonstration) run(o demo.Options) error {
 	defer end()
 	o.Event = d.happened
 	o.ChangeKey = func(ctx context.Context, slot keyring.Slot) error {
-		return d.node.ChangeKey(ctx, keyring.By{Who: "the town", Role: "the demo", Why: "to watch"}, slot)
+		return d.node.active.Load().ChangeKey(ctx, keyring.By{Who: "the town", Role: "the demo",
+			Why: "to watch"}, slot)
 	}
 	var err error
 	if d.town, err = demo.Build(life, d.config, o); err != nil {
@@ -146,7 +147,7 @@ func (d *demonstration) run(o demo.Options) error {
 	if d.node, err = newNode(ctx, d.config, deps, same); err != nil {
 		return err
 	}
-	if err := d.town.Enroll(ctx, d.node.keys.Ring); err != nil {
+	if err := d.town.Enroll(ctx, d.node.active.Load().keys.Ring); err != nil {
 		return err
 	}
 	d.client = clientOf(d.config.Admin.Socket)

@@ -105,7 +105,7 @@ func (d *demonstration) settle(ctx context.Context) {
 	d.snapshot.Ending = "delivering what is owed, then counting the money"
 	d.mu.Unlock()
 	for end := time.Now().Add(settleFor); time.Now().Before(end) && ctx.Err() == nil; {
-		status := d.node.Status()
+		status := d.node.active.Load().Status()
 		if status.Open == 0 && status.Owed == 0 || status.State == "failed" {
 			return
 		}
@@ -115,7 +115,7 @@ func (d *demonstration) settle(ctx context.Context) {
 
 // count lays the three books side by side.
 func (d *demonstration) count() (*count.Report, error) {
-	entries, err := count.FromJournal(d.node.Journal(), d.node.admin.Dialect)
+	entries, err := count.FromJournal(d.node.store, d.node.active.Load().admin.Dialect)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"cardswitch/hsm/keyring"
 	"cardswitch/hsm/keyring/ceremony"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
@@ -54,32 +53,14 @@ func passphrase(c *cardswitch.Config) ([]byte, error) {
 	return bytes.TrimRight(text, "\r\n"), err
 }
 
-// openKeys opens the keys, with the journal as witness of the key store. In production the first
-// start waits until people have made the master key over the operators' socket, which is given back
-// open.
-func openKeys(ctx context.Context, c *cardswitch.Config, log *slog.Logger,
-	operators net.Listener, record *evidence.Log, witness keyring.Witness) (*keys.Keys,
-	net.Listener, error) {
+// makeFolders makes the folders of the keys, and reads what opens the master key.
+func makeFolders(c *cardswitch.Config) (words []byte, err error) {
 	for _, name := range []string{c.Keys.Store, c.Keys.Master, filepath.Join(c.Data.Dir, "x")} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return nil, operators, fmt.Errorf("make the folder of the keys: %w", err)
+			return nil, fmt.Errorf("make the folder of the keys: %w", err)
 		}
 	}
-	words, err := passphrase(c)
-	if err != nil {
-		return nil, operators, err
-	}
-	defer clear(words)
-	options := keys.Options{Passphrase: words, Audit: record, Logger: log, Witness: witness}
-	k, err := keys.Open(ctx, c, options)
-	if !errors.Is(err, keys.ErrNoMaster) {
-		return k, operators, err
-	}
-	if operators, err = makeMaster(ctx, c, log, operators, words, record); err != nil {
-		return nil, operators, err
-	}
-	k, err = keys.Open(ctx, c, options)
-	return k, operators, err
+	return passphrase(c)
 }
 
 // makeMaster holds the ceremony of the master key: the socket serves nothing else meanwhile.

@@ -15,7 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"cardswitch/dr/backup"
-	"cardswitch/hsm/keyring"
+	"cardswitch/dr/replica"
+	"cardswitch/dr/replica/wire"
+	"cardswitch/hsm"
 	"cardswitch/store"
 	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
@@ -24,85 +26,117 @@ import (
 	"cardswitch/switch/keys"
 )
 
-// node is a switch with the doors of its operators: what `start` and `demo` run.
+// node is what `start` and `demo` run: the doors of the operators, the journal, the node's part in
+// its cluster, and while it is the active node, the switch. A node alone is a cluster of one.
 type node struct {
-	*cardswitch.Switch
-	keys              *keys.Keys
-	evidence          *evidence.Log
-	log               *slog.Logger
-	config            atomic.Pointer[cardswitch.Config]
-	admin             *admin.Server
-	metrics           *prometheus.Registry
+	log      *slog.Logger
+	config   atomic.Pointer[cardswitch.Config]
+	deps     cardswitch.Deps
+	reload   func() (cardswitch.Config, error)
+	evidence *evidence.Log
+	module   hsm.Module
+	store    *store.Store
+	replica  *replica.Replica
+	wire     *wire.Transport // nil: alone
+	metrics  *prometheus.Registry
+	front    admin.Front
+	active   atomic.Pointer[active]         // nil while it follows
+	takeover atomic.Pointer[admin.Takeover] // the last one
+
+	takeovers atomic.Uint64
+	leave     chan leaving
+
+	backing       sync.Mutex // held while a backup is made
+	backupMetrics backupMetrics
+	archiver      atomic.Pointer[backup.Archiver] // of tails; nil: none is at work
+
 	operators, public net.Listener
-	backing           sync.Mutex // held while a backup is made
-	backupMetrics     backupMetrics
-	archiver          atomic.Pointer[backup.Archiver] // of tails; nil: none is at work
 }
 
-// newNode opens the doors, then the switch. Reload brings the configuration anew.
+// newNode opens the doors, the journal and the security module, and takes part in the cluster. A
+// node alone is active when it returns. Reload brings the configuration anew.
 func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps,
 	reload func() (cardswitch.Config, error)) (*node, error) {
-	n := &node{log: deps.Log}
+	n := &node{log: deps.Log, deps: deps, reload: reload, leave: make(chan leaving)}
 	n.config.Store(&config)
+	if err := n.open(ctx, &config); err != nil {
+		return nil, errors.Join(err, n.close())
+	}
+	return n, nil
+}
+
+func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) {
 	// The socket first: it tells whether another cardswitch runs on this data.
 	if err := os.MkdirAll(filepath.Dir(config.Admin.Socket), 0o750); err != nil {
-		return nil, fmt.Errorf("make the socket's folder: %w", err)
+		return fmt.Errorf("make the socket's folder: %w", err)
 	}
-	var err error
 	if n.operators, err = admin.ListenSocket(config.Admin.Socket); err != nil {
-		return nil, err
+		return err
 	}
 	if config.Admin.HTTP != "" {
 		if n.public, err = net.Listen("tcp", config.Admin.HTTP); err != nil {
-			return nil, errors.Join(fmt.Errorf("admin.http: %w", err), n.closeDoors())
+			return fmt.Errorf("admin.http: %w", err)
 		}
-	}
-	deps.Security, deps.Audit = watcher{n}, watcher{n}
-	// The journal's lock first: two processes must not write one key store.
-	deps.OpenKeys = func(journal *store.Store) (ring *keyring.Ring, err error) {
-		if n.evidence, err = evidence.Open(&config.Audit, n.log); err != nil {
-			return nil, err
-		}
-		n.keys, n.operators, err = openKeys(ctx, &config, n.log, n.operators, n.evidence,
-			journal.KeyWitness())
-		if err != nil {
-			return nil, err
-		}
-		tellCaps(n.log, n.keys.Module(), config.Production)
-		tellLegacy(n.log, &config)
-		return n.keys.Ring, nil
 	}
 	n.metrics = prometheus.NewRegistry()
 	n.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.newBackupMetrics()
-	deps.Metrics = n.metrics
-	if n.Switch, err = cardswitch.New(config, deps); err != nil {
-		return nil, errors.Join(err, n.closeKeys(), n.closeDoors())
+	// Then the journal's lock: two processes must not write one key store.
+	o := config.StoreOptions()
+	o.FS, o.Logger = n.deps.Disk, n.log
+	if n.store, err = store.Open(o); err != nil {
+		return err
 	}
-	n.admin = admin.New(admin.Options{
-		Switch:     n.Switch,
-		Journal:    n.Switch.Journal(),
-		Names:      n.Switch.Journal().Registry(),
-		Metrics:    n.metrics,
-		Logger:     deps.Log,
-		Keys:       n.keys,
-		Audit:      n.evidence,
-		Evidence:   n.evidence,
-		Access:     func() admin.Access { return admin.NewAccess(n.config.Load()) },
-		Ceremonies: admin.Ceremonies{Room: n.keys.Room},
-		Reload:     func() error { return n.reconfigure(reload) },
-		Rewrap:     n.Switch.Rewrap,
-		Settlement: n.Switch,
-		Backup:     n.orderedBackup,
-	})
-	if v := n.Switch.Vault(); v != nil {
-		n.admin.Vault = v
+	if n.evidence, err = evidence.Open(&config.Audit, n.log); err != nil {
+		return err
 	}
+	if err := n.openModule(ctx, config); err != nil {
+		return err
+	}
+	if err := n.takePart(config); err != nil {
+		return err
+	}
+	n.metrics.MustRegister(newClusterMetrics(n))
+	n.front.Show(n.standbyServer())
 	if err := n.tell(ctx, audit.SystemStarted, audit.Done, "node "+config.Node, ""); err != nil {
-		return nil, errors.Join(err, n.closeKeys(), n.closeDoors())
+		return err
 	}
-	return n, nil
+	for n.wire == nil && n.active.Load() == nil {
+		select {
+		case role := <-n.replica.Roles():
+			if err := n.follow(ctx, role); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// openModule opens the security module. In production the first start waits until people have made
+// the master key over the operators' socket, which is then open again.
+func (n *node) openModule(ctx context.Context, config *cardswitch.Config) error {
+	words, err := makeFolders(config)
+	if err != nil {
+		return err
+	}
+	defer clear(words)
+	o := keys.Options{Passphrase: words, Logger: n.log}
+	n.module, err = keys.OpenModule(ctx, config, o)
+	if errors.Is(err, keys.ErrNoMaster) {
+		n.operators, err = makeMaster(ctx, config, n.log, n.operators, words, n.evidence)
+		if err == nil {
+			n.module, err = keys.OpenModule(ctx, config, o)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	tellCaps(n.log, n.module, config.Production)
+	tellLegacy(n.log, config)
+	return nil
 }
 
 // tell records what the program itself does, in the name of who runs it.
@@ -113,35 +147,28 @@ func (n *node) tell(ctx context.Context, e audit.Event, r audit.Result, what, wh
 }
 
 // reconfigure puts another configuration in force, or leaves all as it is.
-func (n *node) reconfigure(reload func() (cardswitch.Config, error)) error {
-	config, err := reload()
+func (n *node) reconfigure() error {
+	config, err := n.reload()
 	if err != nil {
 		return err
 	}
 	old := n.config.Load()
 	if config.Production != old.Production || !config.Keys.Same(&old.Keys) ||
-		config.Audit != old.Audit || config.Vault != old.Vault {
-		return errors.New("production, keys, audit and vault change at a restart only")
+		config.Audit != old.Audit || config.Vault != old.Vault ||
+		!config.Cluster.Same(old.Cluster) {
+		return errors.New("production, keys, audit, vault and cluster change at a restart only")
 	}
-	if err := n.Switch.Reload(config); err != nil {
-		return err
+	if a := n.active.Load(); a != nil {
+		if err := a.Switch.Reload(config); err != nil {
+			return err
+		}
 	}
 	tellLegacy(n.log, &config)
 	n.config.Store(&config)
 	return nil
 }
 
-func (n *node) closeKeys() (err error) {
-	if n.keys != nil {
-		err = n.keys.Close()
-	}
-	if n.evidence != nil {
-		err = errors.Join(err, n.evidence.Close())
-	}
-	return err
-}
-
-// watcher tells the audit log what concerns the security of messages; they come after it is open.
+// watcher tells the audit log what concerns the security of messages.
 type watcher struct{ n *node }
 
 // Append is vault's.
@@ -152,31 +179,30 @@ func (w watcher) Append(ctx context.Context, e audit.Entry) (uint64, error) {
 // Security is cardswitch's.
 func (w watcher) Security(e cardswitch.SecurityEvent) { w.n.evidence.Security(e) }
 
-func (n *node) closeDoors() error {
-	err := n.operators.Close()
-	if n.public != nil {
-		err = errors.Join(err, n.public.Close())
+// close ends what was opened, in the order in which one needs the other.
+func (n *node) close() (err error) {
+	if a := n.active.Load(); a != nil {
+		err = a.end()
+	}
+	if n.wire != nil {
+		err = errors.Join(err, n.wire.Wire().Close())
+	}
+	if n.replica != nil {
+		n.replica.Close()
+	}
+	if n.store != nil {
+		err = errors.Join(err, n.store.Close())
+	}
+	if n.module != nil {
+		err = errors.Join(err, n.module.Close())
+	}
+	if n.evidence != nil {
+		err = errors.Join(err, n.evidence.Close())
+	}
+	for _, door := range []net.Listener{n.operators, n.public} {
+		if door != nil {
+			_ = door.Close() // whoever served it may have
+		}
 	}
 	return err
-}
-
-// run serves until ctx ends and the switch has drained. The operators can watch it drain.
-func (n *node) run(ctx context.Context) error {
-	doors, closeDoors := context.WithCancel(context.WithoutCancel(ctx))
-	served := make(chan error, 1)
-	go func() { served <- n.admin.Serve(doors, n.operators, n.public) }()
-	var tended sync.WaitGroup
-	tended.Go(func() { n.keys.Tend(doors, n.log) })
-	tended.Go(func() { n.tendBackups(doors) })
-	tended.Go(func() { n.tendTails(doors) })
-	err := n.Switch.Run(ctx)
-	closeDoors()
-	tended.Wait()
-	err = errors.Join(err, <-served, n.keys.Close())
-	stopped := audit.Done
-	if err != nil {
-		stopped = audit.Failed
-	}
-	return errors.Join(err, n.tell(context.WithoutCancel(ctx), audit.SystemStopped, stopped, "", ""),
-		n.evidence.Close())
 }

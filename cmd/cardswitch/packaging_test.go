@@ -58,8 +58,8 @@ func metricNames(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { n.closeDoors(); n.Journal().Close() })
-	families, err := n.metrics.Gather()
+	t.Cleanup(func() { n.close() })
+	families, err := n.active.Load().admin.Metrics.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

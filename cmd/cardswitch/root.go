@@ -14,6 +14,7 @@ func newRootCommand() *cobra.Command {
 		newAuditCommand(),
 		newBackupCommand(),
 		newCheckCommand(),
+		newClusterCommand(),
 		newConfigCommand(),
 		newJournalCommand(),
 		newKeyCommand(),

@@ -67,6 +67,10 @@ func start(command *cobra.Command) (err error) {
 		}
 		return again.Config, checkFiles(again)
 	}
+	// A standby reads the files now, not when it must take over.
+	if err := checkFiles(l); l.Cluster != nil && err != nil {
+		return &failure{Code: exitUsage, What: err}
+	}
 	n, err := newNode(command.Context(), l.Config, cardswitch.Deps{Log: log}, again)
 	if errors.Is(err, errStopped) {
 		log.Info("cardswitch ends", "because", errStopped)
@@ -108,7 +112,7 @@ func untilStopped(ctx context.Context, n *node, log *slog.Logger,
 	defer drain()
 	asked := false // Ctrl-C also ends ctx, so only signals are counted
 	systemd := newNotifier()
-	go systemd.watch(ctx, func() bool { return n.Status().State != "failed" })
+	go systemd.watch(ctx, func() bool { return n.alive() })
 	ended := make(chan error, 1)
 	go func() { ended <- n.run(ctx) }()
 	tell(log, systemd.say("READY=1"))
@@ -139,7 +143,7 @@ func reload(n *node, log *slog.Logger, systemd notifier) {
 	tell(log, systemd.reloading(time.Duration(now.Nano())))
 	err := n.tell(context.Background(), audit.ConfigChanged, audit.Done, "reload", "SIGHUP")
 	if err == nil {
-		if err = n.admin.Reload(); err != nil {
+		if err = n.reconfigure(); err != nil {
 			tell(log, n.tell(context.Background(), audit.ConfigChanged, audit.Failed, "reload", "SIGHUP"))
 		}
 	}

@@ -53,6 +53,10 @@ func allowed() map[string]string {
 		"POST /v1/checks":                      " o a   T",
 		"POST /v1/checks/{job}":                " o a   T",
 		"POST /v1/reload":                      "   a   T",
+		"GET /v1/cluster":                      "vo a  uT",
+		"POST /v1/cluster/transfer":            " o a   T",
+		"POST /v1/cluster/join":                "   a   T",
+		"POST /v1/cluster/leave":               "   a   T",
 		"GET /v1/keys":                         " o acsuT",
 		"POST /v1/keys/generate":               "   a   T",
 		"POST /v1/keys/exchange":               "   a   T",
@@ -86,8 +90,9 @@ func people() map[string]Person {
 func TestRolesAndEndpoints(t *testing.T) {
 	s := New(Options{Switch: &twinSwitch{}, Journal: newTwinJournal(), Names: names,
 		Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
-		Reload: func() error { return nil }})
-	routes := slices.Concat(s.switchRoutes(), s.keyRoutes(), s.ceremonyRoutes(), s.checkRoutes())
+		Reload: func() error { return nil }, Cluster: twinCluster{}})
+	routes := slices.Concat(s.switchRoutes(), s.journalRoutes(), s.clusterRoutes(), s.keyRoutes(),
+		s.ceremonyRoutes(), s.checkRoutes())
 	if len(routes) != len(allowed()) {
 		t.Errorf("%d endpoints, the table has %d", len(routes), len(allowed()))
 	}

@@ -9,7 +9,13 @@ import (
 	"cardswitch/switch/link"
 )
 
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) { answer(w, s.Switch.Status()) }
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	if s.Switch == nil {
+		answer(w, s.Standby())
+		return
+	}
+	answer(w, s.Switch.Status())
+}
 
 func (s *Server) queues(w http.ResponseWriter, _ *http.Request) {
 	queues := s.Switch.Queues()

@@ -98,6 +98,10 @@ type Options struct {
 	Audit keyring.Auditor
 	// Evidence is the audit log; nil: there is none.
 	Evidence *evidence.Log
+	// Cluster is this node's part in its cluster; nil: it is alone.
+	Cluster Cluster
+	// Standby is how a node without a Switch stands, whose Journal can be read all the same.
+	Standby func() cardswitch.Status
 	// Settlement is the switch's business days; nil: it tells of none.
 	Settlement Settlement
 	// Backup makes a backup; nil: nobody can order one.
@@ -115,7 +119,8 @@ type Server struct {
 	jobs    jobs
 }
 
-// New makes a server of its parts.
+// New makes a server of its parts. Without Switch and Journal it serves ceremonies alone, without a
+// Switch what a standby can tell.
 func New(o Options) *Server {
 	if o.Access == nil {
 		o.Access = func() Access { return Access{} }

@@ -29,6 +29,11 @@ type waitingError struct{}
 
 func (e *waitingError) Error() string { return "the switch waits for its master key" }
 
+// standbyError is what only the active node of a cluster can do.
+type standbyError struct{ why string }
+
+func (e *standbyError) Error() string { return "this node is not the active one: " + e.why }
+
 // hintedError is something that can't be done as asked, with what can be.
 type hintedError struct{ what, hint string }
 
@@ -49,6 +54,7 @@ func refuse(w http.ResponseWriter, err error) {
 	var denied *deniedError
 	var hinted *hintedError
 	var waiting *waitingError
+	var standby *standbyError
 	switch {
 	case errors.As(err, &missing):
 		status, problem.Hint = http.StatusNotFound, missing.Hint
@@ -64,6 +70,9 @@ func refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &waiting):
 		status = http.StatusServiceUnavailable
 		problem.Hint = "hold its ceremony: `cardswitch key ceremony start master`"
+	case errors.As(err, &standby):
+		status = http.StatusServiceUnavailable
+		problem.Hint = "ask the active node; `cardswitch cluster status` says which it is"
 	case errors.As(err, &hinted):
 		status, problem = http.StatusConflict, Problem{Error: hinted.what, Hint: hinted.hint}
 	case errors.As(err, &failed):

@@ -19,8 +19,17 @@ func (s *Server) readOnly() *http.ServeMux {
 // livez says that the process answers; whether it is of any use is readyz's matter.
 func (s *Server) livez(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
 
+// ready says why merchants can't be served here.
+func (s *Server) ready() error {
+	if s.Switch != nil {
+		return s.Switch.Ready()
+	}
+	st := s.Standby()
+	return fmt.Errorf("%s: %s", st.State, st.Reason)
+}
+
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if err := s.Switch.Ready(); err != nil {
+	if err := s.ready(); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}

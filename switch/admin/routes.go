@@ -12,9 +12,15 @@ import (
 func (s *Server) Operators() http.Handler {
 	mux := http.NewServeMux()
 	routes := s.ceremonyRoutes()
-	if s.Switch != nil {
+	switch {
+	case s.Switch == nil && s.Standby != nil:
+		mux = s.readOnly()
+		routes = append(s.journalRoutes(), s.auditRoutes()...)
+		mux.HandleFunc("/", s.elsewhere)
+	case s.Switch != nil:
 		mux = s.readOnly()
 		routes = append(routes, s.switchRoutes()...)
+		routes = append(routes, s.journalRoutes()...)
 		routes = append(routes, s.keyRoutes()...)
 		routes = append(routes, s.auditRoutes()...)
 		routes = append(routes, s.tokenRoutes()...)
@@ -26,8 +32,11 @@ func (s *Server) Operators() http.Handler {
 		}
 		routes = append(routes, s.negativeRoutes()...)
 		routes = append(routes, s.checkRoutes()...)
-	} else {
+	default:
 		mux.HandleFunc("/", s.waiting)
+	}
+	if s.Cluster != nil {
+		routes = append(routes, s.clusterRoutes()...)
 	}
 	for i := range routes {
 		mux.HandleFunc(routes[i].pattern, s.guard(&routes[i]))
@@ -44,23 +53,38 @@ func (s *Server) waiting(w http.ResponseWriter, r *http.Request) {
 	refuse(w, &waitingError{})
 }
 
+// elsewhere says that only the active node can do it.
+func (s *Server) elsewhere(w http.ResponseWriter, _ *http.Request) {
+	refuse(w, &standbyError{s.Standby().Reason})
+}
+
+// journalRoutes are about what a standby has too.
+func (s *Server) journalRoutes() []route {
+	see := []string{cardswitch.Viewer, cardswitch.Operator, cardswitch.Administrator,
+		cardswitch.Auditor}
+	check := []string{cardswitch.Auditor, cardswitch.Administrator}
+	look := []string{cardswitch.Operator, cardswitch.Administrator, cardswitch.Auditor}
+	return []route{
+		{"GET /v1/status", s.status, see, false, 0},
+		{"GET /v1/journal", s.journal, look, false, audit.JournalRead},
+		{"GET /v1/transactions", s.findTransactions, look, false, audit.JournalRead},
+		{"GET /v1/transactions/{seq}", s.transaction, look, false, audit.JournalRead},
+		{"GET /v1/journal/verify", s.verify, check, false, audit.JournalVerified},
+	}
+}
+
 // switchRoutes are about the switch's work.
 func (s *Server) switchRoutes() []route {
 	see := []string{cardswitch.Viewer, cardswitch.Operator, cardswitch.Administrator,
 		cardswitch.Auditor}
 	steer := []string{cardswitch.Operator}
 	change := []string{cardswitch.Administrator}
-	check := []string{cardswitch.Auditor, cardswitch.Administrator}
 	// Cards of customers are in the journal, if masked: who only watches the switch needs none.
 	look := []string{cardswitch.Operator, cardswitch.Administrator, cardswitch.Auditor}
 	return []route{
-		{"GET /v1/status", s.status, see, false, 0},
 		{"GET /v1/links", s.links, see, false, 0},
 		{"GET /v1/saf", s.queues, see, false, 0},
 		{"POST /v1/route/explain", s.explain, see, false, 0},
-		{"GET /v1/journal", s.journal, look, false, audit.JournalRead},
-		{"GET /v1/transactions", s.findTransactions, look, false, audit.JournalRead},
-		{"GET /v1/transactions/{seq}", s.transaction, look, false, audit.JournalRead},
 		{"GET /v1/transactions/{seq}/explain", s.explainTransaction, look, false,
 			audit.JournalRead},
 		{"GET /v1/explain", s.explainFound, look, false, audit.JournalRead},
@@ -72,7 +96,6 @@ func (s *Server) switchRoutes() []route {
 		{"POST /v1/standin/simulate", s.simulate, look, false, audit.JournalRead},
 		{"POST /v1/standin/{center}/{act}", s.orderStandIn, steer, false, audit.StandInOrdered},
 		{"POST /v1/worklist/{id}/{act}", s.resolve, steer, false, audit.WorkListDecided},
-		{"GET /v1/journal/verify", s.verify, check, false, audit.JournalVerified},
 		{"POST /v1/reload", s.reloadNow, change, false, audit.ConfigChanged},
 	}
 }

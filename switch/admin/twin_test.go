@@ -223,3 +223,13 @@ func socketClient(path string) *http.Client {
 		},
 	}}
 }
+
+// twinCluster is a cluster of which nothing is known.
+type twinCluster struct{}
+
+func (twinCluster) ClusterStatus() ClusterStatus { return ClusterStatus{} }
+func (twinCluster) Transfer(context.Context, uint64) (ClusterStatus, error) {
+	return ClusterStatus{}, nil
+}
+func (twinCluster) Join(context.Context, Joining) error { return nil }
+func (twinCluster) Leave(context.Context, uint64) error { return nil }

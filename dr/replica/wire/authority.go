@@ -52,6 +52,19 @@ func serial() *big.Int {
 	return new(big.Int).SetBytes(b[:])
 }
 
+// ParseAuthority reads what PEM wrote.
+func ParseAuthority(cert, key []byte) (*Authority, error) {
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, err
+	}
+	signer, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok || !pair.Leaf.IsCA {
+		return nil, errors.New("it is no authority's certificate")
+	}
+	return &Authority{pair.Leaf, signer}, nil
+}
+
 // PEM is the certificate and the key, each as a file's text.
 func (a *Authority) PEM() (cert, key []byte, err error) {
 	key, err = keyPEM(a.key)

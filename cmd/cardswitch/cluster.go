@@ -1,0 +1,205 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/admin"
+)
+
+func newClusterCommand() *cobra.Command {
+	return group("cluster", "See and steer the nodes that keep one journal",
+		newClusterInitCommand(), newClusterCertifyCommand(), newClusterStatusCommand(),
+		newClusterTransferCommand(), newClusterJoinCommand(), newClusterLeaveCommand())
+}
+
+func newClusterStatusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show the nodes; exit 3 if losing one more would stop the service",
+		Long: "Shows which node is the active one and how far the others are, as the asked node\n" +
+			"knows it: what they lag is known to the active one only. Exits with 3 if fewer than\n" +
+			"two data nodes have all of the journal, or no node is the active one.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			var st admin.ClusterStatus
+			err := show(command, "/v1/cluster", nil,
+				func(command *cobra.Command, s admin.ClusterStatus) error {
+					st = s
+					return printCluster(command, &s)
+				})
+			if err == nil && st.Node != 0 && (st.Leader == 0 || st.State == "active" && !st.Redundant) {
+				return &failure{Code: exitUnhealthy}
+			}
+			return err
+		},
+	}
+}
+
+func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
+	t := newTable(command)
+	t.row("cluster", fmt.Sprintf("%s, generation %d", s.Name, s.Generation))
+	t.row("this node", fmt.Sprintf("%d, %s", s.Node, s.State))
+	t.row("term", s.Term)
+	t.row("lease left", fmt.Sprintf("%d ms", s.LeaseMS))
+	t.row("entries", fmt.Sprintf("%d agreed, %d applied", s.Committed, s.Applied))
+	t.row("journal", fmt.Sprintf("record %d; log %d MB, last write %s", s.LastSeq, s.LogMB,
+		micros(s.SyncUS)))
+	if s.State == "active" {
+		t.row("redundant", redundancy(s))
+	}
+	if o := s.LastTakeover; o != nil {
+		t.row("took over", fmt.Sprintf("%s ago, in %s: %d records replayed, %d requests reversed",
+			ago(time.Now(), o.At), micros(o.US), o.Replayed, o.Reversed))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(command.OutOrStdout())
+	t = newTable(command, "NODE", "ROLE", "ADDRESS", "IS", "LINK", "TRIP", "IN SYNC", "BEHIND", "NOTE")
+	for i := range s.Members {
+		m := &s.Members[i]
+		behind, sync := "", ""
+		if s.State == "active" {
+			sync = yesNo(m.InSync)
+			behind = fmt.Sprintf("%d entries, %d kB, %s", m.Entries, m.Bytes>>10,
+				(time.Duration(m.MS) * time.Millisecond).String())
+		}
+		is := ""
+		if m.Leads {
+			is = "leader"
+		}
+		link := "up"
+		if !m.Connected {
+			link = "down"
+		}
+		trip := ""
+		if m.TripUS > 0 {
+			trip = micros(m.TripUS)
+		}
+		note := m.LastError
+		if m.Self {
+			link, note = "self", ""
+		}
+		t.row(m.Node, m.Role, m.Address, is, link, trip, sync, behind, note)
+	}
+	return t.flush()
+}
+
+func redundancy(s *admin.ClusterStatus) string {
+	if s.Redundant {
+		return fmt.Sprintf("yes, %d data nodes have all", s.InSync)
+	}
+	return "NO: this node has what no other data node has; bring another one back"
+}
+
+func newClusterTransferCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "transfer [NODE]",
+		Short: "Let another node become the active one, without a decline",
+		Long: "Lets the active node take nothing new, finish what is in flight, and hand over to the\n" +
+			"node of that number, or to the best one. Ask it of the active node.",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeNodes(),
+		RunE: func(command *cobra.Command, args []string) error {
+			node, err := nodeNumber(args)
+			if err != nil {
+				return err
+			}
+			c, err := newClient(command)
+			if err != nil {
+				return err
+			}
+			var st admin.ClusterStatus
+			began := time.Now()
+			if err := c.post(command.Context(), "/v1/cluster/transfer", map[string]uint64{"node": node},
+				&st); err != nil {
+				return err
+			}
+			if wantsJSON(command) {
+				return printJSON(command, st)
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "node %d is the active one, after %s\n", st.Leader,
+				time.Since(began).Round(time.Millisecond))
+			return err
+		},
+	}
+}
+
+func newClusterJoinCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "join NODE ADDRESS",
+		Short: "Take a node in that has a certificate and no data yet",
+		Long: "Takes a node in. First make its certificate (`cluster certify`), put it with the data\n" +
+			"key and the master key on its machine, and start it without members and with an empty\n" +
+			"data directory. Its number must never have been another node's. Ask it of the active\n" +
+			"node.",
+		Args: cobra.ExactArgs(2),
+		RunE: func(command *cobra.Command, args []string) error {
+			node, err := nodeNumber(args)
+			if err != nil {
+				return err
+			}
+			role, _ := command.Flags().GetString("role")
+			return act(command, "/v1/cluster/join", admin.Joining{Node: node, Role: role,
+				Address: args[1]})
+		},
+	}
+	command.Flags().Var(newChoice(cardswitch.NodeData, cardswitch.NodeWitness,
+		cardswitch.NodeLearner), "role", "what it is to be")
+	completeFlag(command, "role", fixed(cardswitch.NodeData, cardswitch.NodeWitness,
+		cardswitch.NodeLearner))
+	return command
+}
+
+func newClusterLeaveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "leave NODE",
+		Short:             "Take a node out for good; its number is used up",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeNodes(),
+		RunE: func(command *cobra.Command, args []string) error {
+			node, err := nodeNumber(args)
+			if err != nil {
+				return err
+			}
+			return act(command, "/v1/cluster/leave", map[string]uint64{"node": node})
+		},
+	}
+}
+
+// nodeNumber reads the number of a node; 0 if none is given.
+func nodeNumber(args []string) (uint64, error) {
+	if len(args) == 0 {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(args[0], 10, 64)
+	if err != nil || n == 0 {
+		return 0, wrongUsage(fmt.Sprintf("%q is no node's number", args[0]),
+			"`cardswitch cluster status` shows them")
+	}
+	return n, nil
+}
+
+func completeNodes() completion {
+	return func(command *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		c, err := newClient(command)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var st admin.ClusterStatus
+		if err := c.get(command.Context(), "/v1/cluster", url.Values{}, &st); err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var words []string
+		for i := range st.Members {
+			words = append(words, strconv.FormatUint(st.Members[i].Node, 10))
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}

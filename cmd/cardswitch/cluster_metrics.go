@@ -1,0 +1,85 @@
+package main
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// clusterMetrics are the figures of `cluster status`, read when they are asked for.
+type clusterMetrics struct {
+	n                                        *node
+	active, term, lease, inSync, log, sync   *prometheus.Desc
+	connected, entries, bytes, behind, trips *prometheus.Desc
+	took, takeovers                          *prometheus.Desc
+}
+
+func newClusterMetrics(n *node) *clusterMetrics {
+	one := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("cardswitch_cluster_"+name, help, labels, nil)
+	}
+	return &clusterMetrics{n: n,
+		active: one("active", "1 while this node is the active one, else 0."),
+		term:   one("term", "Number of the present election."),
+		lease:  one("lease_seconds", "How long this node may still send; 0 on a standby."),
+		inSync: one("in_sync_nodes", "Data nodes that have all; known to the active node only."),
+		log:    one("log_bytes", "Size of the log that is kept for members that lag."),
+		sync:   one("sync_seconds", "How long the last durable write of the log took."),
+		connected: one("member_connected", "1 while there is a connection to the member.",
+			"member", "role"),
+		entries: one("member_behind_entries", "Entries that a member lacks.", "member", "role"),
+		bytes:   one("member_behind_bytes", "Bytes that a member lacks.", "member", "role"),
+		behind:  one("member_behind_seconds", "Age of the oldest that a member lacks.", "member", "role"),
+		trips: one("member_trip_seconds", "How long a message to the member and back takes.",
+			"member", "role"),
+		took:      one("takeover_seconds", "How long this node took to be active, last time."),
+		takeovers: one("takeovers_total", "How often this node became the active one.")}
+}
+
+// Describe is Prometheus's.
+func (c *clusterMetrics) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.active, c.term, c.lease, c.inSync, c.log, c.sync,
+		c.connected, c.entries, c.bytes, c.behind, c.trips, c.took, c.takeovers} {
+		to <- d
+	}
+}
+
+// Collect is Prometheus's.
+func (c *clusterMetrics) Collect(to chan<- prometheus.Metric) {
+	s := c.n.ClusterStatus()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	active := s.State == "active"
+	gauge(c.active, number(active))
+	gauge(c.term, float64(s.Term))
+	gauge(c.lease, float64(s.LeaseMS)/1e3)
+	gauge(c.inSync, float64(s.InSync))
+	gauge(c.log, float64(s.LogMB<<20))
+	gauge(c.sync, float64(s.SyncUS)/1e6)
+	if t := s.LastTakeover; t != nil {
+		gauge(c.took, float64(t.US)/1e6)
+	}
+	to <- prometheus.MustNewConstMetric(c.takeovers, prometheus.CounterValue,
+		float64(c.n.takeovers.Load()))
+	for i := range s.Members {
+		m := &s.Members[i]
+		labels := []string{strconv.FormatUint(m.Node, 10), m.Role}
+		gauge(c.connected, number(m.Connected), labels...)
+		if m.TripUS > 0 {
+			gauge(c.trips, float64(m.TripUS)/1e6, labels...)
+		}
+		if active { // nobody else knows
+			gauge(c.entries, float64(m.Entries), labels...)
+			gauge(c.bytes, float64(m.Bytes), labels...)
+			gauge(c.behind, float64(m.MS)/1e3, labels...)
+		}
+	}
+}
+
+func number(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"cardswitch/dr/replica"
+	"cardswitch/dr/replica/wire"
+	"cardswitch/store/raftlog"
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/admin"
+)
+
+// lone is the node of a cluster of one. Others may join it later.
+const lone = 1
+
+// takePart joins the node to its cluster.
+func (n *node) takePart(config *cardswitch.Config) (err error) {
+	c := config.Cluster
+	generation, err := n.generation()
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		n.replica, err = replica.Start(replica.Config{Cluster: cardswitch.DefaultCluster,
+			Generation: generation, Node: lone, Logger: n.log,
+			Members: []replica.Member{{ID: lone, Kind: replica.Data}}}, n.store, replica.Nobody{})
+		if err == nil {
+			n.store.AgreeBy(n.replica)
+		}
+		return err
+	}
+	id, err := readIdentity(config)
+	if err != nil {
+		return err
+	}
+	w := wire.Config{Cluster: c.Name, Generation: generation, Node: c.Node,
+		DataKey: n.store.KeyName(), Listen: c.Listen, Address: c.Address, Identity: id, Logger: n.log,
+		Superseded: func(uint64) { n.replica.Close() }}
+	var members []replica.Member
+	for _, m := range c.Members {
+		w.Peers = append(w.Peers, wire.Peer{Node: m.Node, Address: m.Address})
+		members = append(members, replica.Member{ID: m.Node, Kind: kindOf(m.Role), Address: m.Address})
+	}
+	if n.wire, err = wire.Connect(w); err != nil {
+		return err
+	}
+	n.replica, err = replica.Start(replica.Config{Cluster: c.Name, Generation: generation,
+		Node: c.Node, Members: members, Heartbeat: c.Heartbeat, Election: c.Election, Tick: c.Tick,
+		DiskHang: c.DiskHang, LogBytes: uint64(c.LogMB) << 20, Logger: n.log}, n.store, n.wire)
+	if err != nil {
+		return err
+	}
+	n.store.AgreeBy(n.replica)
+	n.wire.Serve(n.replica)
+	return nil
+}
+
+// generation is the data directory's. One that was brought back from a backup begins the next one:
+// nodes that may still run refuse it, and it refuses them.
+func (n *node) generation() (uint64, error) {
+	former, err := n.store.Former()
+	if err != nil {
+		return 0, err
+	}
+	if is := n.store.Log().Identity().Generation; is != 0 {
+		return is, nil
+	}
+	return former.Generation + 1, nil
+}
+
+func kindOf(role string) raftlog.Kind {
+	switch role {
+	case cardswitch.NodeWitness:
+		return replica.Witness
+	case cardswitch.NodeLearner:
+		return replica.Learner
+	}
+	return replica.Data
+}
+
+func roleOf(k raftlog.Kind) string {
+	switch k {
+	case replica.Witness:
+		return cardswitch.NodeWitness
+	case replica.Learner:
+		return cardswitch.NodeLearner
+	}
+	return cardswitch.NodeData
+}
+
+// readIdentity reads the node's certificate.
+func readIdentity(config *cardswitch.Config) (*wire.Identity, error) {
+	c := config.Cluster
+	cert, errCert := os.ReadFile(config.Path(c.Cert))
+	key, errKey := os.ReadFile(config.Path(c.Key))
+	ca, errCA := os.ReadFile(config.Path(c.CA))
+	if err := errors.Join(errCert, errKey, errCA); err != nil {
+		return nil, failed(fmt.Errorf("cluster: %w", err),
+			"`cardswitch cluster init` makes the files of all nodes")
+	}
+	id, err := wire.NewIdentity(cert, key, ca)
+	if err != nil {
+		return nil, failed(fmt.Errorf("cluster: %w", err), "take the files that were made together")
+	}
+	return id, nil
+}
+
+// successor says why no other node can take over; nil if one can.
+func (n *node) successor(to uint64) error {
+	if n.wire == nil {
+		return errors.New("this node is alone")
+	}
+	for _, m := range n.replica.Status().Members {
+		is := to == 0 || m.ID == to
+		if is && m.ID != n.config.Load().Cluster.Node && m.Kind == replica.Data && m.InSync {
+			return nil
+		}
+	}
+	if to == 0 {
+		return errors.New("no other data node is in sync; see `cardswitch cluster status`")
+	}
+	return fmt.Errorf("node %d is no data node that is in sync; see `cardswitch cluster status`", to)
+}
+
+// ClusterStatus is admin's.
+func (n *node) ClusterStatus() admin.ClusterStatus {
+	s := n.replica.Status()
+	out := admin.ClusterStatus{Name: s.Cluster, Generation: s.Generation, Node: s.Node,
+		State: n.stateOf(&s), Term: s.Term, Leader: s.Leader, LeaseMS: s.LeaseLeft.Milliseconds(),
+		Committed: s.Committed, Applied: s.Applied, LastSeq: n.store.LastSeq(),
+		LogMB: int64(s.LogBytes >> 20), SyncUS: s.LastSync.Microseconds(),
+		LastTakeover: n.takeover.Load()}
+	peers := make(map[uint64]wire.PeerStatus)
+	if n.wire != nil {
+		for _, p := range n.wire.Wire().Status() {
+			peers[p.Node] = p
+		}
+	}
+	for _, m := range s.Members {
+		p := peers[m.ID]
+		one := admin.ClusterMember{Node: m.ID, Role: roleOf(m.Kind), Address: m.Address,
+			Self: m.ID == s.Node, Leads: m.ID == s.Leader, Connected: p.Connected || m.ID == s.Node,
+			InSync: m.InSync, Entries: m.BehindEntries, Bytes: m.BehindBytes,
+			MS: m.Behind.Milliseconds(), TripUS: p.Trip.Microseconds(), LastError: p.LastError}
+		if m.InSync && m.Kind == replica.Data {
+			out.InSync++
+		}
+		out.Members = append(out.Members, one)
+	}
+	out.Redundant = out.InSync >= 2
+	return out
+}
+
+func (n *node) stateOf(s *replica.Status) string {
+	switch {
+	case s.Role == "stopped":
+		return "stopped"
+	case n.active.Load() != nil && s.Active:
+		return "active"
+	case s.Role == "leader":
+		return "takes over"
+	case s.Leader == 0:
+		return "no leader"
+	}
+	return "standby"
+}
+
+// Transfer is admin's.
+func (n *node) Transfer(ctx context.Context, to uint64) (admin.ClusterStatus, error) {
+	l := leaving{to, make(chan error, 1)}
+	select {
+	case n.leave <- l:
+	case <-time.After(handOver):
+		return admin.ClusterStatus{}, errors.New("the node is busy with another change of its role")
+	}
+	if err := <-l.done; err != nil {
+		return admin.ClusterStatus{}, err
+	}
+	return n.ClusterStatus(), nil
+}
+
+// Join is admin's.
+func (n *node) Join(ctx context.Context, j admin.Joining) error {
+	return n.replica.AddMember(ctx, replica.Member{ID: j.Node, Kind: kindOf(j.Role),
+		Address: j.Address})
+}
+
+// Leave is admin's.
+func (n *node) Leave(ctx context.Context, id uint64) error {
+	if id == n.config.Load().Cluster.Node {
+		return errors.New("a node can't take itself out; `cardswitch cluster transfer` first, then " +
+			"ask the node that is active then")
+	}
+	return n.replica.RemoveMember(ctx, id)
+}
