@@ -16,6 +16,17 @@ type BackupConfig struct {
 	Tail   time.Duration `yaml:"tail"`
 	RateMB int           `yaml:"rate_mb"` // a second, read for a backup; 0: no bound
 	Keep   KeepConfig    `yaml:"keep"`
+	S3     S3Config      `yaml:"s3"`
+}
+
+// S3Config says how a store that speaks S3 is reached.
+type S3Config struct {
+	Endpoint  string `yaml:"endpoint"` // "": Amazon's
+	Region    string `yaml:"region"`
+	PathStyle bool   `yaml:"path_style"` // the bucket in the path of an address
+	CA        string `yaml:"ca"`         // in PEM; "": those that the machine trusts
+	// Credentials is a file as the tools of Amazon have it; "": from the environment, as there.
+	Credentials string `yaml:"credentials"`
 }
 
 // KeepConfig says which backups a prune leaves: the newest ones, and the last of so many hours,
@@ -35,6 +46,7 @@ func (b *BackupConfig) complete(data string) {
 	if b.Keep == (KeepConfig{}) {
 		b.Keep = KeepConfig{Last: 4, Hourly: 24, Daily: 7, Weekly: 5, Monthly: 12}
 	}
+	setDefault(&b.S3.Region, "us-east-1")
 	setDefault(&b.Keep.Tails, 7*24*time.Hour)
 }
 

@@ -54,24 +54,17 @@ func backupConfig(command *cobra.Command) (*loaded, error) {
 }
 
 // openBackups opens the target.
-func openBackups(ctx context.Context, c *cardswitch.BackupConfig, begin bool) (*backup.Repository,
+func openBackups(ctx context.Context, c *cardswitch.Config, begin bool) (*backup.Repository,
 	error) {
 	target, err := backupTarget(c)
 	if err != nil {
 		return nil, err
 	}
-	key, err := backup.ReadKeyFile(c.KeyFile)
+	key, err := backup.ReadKeyFile(c.Backup.KeyFile)
 	if err != nil {
 		return nil, err
 	}
 	return backup.Open(ctx, target, key, begin)
-}
-
-func backupTarget(c *cardswitch.BackupConfig) (backup.Target, error) {
-	if c.To == "" {
-		return nil, wrongUsage("no target for backups is named", "set backup.to, or use --target")
-	}
-	return backup.Folder(c.To), nil
 }
 
 // backups is openBackups for a command.
@@ -80,7 +73,7 @@ func backups(command *cobra.Command) (*backup.Repository, *loaded, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := openBackups(command.Context(), &l.Backup, false)
+	r, err := openBackups(command.Context(), &l.Config, false)
 	return r, l, err
 }
 
@@ -111,7 +104,7 @@ func initBackups(command *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if _, err := backupTarget(&l.Backup); err != nil {
+	if _, err := backupTarget(&l.Config); err != nil {
 		return err
 	}
 	made := false
@@ -123,7 +116,7 @@ func initBackups(command *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	r, err := openBackups(command.Context(), &l.Backup, true)
+	r, err := openBackups(command.Context(), &l.Config, true)
 	if err != nil {
 		return err
 	}

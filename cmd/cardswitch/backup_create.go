@@ -135,7 +135,7 @@ func (n *node) makeBackup(ctx context.Context, whole bool,
 	}
 	defer n.backing.Unlock()
 	config := n.config.Load()
-	r, err := openBackups(ctx, &config.Backup, false)
+	r, err := openBackups(ctx, config, false)
 	if err != nil {
 		return nil, err
 	}

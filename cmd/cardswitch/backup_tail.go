@@ -55,7 +55,7 @@ func (n *node) makeTail(ctx context.Context) error {
 	config, begun := n.config.Load(), time.Now()
 	a := n.archiver.Load()
 	if a == nil {
-		r, err := openBackups(ctx, &config.Backup, false)
+		r, err := openBackups(ctx, config, false)
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (n *node) tendBackups(ctx context.Context) {
 
 // backupDue looks at the target for the newest backup.
 func (n *node) backupDue(ctx context.Context, every time.Duration) (bool, error) {
-	r, err := openBackups(ctx, &n.config.Load().Backup, false)
+	r, err := openBackups(ctx, n.config.Load(), false)
 	if err != nil {
 		return false, err
 	}
@@ -82,7 +82,7 @@ func (n *node) tendBackup(ctx context.Context, err error) {
 
 func (n *node) tendPrune(ctx context.Context) {
 	config := n.config.Load()
-	r, err := openBackups(ctx, &config.Backup, false)
+	r, err := openBackups(ctx, config, false)
 	var p backup.Pruned
 	if err == nil {
 		p, err = r.Prune(ctx, keepOf(&config.Backup.Keep), false)

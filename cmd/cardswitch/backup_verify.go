@@ -16,11 +16,11 @@ func newBackupVerifyCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "verify [ID]",
 		Short: "Restore a backup to a scratch folder and check everything",
-		Long: "Restores the newest backup, or the one named, into a scratch folder, opens its journal\n" +
-			"as a switch would and checks every object's seal, every record's, the chain of hashes,\n" +
-			"where the journal ends, what is owed, and that the totals are what the records come to.\n" +
-			"The scratch folder needs as much space as the journal. Exits with 3 if the backup isn't\n" +
-			"sound.",
+		Long: "Restores the newest backup with the tails behind it, or the one named as it is, into a\n" +
+			"scratch folder, opens its journal as a switch would and checks every object's seal,\n" +
+			"every record's, the chain of hashes, where the journal ends, what is owed, and that the\n" +
+			"totals are what the records come to. The scratch folder needs as much space as the\n" +
+			"journal. Exits with 3 if the backup isn't sound.",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeBackups,
 		RunE: func(command *cobra.Command, args []string) error {
@@ -75,8 +75,12 @@ func verifyBackup(command *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	report, err := c.Verify(command.Context(), &c.manifest, filepath.Join(scratch, "data"), c.key,
-		progressOf(command))
+	folder, report := filepath.Join(scratch, "data"), backup.Report{}
+	if len(args) == 1 {
+		report, err = c.Verify(command.Context(), &c.manifest, folder, c.key, progressOf(command))
+	} else {
+		report, err = c.VerifyTo(command.Context(), backup.Point{}, folder, c.key, progressOf(command))
+	}
 	err = errors.Join(err, os.RemoveAll(scratch))
 	if errors.Is(err, backup.ErrDamaged) {
 		return &failure{Code: exitUnhealthy, What: err}

@@ -97,6 +97,14 @@ func (r *Repository) RestoreTo(ctx context.Context, p Point, into string, key Da
 	return report, m, err
 }
 
+// VerifyTo checks, as Verify does, what RestoreTo would bring back, in a scratch folder that isn't
+// there before or afterwards.
+func (r *Repository) VerifyTo(ctx context.Context, p Point, scratch string, key DataKey,
+	progress func(Progress)) (Report, error) {
+	report, _, err := r.RestoreTo(ctx, p, scratch, key, progress)
+	return report, errors.Join(err, os.RemoveAll(scratch))
+}
+
 // redo brings back what the tails behind a backup have until a point.
 func (r *Repository) redo(ctx context.Context, m *Manifest, p Point, dir string,
 	key DataKey) (done Redone, err error) {
