@@ -108,7 +108,8 @@ func printNext(command *cobra.Command, into string, m *backup.Manifest, last uin
 		}
 		fmt.Fprintf(out, "       %s%s%s\n", e.What, id, path)
 	}
-	fmt.Fprintf(out, "  3. put the configuration in %s to its place, with data.dir: %s\n",
+	fmt.Fprintf(out, "  3. put the configuration in %s to its place, with data.dir: %s;\n"+
+		"     the node begins its cluster anew, alone: others join with an empty folder\n",
 		filepath.Join(into, "config"), into)
 	fmt.Fprintf(out, "  4. `cardswitch config check`, then `cardswitch start`\n")
 	_, err := fmt.Fprintf(out, "  5. what happened after record %d is not in it: compare with every "+

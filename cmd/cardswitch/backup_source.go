@@ -17,7 +17,7 @@ import (
 func backupSource(c *cardswitch.Config, journal *store.Store) *backup.Source {
 	s := &backup.Source{
 		Journal: journal,
-		Scratch: filepath.Join(c.Data.Dir, "backup.part"),
+		Scratch: backupScratch(c),
 		Program: buildInfo().Version,
 		Node:    c.Node,
 		Parts: []backup.Part{
@@ -45,6 +45,8 @@ func backupSource(c *cardswitch.Config, journal *store.Store) *backup.Source {
 	}
 	return s
 }
+
+func backupScratch(c *cardswitch.Config) string { return filepath.Join(c.Data.Dir, "backup.part") }
 
 func isAuditSegment(name string) bool {
 	return strings.HasPrefix(name, "audit-") && strings.HasSuffix(name, ".jsonl")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,10 @@ const (
 // tendBackups makes backups when they are due, by the newest that is at the target, and prunes once
 // a day. Several nodes may do so with one target: who comes first makes it.
 func (n *node) tendBackups(ctx context.Context) {
+	left := backupScratch(n.config.Load())
+	if err := os.RemoveAll(left); err != nil { // of a backup that was killed: it holds old files
+		n.log.Warn("what a backup left couldn't be removed", "folder", left, "error", err)
+	}
 	ticker := time.NewTicker(backupLook)
 	defer ticker.Stop()
 	var tried, pruned time.Time

@@ -164,7 +164,9 @@ func TestRestoredIsNobodys(t *testing.T) {
 	if _, err := replica.Start(config, s, replica.Nobody{}); err == nil {
 		t.Fatal("it is the node that it was")
 	}
-	config.Generation = 2
+	if config.Generation, err = s.Generation("tokyo"); err != nil || config.Generation != 2 {
+		t.Errorf("it starts in generation %d, %v", config.Generation, err)
+	}
 	again, err := replica.Start(config, s, replica.Nobody{})
 	must(t, err)
 	defer again.Close()

@@ -24,7 +24,7 @@ var (
 
 // yard is a node's data folder under load, with files beside its journal.
 type yard struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	store  *store.Store
 	rng    *rand.Rand
@@ -35,9 +35,16 @@ type yard struct {
 }
 
 func newYard(t *testing.T, seed uint64) *yard {
-	y := &yard{t: t, dir: filepath.Join(t.TempDir(), "data"), rng: rand.New(rand.NewPCG(seed, 0))}
-	y.open()
+	t.Helper()
+	y := newYardIn(t, filepath.Join(t.TempDir(), "data"), seed)
 	t.Cleanup(func() { y.close() })
+	return y
+}
+
+func newYardIn(t testing.TB, dir string, seed uint64) *yard {
+	t.Helper()
+	y := &yard{t: t, dir: dir, rng: rand.New(rand.NewPCG(seed, 0))}
+	y.open()
 	y.put("keys", "blocks of keys, version 1")
 	y.put("negative/00001-0000000001.negative", "hashes")
 	y.put("audit/audit-0000000000000001.jsonl", "{}\n")
@@ -74,14 +81,14 @@ func (y *yard) put(name, text string) {
 	must(y.t, os.Rename(path+".new", path))
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func read(t *testing.T, name string) string {
+func read(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
 	must(t, err)
@@ -153,7 +160,7 @@ func (y *yard) backup(r *Repository, o Options) Manifest {
 }
 
 // books is all that a store holds, as text.
-func books(t *testing.T, s *store.Store) string {
+func books(t testing.TB, s *store.Store) string {
 	t.Helper()
 	var text bytes.Buffer
 	must(t, s.Replay(1, func(r *journal.Record) error {
@@ -178,7 +185,7 @@ func books(t *testing.T, s *store.Store) string {
 	return text.String()
 }
 
-func testRepository(t *testing.T, target Target) *Repository {
+func testRepository(t testing.TB, target Target) *Repository {
 	t.Helper()
 	key, err := NewKey(bytes.Repeat([]byte{7}, KeySize))
 	must(t, err)
