@@ -54,16 +54,3 @@ func (s *Store) Former() (raftlog.Identity, error) {
 	id, err := raftlog.ParseIdentity(v)
 	return id, errors.Join(err, closer.Close())
 }
-
-// Generation is the one in which the node starts: that of its log; or, of a journal that was brought
-// back from a backup of this cluster, one more than it had then; or the first.
-func (s *Store) Generation(cluster string) (uint64, error) {
-	if s.raft.Founded() {
-		return s.raft.Identity().Generation, nil
-	}
-	former, err := s.Former()
-	if err != nil || former.Cluster != cluster {
-		return 1, err
-	}
-	return former.Generation + 1, nil
-}

@@ -21,9 +21,9 @@ func backupSource(c *cardswitch.Config, journal *store.Store) *backup.Source {
 		Program: buildInfo().Version,
 		Node:    c.Node,
 		Parts: []backup.Part{
-			{Name: "negative", Path: filepath.Join(c.Data.Dir, "negative")},
-			{Name: "keys", Path: c.Keys.Store},
-			{Name: "vault.keys", Path: c.Vault.KeyFile},
+			{Name: backup.NegativePart, Path: filepath.Join(c.Data.Dir, "negative")},
+			{Name: backup.KeyStorePart, Path: c.Keys.Store},
+			{Name: backup.VaultPart, Path: c.Vault.KeyFile},
 			{Name: "audit-before", Path: c.Audit.Dir, Only: isAuditSegment},
 		},
 		Elsewhere: backupElsewhere(c),

@@ -24,6 +24,8 @@ type Report struct {
 	Totals  int          `json:"totals"`  // rows that the journal comes to again
 	// TotalsLeft are rows of days of which retention has dropped records: they can't be added up.
 	TotalsLeft bool          `json:"totals_left,omitempty"`
+	KeyStore   uint64        `json:"key_store"` // its version
+	Lists      int           `json:"lists"`     // negative lists with a regular file
 	Redone     *Redone       `json:"redone,omitempty"`
 	Restored   time.Duration `json:"restored_ns"` // until all files were there
 	Took       time.Duration `json:"took_ns"`
@@ -100,6 +102,9 @@ func (r *Report) inspect(dir string, key DataKey, want *store.Mark) (err error) 
 			want.Last, want.Head[:8]), Hint: damagedHint}
 	}
 	r.At = is.At
+	if err := r.beside(dir, s, &is); err != nil {
+		return &store.Error{Op: op, Err: err, Hint: damagedHint}
+	}
 	if is.First > 1 {
 		r.TotalsLeft = true
 	} else if err := r.addUp(s); err != nil {

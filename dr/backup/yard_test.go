@@ -45,11 +45,16 @@ func newYardIn(t testing.TB, dir string, seed uint64) *yard {
 	t.Helper()
 	y := &yard{t: t, dir: dir, rng: rand.New(rand.NewPCG(seed, 0))}
 	y.open()
-	y.put("keys", "blocks of keys, version 1")
+	y.putKeys(1)
 	y.put("negative/00001-0000000001.negative", "hashes")
 	y.put("audit/audit-0000000000000001.jsonl", "{}\n")
 	y.put("audit/audit.state", "the next key")
 	return y
+}
+
+// putKeys writes a key store of a version, as far as a backup looks at one.
+func (y *yard) putKeys(version int) {
+	y.put("keys", fmt.Sprintf(`{"format":"cardswitch key store 1","version":%d} code`, version))
 }
 
 func (y *yard) open() {

@@ -32,6 +32,16 @@ type storeHead struct {
 	Written time.Time `json:"written"`
 }
 
+// VersionOf is the version that the text of a key store says it has. Nothing of it is checked.
+func VersionOf(text []byte) (uint64, error) {
+	var head storeHead
+	err := json.NewDecoder(bytes.NewReader(text)).Decode(&head)
+	if err == nil && head.Format != storeFormat {
+		err = fmt.Errorf("its format is %q", head.Format)
+	}
+	return head.Version, err
+}
+
 // storeLine is a record as it is written.
 type storeLine struct {
 	Key         string     `json:"key"`

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"cardswitch/store/wholefile"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // keyFile is the key file as JSON: wrapped keys, and what became of those before. It lies apart
@@ -241,8 +243,10 @@ func (v *Vault) saveKeys(file *keyFile) error {
 }
 
 // mark is the serial of the newest key file that the books know, 0 if they know none.
-func (v *Vault) mark() (uint64, error) {
-	value, ok, err := v.o.Books.Get([]byte{familyAbout})
+func (v *Vault) mark() (uint64, error) { return markIn(v.o.Books) }
+
+func markIn(books Reader) (uint64, error) {
+	value, ok, err := books.Get([]byte{familyAbout})
 	if !ok || err != nil {
 		return 0, err
 	}
@@ -250,6 +254,32 @@ func (v *Vault) mark() (uint64, error) {
 		return 0, fmt.Errorf("what the books know about the vault: %w", ErrDamaged)
 	}
 	return binary.BigEndian.Uint64(value[1:]), nil
+}
+
+// Reader is what of the books tells how new a key file must be.
+type Reader interface {
+	Get(key []byte) (value []byte, ok bool, err error)
+}
+
+// Matches tells whether a key file is as new as the books know it; or if there is none, whether
+// they know of none. It opens no key.
+func Matches(books Reader, name string) error {
+	mark, err := markIn(books)
+	if err != nil {
+		return err
+	}
+	text, err := wholefile.Read(vfs.Default, name)
+	if errors.Is(err, fs.ErrNotExist) && mark == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	file, err := parseKeyFile(text)
+	if err == nil && file.Serial < mark {
+		err = fmt.Errorf("the key file is number %d, the books know %d", file.Serial, mark)
+	}
+	return err
 }
 
 // setMark makes the books know a key file: an older one is not taken any more.
