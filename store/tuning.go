@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // journalOptions: few, large, compressed values in key order. Each family has tables of its own
@@ -59,6 +60,9 @@ func (s *Store) pebbleOptions(fs *fence.FS) *pebble.Options {
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLog{s.log, s.fail},
 		BytesPerSync:       1 << 20,
+		// On a disk in memory there are none: who collects them waits for a mutex that a slow disk
+		// holds for long, and the clock of a synctest bubble doesn't go on then.
+		DisableTableStats: fs.FS != vfs.Default,
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { s.fail(fmt.Errorf("background work of the store: %w", err)) },
 			DataCorruption: func(i pebble.DataCorruptionInfo) {

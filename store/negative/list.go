@@ -135,9 +135,6 @@ func (l *List) Delete(b Batch, card Hash, now int64) {
 	if u, ok := l.urgent.find(&card); ok && u.generation != 0 {
 		return // released from an older file, which counts again if the clock goes back before this one
 	}
-	if u, ok := l.urgent.find(&card); ok && u.generation != 0 {
-		return // its file is in force again once a clock that was put back has caught up
-	}
 	b.Delete(entryKey(l.issuer, &card))
 	l.urgent.remove(&card)
 }
