@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"cardswitch/store/raftlog"
@@ -54,9 +55,12 @@ func (c *Config) complete() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	is := func(m Member) bool { return m.ID == c.Node }
 	switch {
 	case c.Node == 0:
 		return errors.New("a node needs a number above 0")
+	case len(c.Members) > 0 && !slices.ContainsFunc(c.Members, is):
+		return fmt.Errorf("node %d isn't among the members of its cluster", c.Node)
 	case c.Tick <= 0 || c.Heartbeat < 2*c.Tick || c.Election < 3*c.Heartbeat:
 		return fmt.Errorf("tick %s, heartbeat %s, election %s: a heartbeat takes at least 2 ticks, "+
 			"an election at least 3 heartbeats", c.Tick, c.Heartbeat, c.Election)

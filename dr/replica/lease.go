@@ -69,6 +69,14 @@ func (r *rounds) answered(m *pb.Message) {
 	}
 }
 
+// missed is how many rounds a member may leave unanswered and still counts as being there.
+const missed = 5
+
+// active tells whether a member has answered lately.
+func (r *rounds) active(id uint64) bool {
+	return r.heard[id] > 0 && r.heard[id]+missed >= r.last
+}
+
 // until is when the lease ends that the voters have given, 0 if they never did.
 func (r *rounds) until(self uint64, conf *pb.ConfState) time.Duration {
 	round := min(r.majority(self, conf.GetVoters()), r.majority(self, conf.GetVotersOutgoing()))

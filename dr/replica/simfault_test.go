@@ -31,22 +31,44 @@ func drawShape(rng *rand.Rand) shape {
 
 // play plays a seed: faults, then none, and then all must be well.
 func play(seed uint64, b breaks) (*sim, error) {
-	rng := rand.New(rand.NewPCG(seed, 0))
-	s := &sim{rng: rng, shape: drawShape(rng), breaks: b, cut: make(map[[2]uint64]bool),
-		leaders: make(map[uint64]uint64), told: make(map[string]int)}
-	for _, m := range s.shape.members {
-		n := &simNode{s: s, id: m.ID, kind: m, disk: store.Memory(), rate: 0.97 + rng.Float64()*0.06}
-		s.nodes = append(s.nodes, n)
-		if err := n.start(); err != nil {
-			return s, err
-		}
-	}
+	s := newSim(seed, shape{}, b)
+	s.shape = drawShape(s.rng)
 	defer s.end()
+	if err := s.begin(); err != nil {
+		return s, err
+	}
 	s.clients()
 	s.faults()
 	s.run(s.shape.length)
 	s.heal()
 	return s, s.broken
+}
+
+func newSim(seed uint64, of shape, b breaks) *sim {
+	return &sim{rng: rand.New(rand.NewPCG(seed, 0)), shape: of, breaks: b,
+		cut: make(map[[2]uint64]bool), leaders: make(map[uint64]uint64), told: make(map[string]int)}
+}
+
+// begin starts all nodes.
+func (s *sim) begin() error {
+	for _, m := range s.shape.members {
+		n := &simNode{s: s, id: m.ID, kind: m, disk: store.Memory(), rate: 0.97 + s.rng.Float64()*0.06}
+		s.nodes = append(s.nodes, n)
+		if err := n.start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// speaker is who may speak now, if anybody.
+func (s *sim) speaker() *simNode {
+	for _, n := range s.nodes {
+		if n.speaks() {
+			return n
+		}
+	}
+	return nil
 }
 
 func (s *sim) end() {
@@ -103,7 +125,7 @@ func (s *sim) fault() {
 		}
 	case 3:
 		s.told["partition"]++
-		s.partition(n, s.rng.IntN(3))
+		s.partition(n, s.rng.IntN(3), s.between(20*time.Millisecond, 1200*time.Millisecond))
 	case 4:
 		s.told["pause"]++
 		n.paused = s.now + s.between(10*time.Millisecond, 900*time.Millisecond)
@@ -135,7 +157,7 @@ func (s *sim) restart(n *simNode, later time.Duration) {
 }
 
 // partition cuts a node off, both ways, or only what it sends, or only what it would hear.
-func (s *sim) partition(n *simNode, how int) {
+func (s *sim) partition(n *simNode, how int, lasts time.Duration) {
 	s.note("node %d is cut off, way %d", n.id, how)
 	var lines [][2]uint64
 	for _, other := range s.nodes {
@@ -149,7 +171,7 @@ func (s *sim) partition(n *simNode, how int) {
 	for _, l := range lines {
 		s.cut[l] = true
 	}
-	s.after(s.between(20*time.Millisecond, 1200*time.Millisecond), func() {
+	s.after(lasts, func() {
 		for _, l := range lines {
 			delete(s.cut, l)
 		}

@@ -59,10 +59,10 @@ func (c *core) status(now time.Duration) Status {
 		case m.ID == c.self:
 			ms.Match, ms.Active, ms.InSync = out.Last, true, true
 		case ok && s.RaftState == raft.StateLeader:
-			ms.Match, ms.Active = p.Match, p.RecentActive
+			ms.Match, ms.Active = p.Match, c.rounds.active(m.ID)
 			ms.BehindEntries, ms.BehindBytes = out.Last-min(out.Last, p.Match), c.log.Bytes(p.Match)
 			ms.Behind = c.lags.behind(now, p.Match)
-			ms.InSync = p.RecentActive && p.Match > 0 && ms.Behind < inSync
+			ms.InSync = ms.Active && p.Match > 0 && ms.Behind < inSync
 		}
 		out.Members = append(out.Members, ms)
 	}
@@ -84,7 +84,8 @@ func roleName(s raft.StateType) string {
 // those that answer. 0: there is none.
 func (c *core) heir() (best, most uint64) {
 	c.node.WithProgress(func(id uint64, t raft.ProgressType, p tracker.Progress) {
-		if id == c.self || t == raft.ProgressTypeLearner || !p.RecentActive || c.kind(id) != Data {
+		if id == c.self || t == raft.ProgressTypeLearner || !c.rounds.active(id) ||
+			c.kind(id) != Data {
 			return
 		}
 		if best == 0 || p.Match > most || p.Match == most && id < best {

@@ -1,0 +1,80 @@
+package replica
+
+import (
+	"slices"
+	"testing"
+	"testing/cryptotest"
+	"time"
+)
+
+// takeovers plays clusters of two data nodes and a witness, hurts whoever speaks, again and again,
+// and tells how long nobody did.
+func takeovers(t *testing.T, seed uint64, members []Member,
+	hurt func(*sim, *simNode)) []time.Duration {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, seed)
+	var gaps []time.Duration
+	s := newSim(seed, shape{members, time.Hour, 1 << 30}, breaks{})
+	if err := s.begin(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.end()
+	for range 10 {
+		s.run(s.now + 3*time.Second)
+		old := s.speaker()
+		if old == nil {
+			t.Fatalf("seed %d: nobody leads: %s", seed, s.state())
+		}
+		at := s.now
+		for hurt(s, old); s.speaker() == nil || s.speaker() == old && s.now < at+5*time.Second; {
+			s.run(s.now + time.Millisecond)
+		}
+		gaps = append(gaps, s.now-at)
+	}
+	if s.broken != nil {
+		t.Errorf("seed %d: %v", seed, s.broken)
+	}
+	return gaps
+}
+
+// TestTakeoverTimes: how long nobody speaks after a fault, in the sim's time: the machine decides
+// nothing here.
+func TestTakeoverTimes(t *testing.T) {
+	data := []Member{{ID: 1, Kind: Data}, {ID: 2, Kind: Data}, {ID: 3, Kind: Data}}
+	witness := []Member{{ID: 1, Kind: Data}, {ID: 2, Kind: Data}, {ID: 3, Kind: Witness}}
+	for _, c := range []struct {
+		name    string
+		members []Member
+		hurt    func(*sim, *simNode)
+		worst   time.Duration
+	}{
+		{"power cut, three data nodes", data, func(s *sim, n *simNode) {
+			n.crash()
+			s.restart(n, time.Second)
+		}, time.Second},
+		{"power cut, two and a witness", witness, func(s *sim, n *simNode) {
+			n.crash()
+			s.restart(n, time.Second)
+		}, time.Second},
+		{"pause", witness, func(s *sim, n *simNode) { n.paused = s.now + time.Second }, time.Second},
+		{"partition", witness, func(s *sim, n *simNode) { s.partition(n, 0, 2*time.Second) }, time.Second},
+		{"it hears nothing", witness, func(s *sim, n *simNode) { s.partition(n, 1, 2*time.Second) }, 2 * time.Second},
+		{"disk hangs", witness, func(s *sim, n *simNode) {
+			n.hangs = s.now + 2*time.Second
+			n.client.commit(s.rng)
+		}, time.Second},
+		{"handed on", witness, func(s *sim, n *simNode) { s.transfer(n) }, 100 * time.Millisecond},
+	} {
+		var gaps []time.Duration
+		for seed := uint64(1); seed <= 4; seed++ {
+			gaps = append(gaps, takeovers(t, seed, c.members, c.hurt)...)
+		}
+		slices.Sort(gaps)
+		worst := gaps[len(gaps)-1]
+		t.Logf("%-30s p50 %5d ms, worst %5d ms of %d", c.name, gaps[len(gaps)/2].Milliseconds(),
+			worst.Milliseconds(), len(gaps))
+		if worst > c.worst {
+			t.Errorf("%s: %s, at most %s is allowed", c.name, worst, c.worst)
+		}
+	}
+}
