@@ -40,6 +40,7 @@ type core struct {
 	applied   uint64
 	floor     uint64        // all members have the log through here, as the leader says
 	promised  time.Duration // until then nobody gets this node's vote
+	heard     time.Duration // when the leader's last heartbeat came
 	gaveAt    time.Duration
 	proposals []*proposal
 	changes   []*proposal // of members
@@ -134,6 +135,7 @@ func (c *core) step(m *pb.Message, now time.Duration) {
 	switch m.GetType() {
 	case pb.MsgHeartbeat:
 		if m.GetTerm() >= c.node.BasicStatus().GetTerm() {
+			c.heard = now
 			c.promise(m, now)
 		}
 	case pb.MsgHeartbeatResp:

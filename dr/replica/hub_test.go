@@ -279,3 +279,48 @@ func TestANodeJoins(t *testing.T) {
 		h.finish(t)
 	})
 }
+
+// TestASiteIsPromoted: when all that vote are gone, the learner elsewhere goes on alone with what
+// it has, under a new generation, and can take nodes in.
+func TestASiteIsPromoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := begin(t, Config{Members: []Member{{ID: 1, Kind: Data}, {ID: 2, Kind: Data},
+			{ID: 3, Kind: Learner}}, Generation: 4})
+		h.leader()
+		time.Sleep(300 * time.Millisecond)
+		far := h.nodes[3]
+		acked := append(h.nodes[1].acked, h.nodes[2].acked...)
+		for _, id := range []uint64{1, 2} {
+			h.nodes[id].end(t)
+			delete(h.nodes, id)
+		}
+		time.Sleep(2 * time.Second)
+		if far.Lease().Valid() || far.Status().Leader != 0 {
+			t.Fatal("a learner leads")
+		}
+		far.Close()
+		far.owned.Wait()
+		if err := far.store.Promote(4); err == nil {
+			t.Error("promoted without a new generation")
+		}
+		if err := far.store.Promote(5); err != nil {
+			t.Fatal(err)
+		}
+		far.end(t)
+		h.start(t, far, Config{})
+		if l := h.leader(); l != far || far.log.Identity().Generation != 5 {
+			t.Fatalf("%+v", far.Status())
+		}
+		time.Sleep(100 * time.Millisecond)
+		if lost := len(acked) - int(far.acked[0]-1); lost > 10 {
+			t.Errorf("%d of %d records are missing", lost, len(acked))
+		}
+		if err := far.AddMember(t.Context(), Member{ID: 1, Kind: Data}); err == nil {
+			t.Error("a node of the old generation came back under its number")
+		}
+		if err := far.AddMember(t.Context(), Member{ID: 4, Kind: Learner}); err != nil {
+			t.Error(err)
+		}
+		h.finish(t)
+	})
+}

@@ -16,7 +16,7 @@ type Status struct {
 	Role       string // leader, follower, candidate, stopped
 	Active     bool   // it leads, its first entry is applied and its lease lasts
 	Term       uint64
-	Leader     uint64 // 0: nobody is known to lead
+	Leader     uint64 // 0: nobody is known to lead, or has been heard lately
 	LeaseLeft  time.Duration
 	Committed  uint64 // the last entry agreed on
 	Applied    uint64
@@ -47,6 +47,9 @@ func (c *core) status(now time.Duration) Status {
 		Role: roleName(s.RaftState), Term: s.GetTerm(), Leader: s.Lead, Committed: s.GetCommit(),
 		Applied: c.applied, First: first, Last: c.lastIndex(), LogBytes: c.log.Bytes(first - 1),
 		LeaseLeft: max(0, time.Duration(c.lease.until.Load())-now)}
+	if s.RaftState != raft.StateLeader && now-c.heard > 2*c.config.Election {
+		out.Leader = 0 // a learner goes on believing in the last one
+	}
 	out.Active = c.leads && out.LeaseLeft > 0
 	progress := make(map[uint64]tracker.Progress)
 	c.node.WithProgress(func(id uint64, _ raft.ProgressType, p tracker.Progress) { progress[id] = p })

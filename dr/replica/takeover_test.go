@@ -57,8 +57,10 @@ func TestTakeoverTimes(t *testing.T) {
 			s.restart(n, time.Second)
 		}, time.Second},
 		{"pause", witness, func(s *sim, n *simNode) { n.paused = s.now + time.Second }, time.Second},
-		{"partition", witness, func(s *sim, n *simNode) { s.partition(n, 0, 2*time.Second) }, time.Second},
-		{"it hears nothing", witness, func(s *sim, n *simNode) { s.partition(n, 1, 2*time.Second) }, 2 * time.Second},
+		{"partition", witness, func(s *sim, n *simNode) { s.partition(n, 0, 2*time.Second) },
+			time.Second},
+		{"it hears nothing", witness, func(s *sim, n *simNode) { s.partition(n, 1, 2*time.Second) },
+			2 * time.Second},
 		{"disk hangs", witness, func(s *sim, n *simNode) {
 			n.hangs = s.now + 2*time.Second
 			n.client.commit(s.rng)

@@ -110,6 +110,30 @@ func (l *Log) Changed(conf *pb.ConfState, m Member) {
 	l.members[m.ID] = m
 }
 
+// Promote adds to a batch that the log's node is the only member from now on, in a new generation
+// and a new term.
+func (l *Log) Promote(b *pebble.Batch, generation uint64) error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	id := l.identity
+	id.Generation = generation
+	conf, err := proto.Marshal(&pb.ConfState{Voters: []uint64{id.Node}})
+	if err != nil {
+		return err
+	}
+	set(b, []byte(keyIdentity), id.Append(nil))
+	set(b, []byte(KeyConf), conf)
+	set(b, []byte(keyHard), hardState{l.hard.term + 1, 0, l.hard.commit}.value())
+	for _, m := range l.members {
+		m.Kind = Removed
+		if m.ID == id.Node {
+			m.Kind = Data
+		}
+		set(b, memberKey(m.ID), m.Append(nil))
+	}
+	return nil
+}
+
 func memberKey(id uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(familyMember), id)
 }
