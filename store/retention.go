@@ -41,6 +41,11 @@ func (s *Store) trim(day int32) error {
 	if s.err() != nil {
 		return nil
 	}
+	if _, wanted := s.segments.cut(day, 0); wanted > 0 {
+		if err := s.raft.DropRecords(wanted); err != nil {
+			return err
+		}
+	}
 	needed, err := s.needed()
 	if err != nil {
 		return err

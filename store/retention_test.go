@@ -135,3 +135,35 @@ func TestRetentionSurvivesAWrongClock(t *testing.T) {
 		t.Error("an empty table has a last segment")
 	}
 }
+
+// TestRetentionCutsTheLog: what a node of the cluster may still have to get is kept; what it has
+// is dropped on the day, also where so little happens that the log would last for months.
+func TestRetentionCutsTheLog(t *testing.T) {
+	fs := vfs.NewMem()
+	a := sit(t, fs)
+	s := a.stores[0]
+	first := days(t, s, 0, 6)
+	if got := trimmed(t, s, 3); got != 1 {
+		t.Fatalf("the first record is %d, though nobody else has them", got)
+	}
+	released, err := s.Log().LastIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Log().Release(released - 10) // two commits of five days ago, and all before
+	if got := trimmed(t, s, 3); got != first[1] {
+		t.Fatalf("the first record is %d, not %d", got, first[1])
+	}
+	s.Log().Release(released)
+	for range 2 {
+		if got := trimmed(t, s, 3); got != first[3] {
+			t.Fatalf("the first record is %d, not %d", got, first[3])
+		}
+		if report, err := s.Verify(nil); err != nil || report.Records != 60 {
+			t.Fatalf("%+v %v", report, err)
+		}
+		closeStore(t, s)
+		s = openOn(t, fs)
+	}
+	closeStore(t, s)
+}

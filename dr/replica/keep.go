@@ -26,23 +26,27 @@ func (c *core) keepFrom() uint64 {
 	return matches[len(matches)-1]
 }
 
-// cut is the entry through which this node may drop its log; 0: it isn't worth it.
-func (c *core) cut() uint64 {
+// release is the entry through which nobody needs this node's log, as far as it knows.
+func (c *core) release() uint64 {
 	floor := c.floor
 	if c.state == raft.StateLeader {
 		floor = c.keepFrom()
 	}
-	floor = min(floor, c.log.Held())
-	if c.log.Bytes(floor) > c.config.LogBytes { // nobody leads, or not for long, or holds it too long
+	if c.log.Bytes(floor) > c.config.LogBytes { // nobody leads, or not for long
 		floor = c.applied
 	}
-	floor = min(floor, c.applied)
+	return min(floor, c.applied)
+}
+
+// cut is the entry through which this node is to drop its log; 0: it isn't worth it. It is cut
+// seldom, and then by much.
+func (c *core) cut(released uint64) uint64 {
 	first, err := c.log.FirstIndex()
 	keep := c.config.KeepEntries
-	if err != nil || floor < first+keep+keep/4 { // it is cut seldom, and then by much
+	if err != nil || released < first+keep+keep/4 {
 		return 0
 	}
-	return floor - keep
+	return released - keep
 }
 
 // lags knows which entries were the last at which time, to tell how long ago a member had all.

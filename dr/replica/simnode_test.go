@@ -219,7 +219,7 @@ func (n *simNode) write(waiting []*pb.Message) {
 		waiting = waiting[k:]
 	}
 	n.writing = 0
-	if through := n.core.cut(); through != 0 {
+	if through := n.core.cut(n.core.release()); through != 0 {
 		if err := n.machine.Log().Compact(through); err != nil {
 			n.s.breach("node %d: cut the log: %w", n.id, err)
 		}

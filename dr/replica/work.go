@@ -209,12 +209,13 @@ func parseChange(e *pb.Entry) (*pb.ConfChange, Member, error) {
 
 // compact drops what of the log nobody needs any more.
 func (r *Replica) compact() {
-	through := uint64(0)
+	released, through := uint64(0), uint64(0)
 	_ = r.do(func(time.Duration) error {
-		through = r.core.cut()
+		released = r.core.release()
+		through = r.core.cut(released)
 		return nil
 	})
-	if through == 0 {
+	if r.log.Release(released); through == 0 {
 		return
 	}
 	if err := r.log.Compact(through); err != nil {

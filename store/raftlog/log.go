@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"go.etcd.io/raft/v3"
@@ -42,10 +43,13 @@ type Identity struct {
 // recentBytes is how much of the newest entries is kept in memory, for who is about to need it.
 const recentBytes = 16 << 20
 
-// Log is safe for concurrent use, but one goroutine appends.
+// Log is safe for concurrent use.
 type Log struct {
 	o  Options
 	db *pebble.DB
+
+	writing  sync.Mutex    // held while something is written
+	released atomic.Uint64 // nobody needs the entries through this one
 
 	mu       sync.RWMutex
 	identity Identity

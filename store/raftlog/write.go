@@ -15,6 +15,8 @@ import (
 // raft must not forget; either may be missing. It returns when they are durable. That something
 // more is agreed is written with the next entries only: it can be found out anew.
 func (l *Log) Append(entries []*pb.Entry, hard *pb.HardState) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	l.mu.RLock()
 	state, written, last := l.hard, l.written, l.last
 	l.mu.RUnlock()
@@ -139,6 +141,8 @@ func (l *Log) keep(entries []*pb.Entry) {
 
 // Compact drops the entries through one: all that need them have them.
 func (l *Log) Compact(through uint64) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	at, err := l.mark(through)
 	if err != nil {
 		return err
@@ -171,6 +175,39 @@ func (l *Log) Compact(through uint64) error {
 		l.recent = l.recent[1:]
 	}
 	return nil
+}
+
+// Release says that nobody needs the entries through one any more, which all are agreed. They stay
+// until Compact or DropRecords.
+func (l *Log) Release(through uint64) {
+	l.Known(through)
+	l.released.Store(through)
+}
+
+// DropRecords drops what nobody needs of the entries that hold records before one, as these are to
+// be dropped from the journal.
+func (l *Log) DropRecords(before uint64) error {
+	first, _ := l.FirstIndex()
+	it, err := l.iterate(first)
+	if err != nil {
+		return err
+	}
+	through := uint64(0)
+	for ok := it.First(); ok; ok = it.Next() {
+		v := it.Value()
+		index := binary.BigEndian.Uint64(it.Key()[len(familyEntry):])
+		if len(v) <= entryHead || index > l.released.Load() {
+			break
+		}
+		if record := entry.First(v[entryHead:]); v[16]&formThin != 0 && record >= before {
+			break
+		}
+		through = index
+	}
+	if err := it.Close(); err != nil || through == 0 {
+		return err
+	}
+	return l.Compact(through)
 }
 
 // Found adds to a batch that the log is a node's. What the journal has already counts as the first
