@@ -27,6 +27,8 @@ type bank struct {
 	refused  map[question]bool      // advices that were, once
 	undone   map[question]*reversal // reversals that were taken
 	stopped  map[question]bool      // originals that were reversed before they came
+	listings []*listing
+	files    map[string]*fileAction // by trace number and local time
 }
 
 // posting is one message in a bank's book.
@@ -51,7 +53,8 @@ func (w *World) newBank(i int) *bank {
 		timed: ofBanks + class(i), random: w.stream(fmt.Sprint("bank ", i)),
 		book: map[question]*posting{}, sales: map[string]*posting{},
 		days: map[string]figures{}, refused: map[question]bool{},
-		undone: map[question]*reversal{}, stopped: map[question]bool{}}
+		undone: map[question]*reversal{}, stopped: map[question]bool{},
+		files: map[string]*fileAction{}}
 }
 
 // accept takes the switch's connections on one line, until the world ends.
@@ -95,6 +98,8 @@ func (b *bank) handle(s *session, m *message) {
 		return
 	case 1814:
 		return
+	case 1314:
+		b.filed(m)
 	case 1100, 1200:
 		b.asked(s, m)
 	case 1120, 1220:
@@ -206,6 +211,9 @@ func (b *bank) inOrder(m *message) {
 			a = s.part
 		case m.kind() == 1420:
 			a = s.undo
+		}
+		if a != nil && !a.begun.IsZero() && a == s.ask && (m.kind()%100 == 0 || m.Has(58)) {
+			b.mustNotCome(m, a.begun)
 		}
 		if a != nil && !a.begun.IsZero() {
 			w.order.asked(s.card, rrn, a.begun)

@@ -36,6 +36,7 @@ func (w *World) draw() []event {
 	some(o.Cutovers, 3, w.cutOver)
 	some(o.Rekeys, 3, w.rekey)
 	some(o.Stops, 1, w.stopAndStart)
+	some(o.Lists, 8, w.list)
 	return list
 }
 

@@ -76,6 +76,8 @@ type Options struct {
 	Changes bool // of what else than before
 	Stops   bool // and starts, in order
 
+	Lists bool // issuers keep negative lists
+
 	Days     bool // there are business days, whose totals are compared
 	Cutovers bool // one ends in the middle of trade
 
@@ -129,6 +131,7 @@ func Draw(seed uint64) Options {
 	// for while a write has no room.
 	o.Deaf = o.Deaf && !o.Rekeys
 	o.Shortens, o.Finishes, o.Linked = some(30), some(30), some(30)
+	o.Lists = some(25)
 	o.Refuses = o.Refuses && !o.Days // what is on a work list keeps no day open
 	o.Partial = o.Partial && !o.Days // of a part whose answer is lost, the two sides know two amounts
 	return o

@@ -288,6 +288,10 @@ func (p *shop) answered(a *ask, m *message) {
 		}
 		return
 	}
+	if action == listedAction && !w.banks[s.bank].mayBeRefused(s.card, a.begun) {
+		w.violation("%s: %s is refused as listed, which its card never was since it began", p.name,
+			s.rrn)
+	}
 	a.final, a.action, a.outcome, a.amount = true, action, summary(m), int64(m.number(4))
 	p.promised(a, m)
 	if action < "902" || a.mti == "1200" || a.mti == "1100" {

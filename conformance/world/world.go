@@ -203,7 +203,8 @@ func (b *bank) config() cardswitch.CenterConfig {
 		SAF: &cardswitch.SAFConfig{First: 300 * time.Millisecond, Wait: time.Second,
 			BackoffMax: 2 * time.Second, InFlight: 4},
 		Failover:       &cardswitch.FailoverConfig{Hold: 3 * time.Second},
-		Reconciliation: b.world.options.reconciliation(), StandIn: b.standIn()}
+		Reconciliation: b.world.options.reconciliation(), StandIn: b.standIn(),
+		Negative: b.world.options.negative()}
 	for i := range maxLines {
 		c.Links = append(c.Links, cardswitch.LinkConfig{Name: fmt.Sprint(i), Order: i, Dial: b.at(i),
 			ReadTimeout: 8 * time.Second, WriteTimeout: 2 * time.Second,
