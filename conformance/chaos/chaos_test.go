@@ -73,7 +73,11 @@ func runRelay(file string) {
 		r.banks = append(r.banks, conn)
 		go r.fromBank(conn)
 	}
-	go http.ListenAndServe(config.Admin.HTTP, http.HandlerFunc(
+	metrics, err := net.Listen("tcp", config.Admin.HTTP) // before any door: it is asked once all is up
+	if err != nil {
+		panic(err)
+	}
+	go http.Serve(metrics, http.HandlerFunc(
 		func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "cardswitch_owed 0\n") }))
 	l, err := net.Listen("tcp", config.Centers[0].Links[0].Listen)
 	if err != nil {
