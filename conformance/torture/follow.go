@@ -50,7 +50,7 @@ func (r *run) hurt(ctx context.Context, f Fault) error {
 		r.master.troubled(f.For)
 		return r.disk.hog(f.For)
 	case Reload:
-		r.master.signal(syscall.SIGHUP)
+		r.master.reload()
 	case Cutover:
 		r.cutOver(ctx, f.Target)
 	case Rekey:

@@ -100,11 +100,13 @@ func (m *master) stop(ctx context.Context, d time.Duration) {
 	m.child.Signal(syscall.SIGCONT)
 }
 
-func (m *master) signal(s syscall.Signal) {
+// reload has the switch read its configuration again, if it is there: a supervisor asks only one
+// that has said that it is ready, as before its first instruction SIGHUP ends any program.
+func (m *master) reload() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.child != nil {
-		m.child.Signal(s)
+	if _, err := m.stage.Metrics(); err == nil && m.child != nil {
+		m.child.Signal(syscall.SIGHUP)
 	}
 }
 
