@@ -34,6 +34,7 @@ func newRootCommand() *cobra.Command {
 		newConformCommand(),
 		newBenchCommand(),
 		newTortureCommand(),
+		newDrillCommand(),
 		newCrashCommand(),
 		newVersionCommand(),
 	)

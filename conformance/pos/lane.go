@@ -64,16 +64,8 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 		return false
 	}
 	defer c.Close()
-	if c.Ready(ctx) != nil {
+	if !p.signedOn(ctx, c) {
 		return false
-	}
-	if !p.options.NoSignOn {
-		wait, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := p.manage(wait, c, "801")
-		cancel()
-		if err != nil {
-			return false
-		}
 	}
 	p.put(l, c)
 	defer p.put(l, nil)
@@ -91,6 +83,24 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 		}
 	}
 	return true
+}
+
+// openTime is a merchant's patience with a host that takes the connection and says nothing.
+const openTime = 5 * time.Second
+
+// signedOn opens a connection's envelope and signs on. Who tests connections has no more patience
+// for this than for a few tests.
+func (p *POS) signedOn(ctx context.Context, c *wire.Conn) bool {
+	patience := openTime
+	if p.options.Echo > 0 {
+		patience = min(patience, 4*p.options.Echo)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if c.Ready(ctx) != nil {
+		return false
+	}
+	return p.options.NoSignOn || p.manage(ctx, c, "801") == nil
 }
 
 // watch cuts a connection on which an echo test isn't answered by the time of the next.

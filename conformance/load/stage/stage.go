@@ -45,6 +45,10 @@ type Stage struct {
 	MinFreeMB int      // free space that the switch keeps
 	Days      []string // of each issuer who gives its business days, us or peer; nil: there are none
 	StandIn   string   // rules by which it decides for issuers that are away; "": never
+
+	From     string // network that the merchants come from
+	Cluster  string // the section cluster of the configuration; "": the node is alone
+	Enrolled bool   // links have envelopes, and the key store is there already
 }
 
 // New chooses free ports and fills in the defaults.
@@ -57,6 +61,7 @@ func New(program, dir string, issuers [][]string) (*Stage, error) {
 		Program: program, Dir: dir, Merchants: ports[0], HTTP: ports[1], Issuers: issuers,
 		Connections: 64, MerchantTime: 25 * time.Second, IssuerTime: 20 * time.Second,
 		Repeat: 5 * time.Second, BackOff: time.Minute, Hold: 30 * time.Second, MinFreeMB: 256,
+		From: "127.0.0.0/8",
 	}, nil
 }
 
@@ -195,6 +200,7 @@ keys:
   master: {{printf "%q" (.File "data/master.key")}}
 admin: {socket: {{printf "%q" .Socket}}, http: "{{.HTTP}}"}
 log: {level: warn, format: text}
+{{.Cluster}}
 routing: {files: [routes.yaml]}
 centers:
   - name: merchants
@@ -210,10 +216,10 @@ centers:
     links:
       - name: a
         listen: "{{.Merchants}}"
-        from: ["127.0.0.0/8"]
+        from: ["{{.From}}"]
         max_connections: {{.Connections}}
         framing: {length: binary2}
-{{- if .Secret}}
+{{- if or .Secret .Enrolled}}
         envelope: {}
 {{- end}}
 {{- $stage := . }}
@@ -247,7 +253,7 @@ centers:
         order: {{$order}}
         dial: "{{$address}}"
         framing: {length: binary2}
-{{- if $stage.Secret}}
+{{- if or $stage.Secret $stage.Enrolled}}
         envelope: {}
 {{- end}}
 {{- end}}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cardswitch/conformance/lab"
+)
+
+func newDrillCommand() *cobra.Command {
+	return group("drill", "Practise failures, and measure for how long nobody is served",
+		newDrillLabCommand())
+}
+
+func newDrillLabCommand() *cobra.Command {
+	config := lab.Config{}
+	command := &cobra.Command{
+		Use:   "lab",
+		Short: "Run three nodes on this machine and hurt the active one, time after time",
+		Long: "Starts a cluster of three nodes with its merchants and issuers on this machine, each node\n" +
+			"in a network namespace of its own where that can be had (as root, with ip), and while\n" +
+			"money moves does to the active node, on a cluster that is whole:\n\n" +
+			"  kill, kill twice   the process ends at once; so does the one that takes over\n" +
+			"  stop               it stands still, and goes on when another one has taken over\n" +
+			"  cut                nothing passes between it and the other nodes\n" +
+			"  deafened, muted    nothing of them comes to it, or nothing of it to them\n" +
+			"  transfer, drain    an operator has another node lead, or ends it in order\n\n" +
+			"For each it prints the longest time within which no merchant got an issuer's answer.\n" +
+			"At the end the merchants' receipts, each node's journal and the issuers' postings are\n" +
+			"compared, transaction by transaction. Exit code 1 if anything is lost, double,\n" +
+			"unexplained or still owed.",
+		Example: "  cardswitch drill lab --kills 20\n  cardswitch drill lab --kills 3 --only kill",
+		Args:    cobra.NoArgs,
+	}
+	flags := command.Flags()
+	kills := flags.Int("kills", 5, "how often the active node is killed")
+	only := flags.StringSlice("only", nil, "only these, as kill,cut (default all)")
+	flags.Float64Var(&config.Rate, "rate", 300, "transactions a second")
+	flags.Uint64Var(&config.Seed, "seed", rand.Uint64N(1_000_000), "of the partners' choices")
+	flags.StringVar(&config.Dir, "dir", os.TempDir(), "where the folder of the run is made")
+	flags.BoolVar(&config.Keep, "keep", false, "leave the folder, also if all went well")
+	flags.BoolVar(&config.Loopback, "loopback", false, "no namespaces; nobody can be cut off then")
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		var err error
+		if config.Plan, err = lab.Plan(*kills, *only); err != nil {
+			return wrongUsage(err.Error(), "see `cardswitch drill lab --help`")
+		}
+		return drilled(command, config)
+	}
+	return command
+}
+
+func drilled(command *cobra.Command, config lab.Config) error {
+	if err := config.Validate(); err != nil {
+		return wrongUsage(err.Error(), "see `cardswitch drill lab --help`")
+	}
+	var err error
+	if config.Program, err = os.Executable(); err != nil {
+		return failed(err, "start the program by its full path")
+	}
+	config.Progress = command.ErrOrStderr()
+	report, err := lab.Run(command.Context(), config)
+	switch {
+	case command.Context().Err() != nil:
+		return failed(errors.New("ended before the books could be compared"), "")
+	case err != nil && report == nil:
+		return failed(err, "")
+	case err != nil:
+		return failed(err, fmt.Sprintf("what is left is in %s", report.Folder))
+	}
+	return printDrilled(command, report)
+}
+
+func printDrilled(command *cobra.Command, r *lab.Report) error {
+	if wantsJSON(command) {
+		if err := printJSON(command, r); err != nil {
+			return err
+		}
+	} else if err := printLab(command, r); err != nil {
+		return err
+	}
+	if !r.Clean() {
+		return failed(errors.New("the cluster didn't hold"),
+			fmt.Sprintf("what is left is in %s; --seed %d", r.Folder, r.Seed))
+	}
+	fmt.Fprintln(command.ErrOrStderr(), "the books agree: nothing lost, double or unexplained")
+	return nil
+}
+
+func printLab(command *cobra.Command, r *lab.Report) error {
+	t := newTable(command, "FAULT", "TIMES", "MEDIAN", "WORST", "P99 OF ANSWERS", "DECLINED")
+	round := func(d time.Duration) string { return d.Round(time.Millisecond).String() }
+	for _, s := range r.Summaries() {
+		t.row(string(s.Kind), s.Times, round(s.Median), round(s.Worst), round(s.P99), s.Declined)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	t = newTable(command)
+	for _, why := range r.Cannot {
+		t.row("not possible here", why)
+	}
+	t.row("transactions", r.Count.Transactions)
+	t.row("receipts", money(r.Count.Receipts))
+	t.row("journal", money(r.Count.Switch))
+	t.row("issuers", money(r.Count.Issuers))
+	t.row("lost", r.Lost)
+	t.row("double", r.Double)
+	t.row("unexplained", r.Unexplained)
+	t.row("owed", r.Owed)
+	for _, d := range r.Count.Differences[:min(shownDifferences, len(r.Count.Differences))] {
+		t.row(d.Kind, d.RRN+": "+d.Why)
+	}
+	for _, what := range append(r.Journals, r.Died...) {
+		t.row("not in order", what)
+	}
+	return t.flush()
+}

@@ -1,0 +1,155 @@
+// Package lab runs a cluster of its own on one machine, hurts it while money moves, and measures
+// for how long nobody was served.
+//
+// Three nodes run as their operators would start them, each with its own data and, where the
+// machine allows it, its own network namespace; merchants and issuers are in this process. One
+// fault after the other is done to the node that is active; after each the cluster must be whole
+// again before the next. At the end the merchants' receipts, the journal and the issuers' postings
+// are laid side by side.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"cardswitch/conformance/load/sealed"
+)
+
+// Config is one run.
+type Config struct {
+	Program  string // the cardswitch program
+	Dir      string // where the folder of the run is made
+	Keep     bool   // leave the folder, also if all went well
+	Loopback bool   // no namespaces, even where they could be made: nobody is cut off then
+	Rate     float64
+	Seed     uint64
+	Plan     []Trial
+	Progress io.Writer
+}
+
+// Validate says what is wrong with a configuration.
+func (c *Config) Validate() error {
+	switch {
+	case c.Rate < 10 || c.Rate > 10_000:
+		return errors.New("lab: 10 to 10000 transactions a second")
+	case len(c.Plan) == 0:
+		return errors.New("lab: nothing is to be done")
+	}
+	return nil
+}
+
+const (
+	startTime = 30 * time.Second // a cluster that takes longer to be whole is a failure
+	// watched is how long after a fault answers are looked at.
+	watched = 3 * time.Second
+)
+
+// run is a run in progress.
+type run struct {
+	Config
+	dir    string
+	place  *place
+	town   town
+	nodes  []*node
+	report *Report
+}
+
+// Run does the plan and compares the books. An error is about the run itself; what the cluster did
+// wrong is in the report.
+func Run(ctx context.Context, config Config) (report *Report, err error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(config.Dir, "cardswitch-lab-")
+	if err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	r := &run{Config: config, dir: dir, place: openPlace(nodes, config.Loopback),
+		report: &Report{Seed: config.Seed}}
+	r.report.Namespaces = r.place.name != ""
+	defer func() {
+		r.close()
+		if !config.Keep && err == nil && report.Clean() {
+			_ = os.RemoveAll(dir)
+		} else {
+			r.report.Folder = dir
+		}
+	}()
+	if err := r.setUp(ctx); err != nil {
+		return r.report, err
+	}
+	for _, t := range config.Plan {
+		if err := r.try(ctx, t); err != nil {
+			return r.report, err
+		}
+	}
+	return r.report, r.settle(ctx)
+}
+
+// setUp starts issuers, nodes and merchants, and waits until all is whole.
+func (r *run) setUp(ctx context.Context) error {
+	secret := sealed.Secret(fmt.Sprintf("lab %d", r.Seed))
+	links, err := r.town.openIssuers(r.place, secret, r.Seed)
+	if err != nil {
+		return err
+	}
+	if err := r.layOut(ctx, links, secret); err != nil {
+		return err
+	}
+	for _, n := range r.nodes {
+		if err := n.start(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := r.whole(ctx); err != nil {
+		return err
+	}
+	var addresses []string
+	for _, n := range r.nodes {
+		addresses = append(addresses, n.stage.Merchants)
+	}
+	if err := r.town.open(r.place, secret, addresses, r.Rate, r.Seed); err != nil {
+		return err
+	}
+	return r.town.flows(ctx, startTime)
+}
+
+func (r *run) close() {
+	r.town.close()
+	for _, n := range r.nodes {
+		n.kill()
+	}
+	r.place.close()
+}
+
+// whole waits until one node is active and all others have all that it has.
+func (r *run) whole(ctx context.Context) (serves *node, err error) {
+	for end := time.Now().Add(startTime); time.Now().Before(end); {
+		for _, n := range r.nodes {
+			s, e := n.status(ctx)
+			if e == nil && s.State == active && s.InSync == nodes {
+				return n, nil
+			}
+			if e != nil {
+				err = e
+			}
+		}
+		if !pause(ctx, 50*time.Millisecond) {
+			return nil, ctx.Err()
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("lab: the cluster isn't whole within %s", startTime), err)
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,204 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"cardswitch/conformance/load/process"
+	"cardswitch/conformance/load/sealed"
+	"cardswitch/conformance/load/stage"
+	"cardswitch/dr/replica/wire"
+	"cardswitch/switch/admin"
+)
+
+// nodes is how many there are: each has the journal and can be the active one.
+const nodes = 3
+
+// Ports at each node's own address.
+const (
+	merchantPort = "7101"
+	memberPort   = "7400"
+	metricsPort  = "9100"
+)
+
+const clusterName = "lab"
+
+// node is one member of the cluster.
+type node struct {
+	number int
+	run    *run
+	stage  *stage.Stage
+	child  *process.Child // nil: it was ended by us
+}
+
+// layOut writes the files of all nodes. Their key stores are copies of the first one's, as an
+// operator would carry them; the data key is common.
+func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret) error {
+	authority, err := wire.NewAuthority(clusterName)
+	if err != nil {
+		return err
+	}
+	ca, _, err := authority.PEM()
+	if err != nil {
+		return err
+	}
+	var key [32]byte
+	rand.Read(key[:]) // never fails
+	for n := 1; n <= nodes; n++ {
+		dir := filepath.Join(r.dir, fmt.Sprintf("node-%d", n))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		s, err := stage.New(r.Program, dir, links)
+		if err != nil {
+			return err
+		}
+		host := r.place.host(n)
+		s.Merchants, s.HTTP = net.JoinHostPort(host, merchantPort), net.JoinHostPort(host, metricsPort)
+		s.From, s.Secret, s.Cluster = r.place.from(), secret, r.section(n)
+		s.MerchantTime, s.IssuerTime, s.Hold = answerTime*3/4, answerTime/2, answerTime/8
+		s.Repeat, s.BackOff = answerTime/4, answerTime
+		for m := range merchants {
+			s.Acquirers = append(s.Acquirers, acquirer(m))
+		}
+		if n > 1 {
+			if err := copyKeys(r.nodes[0].stage, s); err != nil {
+				return err
+			}
+			s.Secret, s.Enrolled = nil, true
+		}
+		if err := s.Write(); err != nil {
+			return err
+		}
+		cert, private, err := authority.Issue(clusterName, uint64(n))
+		if err != nil {
+			return err
+		}
+		for name, text := range map[string][]byte{"data.key": hex.AppendEncode(nil, key[:]),
+			"ca.pem": ca, "node.pem": cert, "node.key": private} {
+			if err := os.WriteFile(s.File(name), text, 0o600); err != nil {
+				return err
+			}
+		}
+		r.nodes = append(r.nodes, &node{number: n, run: r, stage: s})
+	}
+	return ctx.Err()
+}
+
+// section is the cluster section of a node's configuration.
+func (r *run) section(n int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "cluster:\n  name: %s\n  node: %d\n  listen: %q\n  cert: node.pem\n"+
+		"  key: node.key\n  ca: ca.pem\n  members:\n", clusterName, n, r.member(n))
+	for m := 1; m <= nodes; m++ {
+		fmt.Fprintf(&b, "    - {node: %d, role: data, address: %q}\n", m, r.member(m))
+	}
+	return b.String()
+}
+
+func (r *run) member(n int) string { return net.JoinHostPort(r.place.host(n), memberPort) }
+
+// copyKeys carries the key store and the master key from one node to another.
+func copyKeys(from, to *stage.Stage) error {
+	if err := os.MkdirAll(to.File("data"), 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"data/keys", "data/master.key"} {
+		text, err := os.ReadFile(from.File(name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(to.File(name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts the process, again if it was ended.
+func (n *node) start(ctx context.Context) error {
+	program, args := n.run.place.command(n.number, n.run.Program, "start", "--config",
+		n.stage.File("cardswitch.yaml"))
+	child, err := process.Start(ctx, fmt.Sprintf("node %d", n.number), program, args...)
+	if err != nil {
+		return err
+	}
+	n.child = child
+	child.Mute()
+	return nil
+}
+
+func (n *node) kill() {
+	if n.child != nil {
+		n.child.Kill()
+		n.child = nil
+	}
+}
+
+// died gives the words of a node that ended by itself.
+func (n *node) died() (words string, ended bool) {
+	if n.child == nil {
+		return "", false
+	}
+	select {
+	case <-n.child.Ended():
+		return fmt.Sprintf("node %d: %s", n.number, n.child.Words()), true
+	default:
+		return "", false
+	}
+}
+
+// status is what the node says of the cluster.
+func (n *node) status(ctx context.Context) (s admin.ClusterStatus, err error) {
+	return s, n.ask(ctx, http.MethodGet, "/v1/cluster", nil, &s)
+}
+
+// transfer has another node take over, as an operator would.
+func (n *node) transfer(ctx context.Context) error {
+	return n.ask(ctx, http.MethodPost, "/v1/cluster/transfer", map[string]int{"node": 0}, nil)
+}
+
+// ask asks the node on its operators' socket. One that stands still doesn't answer.
+func (n *node) ask(ctx context.Context, method, path string, order, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*dialTime)
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", n.stage.Socket())
+		}}}
+	var body bytes.Buffer
+	if order != nil {
+		if err := json.NewEncoder(&body).Encode(order); err != nil {
+			return err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://node"+path, &body)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	switch {
+	case err != nil:
+		return err
+	case response.StatusCode != http.StatusOK:
+		return fmt.Errorf("node %d: %s: %s", n.number, response.Status, text)
+	case into == nil:
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}
