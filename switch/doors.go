@@ -45,9 +45,12 @@ func (s *Switch) decide(l *link.Link, c *center, list []arrival) {
 	now := s.now()
 	for i := range list {
 		a := &list[i]
-		if a.answer {
+		switch {
+		case a.answer:
 			s.answer(now, l, c, a)
-		} else {
+		case a.refused == txn.ShuttingDown && s.handsOver.Load():
+			// It was never here: who asked asks the node that takes over.
+		default:
 			s.request(now, l, c, a)
 		}
 	}

@@ -129,16 +129,17 @@ type Switch struct {
 	items    []*saf.Item
 	jitter   *rand.Rand // of repeats
 
-	draining atomic.Bool
-	diskLow  atomic.Bool   // no new requests; what is in flight can still be finished
-	fenced   atomic.Bool   // nothing may leave any more
-	ready    chan struct{} // closed when merchants are served
-	wake     chan struct{}
-	stopped  chan struct{}
-	failed   chan struct{}
-	failOnce sync.Once
-	failure  error
-	joined   sync.WaitGroup
+	draining  atomic.Bool
+	handsOver atomic.Bool   // another node will answer what comes now
+	diskLow   atomic.Bool   // no new requests; what is in flight can still be finished
+	fenced    atomic.Bool   // nothing may leave any more
+	ready     chan struct{} // closed when merchants are served
+	wake      chan struct{}
+	stopped   chan struct{}
+	failed    chan struct{}
+	failOnce  sync.Once
+	failure   error
+	joined    sync.WaitGroup
 }
 
 // New opens the store, finishes what was open when the last process ended, and makes the links
@@ -297,6 +298,11 @@ func (s *Switch) close() error {
 	s.finish()
 	return s.closeStore()
 }
+
+// HandOver makes the drain that follows a silent one, as another node takes over: what merchants
+// ask from here on is neither answered nor journaled. Their links end as soon as nothing is in
+// flight on them, and they ask again there.
+func (s *Switch) HandOver() { s.handsOver.Store(true) }
 
 // drain finishes what is in flight and signs off.
 func (s *Switch) drain() {
