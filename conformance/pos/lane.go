@@ -24,14 +24,19 @@ type lane struct {
 
 const (
 	shortPause = 20 * time.Millisecond
-	// longPause is the most between two tries of the same address.
+	// longPause is the most between two tries where there is one address. Of several nodes one takes
+	// over soon, so there it is less.
 	longPause = time.Second
+	nextPause = 2 * shortPause
 )
 
 // keep holds one lane open until ctx ends. Where one address doesn't let it in, the next may: of
 // several nodes only one serves.
 func (p *POS) keep(ctx context.Context, l *lane) {
-	pause := shortPause
+	pause, most := shortPause, longPause
+	if len(l.addresses) > 1 {
+		most = nextPause
+	}
 	for ; ctx.Err() == nil; l.at = (l.at + 1) % len(l.addresses) {
 		if p.connect(ctx, l) {
 			pause = shortPause
@@ -41,7 +46,7 @@ func (p *POS) keep(ctx context.Context, l *lane) {
 		case <-time.After(pause + rand.N(pause)):
 		case <-ctx.Done():
 		}
-		pause = min(2*pause, longPause/time.Duration(len(l.addresses)))
+		pause = min(2*pause, most)
 	}
 }
 
