@@ -29,6 +29,9 @@ const (
 	echoTime   = 150 * time.Millisecond
 	dialTime   = time.Second
 	settleTime = time.Minute
+	// repeats is how often a merchant asks again before it gives a transaction up: all its
+	// connections may be with a node that stands still.
+	repeats = 8
 )
 
 // town is the partners of the cluster: merchants who buy all the time, and issuers.
@@ -97,7 +100,8 @@ func (t *town) open(p *place, secret sealed.Secret, addresses []string, rate flo
 		m, err := pos.Start(context.Background(), pos.Options{Name: fmt.Sprintf("merchant-%d", n),
 			Acquirer: acquirer(n), Peer: stage.Institution, Addresses: addresses,
 			Envelope: envelopeOf(secret, stage.Link), Connections: 4, AnswerTime: answerTime,
-			Echo: echoTime, Settle: settleTime, InFlight: 256, Rate: rate / merchants,
+			Repeats: repeats,
+			Echo:    echoTime, Settle: settleTime, InFlight: 256, Rate: rate / merchants,
 			Cards: ranges, Seed: seed + uint64(n), OnResult: t.came, DialFunc: p.dial,
 			KBPK: keyblock.Protection(secret.Protection("merchants"))})
 		if err != nil {
