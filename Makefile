@@ -7,16 +7,18 @@ SEEDS    ?= 0
 FIRST    ?= 0
 TIME     ?= 8m
 MINUTES  ?= 10
+KILLS    ?= 20
 BENCH    ?=
 # The program needs no C: it is one static file that runs anywhere.
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test race pkcs11 memory lint fuzz crash torture week world world-breaks conform bench build clean
+.PHONY: help run test race pkcs11 memory lint fuzz crash torture drill week world world-breaks conform bench build clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, JOBS=$(JOBS) of them at once; \
-CYCLES=$(CYCLES) for crash, MINUTES=$(MINUTES) for torture; BENCH= are flags of bench"
+CYCLES=$(CYCLES) for crash, MINUTES=$(MINUTES) for torture, KILLS=$(KILLS) for drill; \
+BENCH= are flags of bench"
 
 build: ## build bin/cardswitch
 	@go build -trimpath -o bin/cardswitch ./cmd/cardswitch
@@ -53,6 +55,9 @@ crash: build ## kill the switch and cut its links CYCLES times under load, then 
 
 torture: build ## hurt switch, partners, links and disk for MINUTES, then compare the books
 	@./bin/cardswitch torture --duration $(MINUTES)m $(if $(SEED),--seed $(SEED))
+
+drill: build ## hurt the active one of three nodes, KILLS times and more, and measure each takeover
+	@./bin/cardswitch drill lab --kills $(KILLS)
 
 week: ## show seven business days, a wrong entry named, and books that agree to the yen
 	@go test -count=1 -v -run TestWeek ./conformance/week
