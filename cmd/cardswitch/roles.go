@@ -134,6 +134,7 @@ func (n *node) stepDown(ctx context.Context, to uint64) error {
 	if err := n.successor(to); err != nil {
 		return err
 	}
+	a.Switch.HandOver()
 	a.drain()
 	if err := n.ended(ctx, <-a.ended); err != nil {
 		return err
