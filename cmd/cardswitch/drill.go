@@ -22,9 +22,9 @@ func newDrillLabCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "lab",
 		Short: "Run three nodes on this machine and hurt the active one, time after time",
-		Long: "Starts a cluster of three nodes with its merchants and issuers on this machine, each node\n" +
-			"in a network namespace of its own where that can be had (as root, with ip), and while\n" +
-			"money moves does to the active node, on a cluster that is whole:\n\n" +
+		Long: "Starts a cluster of three nodes with its merchants and issuers on this machine, each\n" +
+			"node in a network namespace of its own where that can be had (as root, with ip), and\n" +
+			"while money moves does to the active node, on a cluster that is whole:\n\n" +
 			"  kill, kill twice   the process ends at once; so does the one that takes over\n" +
 			"  stop               it stands still, and goes on when another one has taken over\n" +
 			"  cut                nothing passes between it and the other nodes\n" +

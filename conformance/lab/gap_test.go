@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestGap: the longest time without an issuer's approval counts, from answer to answer and up to the
-// ends of the span; refusals don't count as answers.
+// TestGap: the longest time without an issuer's approval counts, from answer to answer and up to
+// the ends of the span; refusals don't count as answers.
 func TestGap(t *testing.T) {
 	began := time.Unix(1_800_000_000, 0)
 	at := func(ms int, approved bool) answer {
