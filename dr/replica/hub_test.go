@@ -30,6 +30,7 @@ type hubNode struct {
 	disk  store.FS
 	store *store.Store
 	*Replica
+	inbox chan []byte // of a benchmark
 	away  bool
 	acked []uint64
 	owned sync.WaitGroup
