@@ -145,7 +145,7 @@ func newClusterJoinCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			role, _ := command.Flags().GetString("role")
+			role := command.Flags().Lookup("role").Value.String()
 			return act(command, "/v1/cluster/join", admin.Joining{Node: node, Role: role,
 				Address: args[1]})
 		},

@@ -116,7 +116,8 @@ func (n *node) successor(to uint64) error {
 	}
 	for _, m := range n.replica.Status().Members {
 		is := to == 0 || m.ID == to
-		if is && m.ID != n.config.Load().Cluster.Node && m.Kind == replica.Data && m.InSync {
+		if is && m.ID != n.config.Load().Cluster.Node && m.Kind == replica.Data && m.Votes &&
+			m.InSync {
 			return nil
 		}
 	}
@@ -146,7 +147,7 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 			Self: m.ID == s.Node, Leads: m.ID == s.Leader, Connected: p.Connected || m.ID == s.Node,
 			InSync: m.InSync, Entries: m.BehindEntries, Bytes: m.BehindBytes,
 			MS: m.Behind.Milliseconds(), TripUS: p.Trip.Microseconds(), LastError: p.LastError}
-		if m.InSync && m.Kind == replica.Data {
+		if m.InSync && m.Kind == replica.Data && m.Votes {
 			out.InSync++
 		}
 		out.Members = append(out.Members, one)

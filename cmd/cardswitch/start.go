@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"cardswitch/dr/replica"
 	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
 )
@@ -71,18 +72,24 @@ func start(command *cobra.Command) (err error) {
 	if err := checkFiles(l); l.Cluster != nil && err != nil {
 		return &failure{Code: exitUsage, What: err}
 	}
-	n, err := newNode(command.Context(), l.Config, cardswitch.Deps{Log: log}, again)
-	if errors.Is(err, errStopped) {
-		log.Info("cardswitch ends", "because", errStopped)
-		return nil
+	for {
+		n, err := newNode(command.Context(), l.Config, cardswitch.Deps{Log: log}, again)
+		if errors.Is(err, errStopped) {
+			log.Info("cardswitch ends", "because", errStopped)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		build := buildInfo()
+		log.Info("cardswitch starts", "node", l.Node, "version", build.Version,
+			"revision", build.Revision, "config", l.file, "socket", l.Admin.Socket)
+		err = untilStopped(command.Context(), n, log, signals)
+		if !errors.Is(err, replica.ErrReplaced) {
+			return err
+		}
+		log.Info("the node starts anew", "because", replica.ErrReplaced)
 	}
-	if err != nil {
-		return err
-	}
-	build := buildInfo()
-	log.Info("cardswitch starts", "node", l.Node, "version", build.Version,
-		"revision", build.Revision, "config", l.file, "socket", l.Admin.Socket)
-	return untilStopped(command.Context(), n, log, signals)
 }
 
 // hear takes signals from the beginning: a SIGHUP would end a switch that still starts.

@@ -132,7 +132,7 @@ func (f *filler) fill(b *store.Batch, n int) {
 			f.message[i] = byte(f.rng.Uint32())
 		}
 		r := journal.Record{Kind: journal.Opened, At: at, Center: 1, Dest: 7, STAN: uint32(f.n % 1000000)}
-		r.Key = journal.KeyOf(1, 0x1200, 261122000000+uint64(f.n/1000000), uint32(f.n%1000000), 1234567, 7)
+		r.Key = journal.KeyOf(1, 0x1200, 261122000000+uint64(f.n/1000000), r.STAN, 1234567, 7)
 		strconv.AppendInt(r.Reference[:0], int64(100000000000+f.n), 10)
 		r.Add(journal.Image{Role: journal.Request, Data: f.message[:]})
 		f.open = append(f.open, b.Append(&r))

@@ -47,6 +47,7 @@ type core struct {
 	lags      lags
 	shipping  map[uint64]int           // how often a member is being sent the journal
 	asked     map[uint64]time.Duration // since when a member is to fetch it
+	raised    time.Duration            // when raise looked
 }
 
 // proposal is an entry, or a change of members, that somebody waits for.
@@ -115,6 +116,7 @@ func (c *core) tick(now time.Duration) {
 	}
 	if c.state == raft.StateLeader {
 		c.remind(now)
+		c.raise(now)
 	}
 	c.lags.sample(now, c.lastIndex())
 	c.drain(now)

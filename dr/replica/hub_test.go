@@ -243,11 +243,15 @@ func TestANodeJoins(t *testing.T) {
 		late.end(t)
 		h.start(t, late, Config{})
 		time.Sleep(time.Second)
-		if m := lead.Status().Members[1]; !m.InSync || m.Kind != Learner {
+		if m := lead.Status().Members[1]; !m.InSync || m.Kind != Learner || m.Votes {
 			t.Fatalf("%+v", m)
 		}
 		if err := lead.AddMember(t.Context(), Member{ID: 2, Kind: Data}); err != nil {
 			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if m := lead.Status().Members[1]; !m.Votes || m.Kind != Data {
+			t.Fatalf("%+v", m)
 		}
 		for _, m := range []Member{{ID: 2, Kind: Data}, {ID: 0, Kind: Data}, {ID: 3}} {
 			if err := lead.AddMember(t.Context(), m); err == nil {

@@ -4,18 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cardswitch/store/raftlog"
 
+	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 )
 
 // Removed is the kind of a member that was taken out.
 const Removed = raftlog.Removed
 
-// AddMember takes a node in, or makes a learner a voter. The node's number must never have been
-// another's. It returns when the members have agreed; ask Status how far the node has come.
+// AddMember takes a node in, or gives a learner a vote. The node's number must never have been
+// another's. It returns when the members have agreed; a node that is to vote does so by itself once
+// it has all, as until then it would only hold up the others. Status tells how far it has come.
 func (r *Replica) AddMember(ctx context.Context, m Member) error {
 	switch was := r.log.Member(m.ID); {
 	case m.ID == 0 || m.Kind == Removed || m.Kind == 0:
@@ -25,11 +29,7 @@ func (r *Replica) AddMember(ctx context.Context, m Member) error {
 	case was.Kind != 0 && !(was.Kind == Learner && m.Kind == Data):
 		return fmt.Errorf("node %d is a member already", m.ID)
 	}
-	kind := pb.ConfChangeAddNode
-	if m.Kind == Learner {
-		kind = pb.ConfChangeAddLearnerNode
-	}
-	return r.change(ctx, kind, m)
+	return r.change(ctx, pb.ConfChangeAddLearnerNode, m)
 }
 
 // RemoveMember takes a node out, for good.
@@ -55,6 +55,33 @@ func (r *Replica) change(ctx context.Context, kind pb.ConfChangeType, m Member) 
 	return r.await(ctx, p)
 }
 
+// raiseEvery is how often the leader looks for nodes that may get their vote.
+const raiseEvery = 500 * time.Millisecond
+
+// raise gives its vote to a node that has come up with the others.
+func (c *core) raise(now time.Duration) {
+	if !c.leads || now-c.raised < raiseEvery {
+		return
+	}
+	c.raised = now
+	last := c.lastIndex()
+	var ready Member
+	c.node.WithProgress(func(id uint64, t raft.ProgressType, p tracker.Progress) {
+		m := c.log.Member(id)
+		if t == raft.ProgressTypeLearner && (m.Kind == Data || m.Kind == Witness) &&
+			p.State == tracker.StateReplicate && c.rounds.active(id) && p.Match+nearly >= last {
+			ready = m
+		}
+	})
+	if ready.ID != 0 { // refused while another change is under way; then next time
+		_ = c.node.ProposeConfChange(&pb.ConfChange{Type: pb.ConfChangeAddNode.Enum(),
+			NodeId: new(ready.ID), Context: ready.Append(nil)})
+	}
+}
+
+// nearly is how many entries a node may lack that gets its vote.
+const nearly = 256
+
 // Transfer has another data node lead: that one, or the one that has most if it is 0. From its call
 // on this node is silent. It returns when another one leads.
 func (r *Replica) Transfer(ctx context.Context, to uint64) error {
@@ -66,8 +93,9 @@ func (r *Replica) Transfer(ctx context.Context, to uint64) error {
 		if to == 0 {
 			to, _ = r.core.heir()
 		}
-		if m := r.log.Member(to); m.Kind != Data || to == r.core.self {
-			return fmt.Errorf("node %d can't take over: it is no other data node", to)
+		if r.log.Member(to).Kind != Data || to == r.core.self ||
+			!slices.Contains(r.core.conf.GetVoters(), to) {
+			return fmt.Errorf("node %d can't take over: it is no other data node with a vote", to)
 		}
 		term = r.core.term
 		r.core.transfer(to, now)

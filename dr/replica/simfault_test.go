@@ -8,6 +8,7 @@ import (
 
 	"cardswitch/store"
 	"cardswitch/store/journal"
+	"cardswitch/store/raftlog"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
@@ -200,27 +201,27 @@ func (s *sim) member(n *simNode) {
 			s.told["vote"]++
 			s.note("node %d: learner %d gets a vote", n.id, m.ID)
 			m.Kind = Data
-			s.change(n, pb.ConfChangeAddNode, m)
+			s.change(n, m)
 			return
 		}
 	}
 	if len(s.nodes) >= 6 {
 		return
 	}
-	m := Member{ID: uint64(len(s.nodes) + 1), Kind: Learner}
+	m := Member{ID: uint64(len(s.nodes) + 1), Kind: []raftlog.Kind{Learner, Data}[s.rng.IntN(2)]}
 	s.told["join"]++
 	s.note("node %d: node %d joins", n.id, m.ID)
 	joins := &simNode{s: s, id: m.ID, kind: Member{ID: m.ID, Kind: Data}, disk: store.Memory(),
 		rate: 1, join: true}
 	s.nodes = append(s.nodes, joins)
 	s.restart(joins, 0)
-	s.change(n, pb.ConfChangeAddLearnerNode, m)
+	s.change(n, m)
 }
 
 // change is lost where another one is under way, and may be where the leader is deposed.
-func (s *sim) change(n *simNode, kind pb.ConfChangeType, m Member) {
-	_, err := n.core.change(&pb.ConfChange{Type: kind.Enum(), NodeId: new(m.ID),
-		Context: m.Append(nil)}, n.local())
+func (s *sim) change(n *simNode, m Member) {
+	_, err := n.core.change(&pb.ConfChange{Type: pb.ConfChangeAddLearnerNode.Enum(),
+		NodeId: new(m.ID), Context: m.Append(nil)}, n.local())
 	if err != nil {
 		s.note("it is refused: %v", err)
 	}

@@ -30,6 +30,7 @@ type Status struct {
 // MemberStatus is what the leader knows of a member.
 type MemberStatus struct {
 	Member
+	Votes         bool   // a node that isn't a learner gets its vote once it has all
 	Match         uint64 // it has the log through here
 	BehindEntries uint64
 	BehindBytes   uint64
@@ -46,7 +47,7 @@ func (c *core) status(now time.Duration) Status {
 	out := Status{Cluster: c.config.Cluster, Generation: c.config.Generation, Node: c.self,
 		Role: roleName(s.RaftState), Term: s.GetTerm(), Leader: s.Lead, Committed: s.GetCommit(),
 		Applied: c.applied, First: first, Last: c.lastIndex(), LogBytes: c.log.Bytes(first - 1),
-		LeaseLeft: max(0, time.Duration(c.lease.until.Load())-now)}
+		LeaseLeft: min(max(0, time.Duration(c.lease.until.Load())-now), c.config.lease())}
 	if s.RaftState != raft.StateLeader && now-c.heard > 2*c.config.Election {
 		out.Leader = 0 // a learner goes on believing in the last one
 	}
@@ -57,7 +58,7 @@ func (c *core) status(now time.Duration) Status {
 		if m.Kind == Removed {
 			continue
 		}
-		ms := MemberStatus{Member: m}
+		ms := MemberStatus{Member: m, Votes: slices.Contains(c.conf.GetVoters(), m.ID)}
 		switch p, ok := progress[m.ID]; {
 		case m.ID == c.self:
 			ms.Match, ms.Active, ms.InSync = out.Last, true, true
