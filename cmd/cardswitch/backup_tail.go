@@ -18,11 +18,12 @@ const (
 	tailRetry = 15 * time.Second
 )
 
-// tendTails copies what changed, so that any moment can be brought back. Where the log no longer
-// reaches back to what is at the target, a backup begins anew.
+// tendTails copies what changed, so that any moment can be brought back, while this node is the
+// active one. Where the log no longer reaches back to what is at the target, a backup begins anew.
 func (n *node) tendTails(ctx context.Context) {
 	ticker := time.NewTicker(tailLook)
 	defer ticker.Stop()
+	defer n.endTails()
 	var next time.Time
 	for {
 		select {
@@ -30,13 +31,12 @@ func (n *node) tendTails(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		every := n.config.Load().Backup.Tail
-		journal := n.store
-		if every == 0 || journal.LogName() == "" {
+		every, a := n.config.Load().Backup.Tail, n.archiver.Load()
+		if every == 0 {
+			n.endTails()
 			continue
 		}
-		a := n.archiver.Load()
-		full := a != nil && journal.Log().Bytes(a.After()) > tailBytes
+		full := a != nil && n.store.Log().Bytes(a.After()) > tailBytes
 		if time.Now().Before(next) && !full {
 			continue
 		}
@@ -47,6 +47,13 @@ func (n *node) tendTails(ctx context.Context) {
 			n.backupMetrics.failures.Inc()
 			n.log.Warn("what changed couldn't be copied to the backups", "error", err)
 		}
+	}
+}
+
+// endTails lets the log go.
+func (n *node) endTails() {
+	if a := n.archiver.Swap(nil); a != nil {
+		a.Release()
 	}
 }
 

@@ -34,10 +34,16 @@ func (m memory) Get(_ context.Context, name string) ([]byte, error) {
 	return nil, fs.ErrNotExist
 }
 
-func (m memory) Size(context.Context, string) (int64, error)            { return 0, fs.ErrNotExist }
+func (m memory) Size(context.Context, string) (int64, error) { return 0, fs.ErrNotExist }
+
 func (m memory) List(context.Context, string, func(Listed) error) error { return nil }
-func (m memory) Remove(_ context.Context, name string) error            { delete(m, name); return nil }
-func (m memory) String() string                                         { return "memory" }
+
+func (m memory) Remove(_ context.Context, name string) error {
+	delete(m, name)
+	return nil
+}
+
+func (m memory) String() string { return "memory" }
 
 // FuzzOpen: what isn't an object opens as nothing, and never takes more memory than a block.
 func FuzzOpen(f *testing.F) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -98,6 +99,9 @@ func (a *Archiver) After() uint64 {
 	defer a.mu.Unlock()
 	return a.after
 }
+
+// Release ends the work: the log needn't keep for it what isn't copied yet.
+func (a *Archiver) Release() { a.log.Hold(math.MaxUint64) }
 
 // find looks where the target ends.
 func (a *Archiver) find(ctx context.Context) error {

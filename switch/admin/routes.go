@@ -27,13 +27,13 @@ func (s *Server) Operators() http.Handler {
 		if s.Settlement != nil {
 			routes = append(routes, s.settleRoutes()...)
 		}
-		if s.Backup != nil {
-			routes = append(routes, s.backupRoutes()...)
-		}
 		routes = append(routes, s.negativeRoutes()...)
 		routes = append(routes, s.checkRoutes()...)
 	default:
 		mux.HandleFunc("/", s.waiting)
+	}
+	if s.Backup != nil { // a standby can make one as well
+		routes = append(routes, s.backupRoutes()...)
 	}
 	if s.Cluster != nil {
 		routes = append(routes, s.clusterRoutes()...)
