@@ -116,3 +116,14 @@ func printNext(command *cobra.Command, into string, m *backup.Manifest, last uin
 		"center (`cardswitch settle reconcile`)\n", last)
 	return err
 }
+
+// restored says in words that the node starts for the first time on a journal that was brought back
+// from a backup; "" if it doesn't.
+func (n *node) restored() (string, error) {
+	former, err := n.store.Former()
+	if err != nil || former.Node == 0 || n.store.Log().Founded() {
+		return "", err
+	}
+	return fmt.Sprintf("to record %d; was node %d of cluster %s, generation %d", n.store.LastSeq(),
+		former.Node, former.Cluster, former.Generation), nil
+}

@@ -77,6 +77,10 @@ func backupElsewhere(c *cardswitch.Config) []backup.Elsewhere {
 		list = append(list, backup.Elsewhere{What: "passphrase of the master key",
 			Path: c.Keys.PassphraseFile})
 	}
+	if c.Cluster != nil {
+		list = append(list, backup.Elsewhere{What: "certificate and key of the node in its cluster",
+			Path: c.Path(c.Cluster.Key)})
+	}
 	for i := range c.Centers {
 		for k := range c.Centers[i].Links {
 			if t := c.Centers[i].Links[k].TLS; t != nil {

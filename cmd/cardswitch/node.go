@@ -94,6 +94,10 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 	if err := n.openModule(ctx, config); err != nil {
 		return err
 	}
+	restored, err := n.restored()
+	if err != nil {
+		return err
+	}
 	if err := n.takePart(config); err != nil {
 		return err
 	}
@@ -101,6 +105,11 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 	n.front.Show(n.standbyServer())
 	if err := n.tell(ctx, audit.SystemStarted, audit.Done, "node "+config.Node, ""); err != nil {
 		return err
+	}
+	if restored != "" {
+		if err := n.tell(ctx, audit.BackupRestored, audit.Done, restored, ""); err != nil {
+			return err
+		}
 	}
 	for n.wire == nil && n.active.Load() == nil {
 		select {

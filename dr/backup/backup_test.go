@@ -316,8 +316,8 @@ func TestClaims(t *testing.T) {
 	if _, err := r.claim(ctx, sole); !errors.Is(err, ErrBusy) {
 		t.Errorf("%v", err)
 	}
-	one()
-	two()
+	one.release()
+	two.release()
 	three, err := r.claim(ctx, sole)
 	must(t, err)
 	for _, c := range []claim{sharing, sole} {
@@ -330,10 +330,17 @@ func TestClaims(t *testing.T) {
 	must(t, r.target.List(ctx, claimFolder, func(l Listed) error {
 		return os.Chtimes(r.target.(Folder).path(l.Name), long, long)
 	}))
+	if err := three.lasts(); err != nil {
+		t.Error(err)
+	}
+	early := time.Now().Add(-claimVoid/2 - time.Second)
+	if three.renewed.Store(&early); three.lasts() == nil {
+		t.Error("it takes its claim for good although others soon won't")
+	}
 	four, err := r.claim(ctx, sharing)
 	must(t, err)
-	four()
-	three()
+	four.release()
+	three.release()
 }
 
 // No digits of a card, and nothing else of the journal, can be seen at the target.

@@ -41,11 +41,11 @@ const (
 // Create makes a backup. An error leaves the target as it was, but for blocks that the next one
 // uses.
 func (r *Repository) Create(ctx context.Context, s *Source, o Options) (Manifest, error) {
-	release, err := r.claim(ctx, sharing)
+	h, err := r.claim(ctx, sharing)
 	if err != nil {
 		return Manifest{}, err
 	}
-	defer release()
+	defer h.release()
 	known := map[string]File{}
 	if !o.Whole {
 		if known, err = r.known(ctx); err != nil {
@@ -54,7 +54,7 @@ func (r *Repository) Create(ctx context.Context, s *Source, o Options) (Manifest
 	}
 	for range tries {
 		var m Manifest
-		if m, err = r.create(ctx, s, &o, known); !errors.Is(err, errMoved) {
+		if m, err = r.create(ctx, h, s, &o, known); !errors.Is(err, errMoved) {
 			return m, err
 		}
 	}
@@ -82,7 +82,7 @@ func (r *Repository) known(ctx context.Context) (map[string]File, error) {
 	return known, nil
 }
 
-func (r *Repository) create(ctx context.Context, s *Source, o *Options,
+func (r *Repository) create(ctx context.Context, h *held, s *Source, o *Options,
 	known map[string]File) (m Manifest, err error) {
 	begun := time.Now()
 	if err := os.RemoveAll(s.Scratch); err != nil { // of a run that was killed
@@ -108,7 +108,7 @@ func (r *Repository) create(ctx context.Context, s *Source, o *Options,
 	}
 	m.Copied, m.Stored, m.Ended = c.copied.Load(), c.stored.Load(), time.Now().UTC()
 	text, err := json.Marshal(&m)
-	if err != nil {
+	if err = errors.Join(err, h.lasts()); err != nil {
 		return m, err
 	}
 	_, err = r.write(ctx, manifestFolder+m.ID, text)

@@ -25,11 +25,11 @@ type Pruned struct {
 // whole, or while one to be kept can't be read. With dry it removes nothing at all.
 func (r *Repository) Prune(ctx context.Context, keep Keep, dry bool) (p Pruned, err error) {
 	const op = "prune backups"
-	release, err := r.claim(ctx, sole)
+	h, err := r.claim(ctx, sole)
 	if err != nil {
 		return p, err
 	}
-	defer release()
+	defer h.release()
 	ids, err := r.IDs(ctx)
 	if err != nil || len(ids) == 0 {
 		return p, err
@@ -59,6 +59,9 @@ func (r *Repository) Prune(ctx context.Context, keep Keep, dry bool) (p Pruned, 
 			continue
 		}
 		p.Removed = append(p.Removed, id)
+	}
+	if err := h.lasts(); err != nil {
+		return p, err
 	}
 	p.Tails = len(old)
 	if !dry {

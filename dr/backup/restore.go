@@ -27,9 +27,9 @@ func (r *Repository) Restore(ctx context.Context, m *Manifest, into string,
 	if err != nil {
 		return &store.Error{Op: op, Err: err, Hint: damagedHint}
 	}
-	part := into + ".part"
-	if err := os.RemoveAll(part); err != nil {
-		return &store.Error{Op: op, Err: err, Hint: "remove it"}
+	part, err := os.MkdirTemp(filepath.Dir(into), filepath.Base(into)+".restoring-")
+	if err != nil {
+		return &store.Error{Op: op, Err: err, Hint: "check the folder in which it is to be"}
 	}
 	b := bringing{r: r, into: part, progress: progress}
 	if err = b.all(ctx, files); err == nil && check != nil {
@@ -72,9 +72,6 @@ type bringing struct {
 func (b *bringing) all(ctx context.Context, files []File) error {
 	for i := range files {
 		b.of += files[i].Size
-	}
-	if err := os.MkdirAll(b.into, 0o700); err != nil {
-		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)

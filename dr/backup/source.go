@@ -54,14 +54,18 @@ type found struct {
 
 // files lists the files of a part, in the order of their names.
 func (p *Part) files() (list []found, err error) {
-	err = filepath.WalkDir(p.Path, func(file string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && file == p.Path {
-			return nil
-		}
+	root, err := filepath.EvalSymlinks(p.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = filepath.WalkDir(root, func(file string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		rel, err := filepath.Rel(p.Path, file)
+		rel, err := filepath.Rel(root, file)
 		if err != nil || p.Only != nil && rel != "." && !p.Only(filepath.ToSlash(rel)) {
 			return err
 		}

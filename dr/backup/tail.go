@@ -73,16 +73,16 @@ func (a *Archiver) Archive(ctx context.Context, s *Source) (written []Tail, err 
 	if a.name != "" && a.name == a.log.LogName() && a.log.Applied() <= a.after {
 		return nil, nil
 	}
-	release, err := a.r.claim(ctx, sharing)
+	h, err := a.r.claim(ctx, sharing)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
+	defer h.release()
 	if err := a.find(ctx); err != nil {
 		return nil, err
 	}
 	for a.log.Applied() > a.after {
-		t, err := a.piece(ctx, s)
+		t, err := a.piece(ctx, h, s)
 		if err != nil {
 			return written, err
 		}
@@ -161,7 +161,7 @@ func (a *Archiver) behind() bool {
 }
 
 // piece writes one tail.
-func (a *Archiver) piece(ctx context.Context, s *Source) (Tail, error) {
+func (a *Archiver) piece(ctx context.Context, h *held, s *Source) (Tail, error) {
 	t := Tail{Version: manifestVersion, Log: a.name, First: a.after + 1, Node: s.Node}
 	c := copying{r: a.r, o: &Options{}, known: a.known, begun: time.Now()}
 	full := errors.New("full")
@@ -206,7 +206,8 @@ func (a *Archiver) piece(ctx context.Context, s *Source) (Tail, error) {
 		return t, err
 	}
 	t.At = time.Now().UTC()
-	if text, err = json.Marshal(&t); err != nil {
+	text, err = json.Marshal(&t)
+	if err = errors.Join(err, h.lasts()); err != nil {
 		return t, err
 	}
 	if _, err := a.r.write(ctx, tailName(t.Log, t.First, t.Last), text); err != nil {
