@@ -23,7 +23,8 @@ type bank struct {
 	book     map[question]*posting
 	order    []*posting
 	sales    map[string]*posting    // first postings by reference number
-	days     map[string]figures     // by DE 28
+	days     map[string]figures     // by DE 28, and by that, a stroke and DE 29
+	settled  map[string]bool        // days whose totals the switch has found equal
 	refused  map[question]bool      // advices that were, once
 	undone   map[question]*reversal // reversals that were taken
 	stopped  map[question]bool      // originals that were reversed before they came
@@ -52,7 +53,7 @@ func (w *World) newBank(i int) *bank {
 	return &bank{world: w, name: fmt.Sprintf("bank-%d", i+1), id: fmt.Sprintf("0000000001%d", i+1),
 		timed: ofBanks + class(i), random: w.stream(fmt.Sprint("bank ", i)),
 		book: map[question]*posting{}, sales: map[string]*posting{},
-		days: map[string]figures{}, refused: map[question]bool{},
+		days: map[string]figures{}, settled: map[string]bool{}, refused: map[question]bool{},
 		undone: map[question]*reversal{}, stopped: map[question]bool{},
 		files: map[string]*fileAction{}}
 }
@@ -106,8 +107,10 @@ func (b *bank) handle(s *session, m *message) {
 		b.told(s, m)
 	case 1420:
 		b.undo(s, m)
-	case 1520:
+	case 1500, 1520:
 		b.reconcile(s, m)
+	case 1532:
+		b.agrees(m)
 	default:
 		w.violation("%s got a %d", b.name, m.MTI())
 	}

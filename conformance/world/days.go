@@ -33,10 +33,18 @@ func (b *bank) count(m *message, p *posting, amount int64) {
 	if day == "" {
 		return
 	}
-	if b.days[day] == nil {
-		b.days[day] = figures{}
+	b.add(day, m, p, amount)
+	if m.Has(29) {
+		b.add(day+"/"+m.text(29), m, p, amount)
 	}
-	f, undo := b.days[day], m.kind() == 1420
+}
+
+// add adds what was accepted to the figures of a day or a slice.
+func (b *bank) add(period string, m *message, p *posting, amount int64) {
+	if b.days[period] == nil {
+		b.days[period] = figures{}
+	}
+	f, undo := b.days[period], m.kind() == 1420
 	number, sum := debits, debitsAmount
 	switch {
 	case p.asked.kind/100 == 11 && undo:
@@ -67,23 +75,74 @@ func (f figures) net() string {
 
 // reconcile answers the switch's totals of a day with the bank's verdict.
 func (b *bank) reconcile(s *session, m *message) {
-	w, f := b.world, b.days[m.text(28)]
-	equal := m.text(netOfAll) == f.net()
-	more := elements{39: "500", 97: f.net()}
-	for _, n := range append(elementsCompared(), authorizations, cancelledAuthorizations) {
-		equal = equal && int64(m.number(n)) == f[n]
-		more[n] = fmt.Sprintf("%0*d", 10, f[n])
-		if n >= creditsAmount && n <= cancelledReturnsAmount {
-			more[n] = fmt.Sprintf("%016d", f[n])
-		}
+	w, period := b.world, m.text(28)
+	if m.text(24) == "501" {
+		period += "/" + m.text(29)
 	}
-	w.trace.add("%s/%d gets %d of %s: %v", b.name, s.line, m.MTI(), m.text(28), equal)
-	if !equal {
+	f := b.days[period]
+	equal := m.text(netOfAll) == f.net()
+	more := f.elements()
+	for _, n := range allCompared() {
+		equal = equal && int64(m.number(n)) == f[n]
+	}
+	more[39] = "500"
+	w.trace.add("%s/%d gets %d of %s: %v", b.name, s.line, m.MTI(), period, equal)
+	switch {
+	case !m.Has(netOfAll): // it asks for ours
+		more[39] = "504"
+	case !equal:
 		more[39] = "504"
 		w.violation("%s: the totals of %s differ: ours are %v, the switch says %s", b.name,
-			m.text(28), f, told(m))
+			period, f, told(m))
 	}
 	b.answer(s, m.answer([]int{11, 12, 28, 29, 32, 33, 50, 59}, more))
+}
+
+// allCompared are those, and what counts numbers only.
+func allCompared() []int {
+	return append(elementsCompared(), authorizations, cancelledAuthorizations)
+}
+
+// elements are the figures as they go to the other side.
+func (f figures) elements() elements {
+	e := elements{netOfAll: f.net()}
+	for _, n := range allCompared() {
+		e[n] = fmt.Sprintf("%010d", f[n])
+		if n >= creditsAmount && n <= cancelledReturnsAmount {
+			e[n] = fmt.Sprintf("%016d", f[n])
+		}
+	}
+	return e
+}
+
+// ask tells the switch the bank's totals of a day, so that it compares them.
+func (b *bank) ask(day string) {
+	for _, s := range b.sessions {
+		if !s.on || s.gone {
+			continue
+		}
+		b.stan++
+		e := b.days[day].elements()
+		e[11], e[12] = fmt.Sprintf("%06d", b.stan), localTime(time.Now())
+		e[24], e[28], e[32], e[50] = "500", day, institution, "392"
+		b.world.trace.add("%s/%d tells its totals of %s", b.name, s.line, day)
+		s.send(build("1522", e))
+		return
+	}
+}
+
+// agrees takes the switch's verdict on the bank's totals. While something of the day is on its way,
+// there is none.
+func (b *bank) agrees(m *message) {
+	w, day, action := b.world, m.text(28), m.text(39)
+	w.trace.add("%s gets 1532 of %s: %s", b.name, day, action)
+	switch {
+	case action == "500":
+		b.settled[day] = true
+	case action != "503" && action < "902":
+		w.violation("%s: the switch answers %s to the totals of %s: ours are %v, it says %s", b.name,
+			action, day, b.days[day], told(m))
+	}
 }
 
 // told are the totals that a message tells.
@@ -102,8 +161,28 @@ func (o Options) reconciliation() *cardswitch.ReconciliationConfig {
 	if !o.Days {
 		return nil
 	}
-	return &cardswitch.ReconciliationConfig{After: time.Second,
+	r := &cardswitch.ReconciliationConfig{After: time.Second,
 		Unconfirmed: cardswitch.UnconfirmedBoth}
+	if o.Slices {
+		r.Checkpoint = time.Hour // by command
+	}
+	if o.Asked {
+		r.Starts = cardswitch.StartsPeer
+	}
+	if o.Openly {
+		r.Message = cardswitch.CompareRequest
+	}
+	return r
+}
+
+// checkpoint begins a slice of a bank's day.
+func (w *World) checkpoint(r *rand.Rand) {
+	if w.node.now == nil {
+		return
+	}
+	b := w.banks[r.IntN(len(w.banks))]
+	slice, err := w.node.now.sw.Checkpoint(b.name, "the world")
+	w.tell("%s: slice %d begins: %v", b.name, slice, err)
 }
 
 // cutOver ends the business day of a bank, by command or by the bank's own message.
@@ -148,10 +227,19 @@ func (w *World) agreed() bool {
 	if err != nil {
 		w.say("the business days can't be read: %v", err)
 	}
+	all := true
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, p := range periods {
-		if p.State == "ended" {
-			return false
+		if p.State != "ended" {
+			continue
+		}
+		all = false
+		for _, b := range w.banks {
+			if b.name == p.Center && w.options.Asked && !b.settled[p.Day] {
+				b.ask(p.Day)
+			}
 		}
 	}
-	return true
+	return all
 }

@@ -37,6 +37,7 @@ func (w *World) draw() []event {
 	some(o.Rekeys, 3, w.rekey)
 	some(o.Stops, 1, w.stopAndStart)
 	some(o.Lists, 8, w.list)
+	some(o.Slices, 4, w.checkpoint)
 	return list
 }
 

@@ -80,6 +80,9 @@ type Options struct {
 
 	Days     bool // there are business days, whose totals are compared
 	Cutovers bool // one ends in the middle of trade
+	Slices   bool // and slices of one, each of which is compared
+	Asked    bool // it is the issuer who compares
+	Openly   bool // the switch asks for the issuer's totals, and tells none of its own
 
 	StandIn  bool // the switch decides for an issuer that is away
 	Unsaid   bool // and on what an issuer leaves unanswered
@@ -132,6 +135,7 @@ func Draw(seed uint64) Options {
 	o.Deaf = o.Deaf && !o.Rekeys
 	o.Shortens, o.Finishes, o.Linked = some(30), some(30), some(30)
 	o.Lists = some(25)
+	o.Slices, o.Asked, o.Openly = o.Days && some(40), o.Days && some(30), o.Days && some(30)
 	o.Refuses = o.Refuses && !o.Days // what is on a work list keeps no day open
 	o.Partial = o.Partial && !o.Days // of a part whose answer is lost, the two sides know two amounts
 	return o
