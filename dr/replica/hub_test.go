@@ -317,7 +317,10 @@ func TestASiteIsPromoted(t *testing.T) {
 			t.Fatalf("%+v", far.Status())
 		}
 		time.Sleep(100 * time.Millisecond)
-		if lost := len(acked) - int(far.acked[0]-1); lost > 10 {
+		h.mu.Lock()
+		first := far.acked[0]
+		h.mu.Unlock()
+		if lost := len(acked) - int(first-1); lost > 10 {
 			t.Errorf("%d of %d records are missing", lost, len(acked))
 		}
 		if err := far.AddMember(t.Context(), Member{ID: 1, Kind: Data}); err == nil {
