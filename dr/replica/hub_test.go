@@ -151,6 +151,13 @@ func begin(t *testing.T, c Config) *hub {
 	return h
 }
 
+// forget is of a node that ended for good.
+func (h *hub) forget(id uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.nodes, id)
+}
+
 // finish holds that all nodes have the same, and what was acknowledged.
 func (h *hub) finish(t *testing.T) {
 	t.Helper()
@@ -275,12 +282,14 @@ func TestANodeJoins(t *testing.T) {
 			t.Error("a number was given again")
 		}
 		lead.end(t)
-		delete(h.nodes, 1)
+		h.forget(1)
 		time.Sleep(time.Second)
 		if !late.Lease().Valid() {
 			t.Error("the last node can't go on alone")
 		}
+		h.mu.Lock()
 		late.acked = append(late.acked, lead.acked...)
+		h.mu.Unlock()
 		h.finish(t)
 	})
 }
@@ -294,10 +303,12 @@ func TestASiteIsPromoted(t *testing.T) {
 		h.leader()
 		time.Sleep(300 * time.Millisecond)
 		far := h.nodes[3]
+		h.mu.Lock()
 		acked := append(h.nodes[1].acked, h.nodes[2].acked...)
+		h.mu.Unlock()
 		for _, id := range []uint64{1, 2} {
 			h.nodes[id].end(t)
-			delete(h.nodes, id)
+			h.forget(id)
 		}
 		time.Sleep(2 * time.Second)
 		if far.Lease().Valid() || far.Status().Leader != 0 {
