@@ -196,14 +196,16 @@ func (r *Replica) Lease() *Lease { return r.lease }
 
 // Step takes a message of another member, which it may change.
 func (r *Replica) Step(m *pb.Message) {
-	if m.GetType() == pb.MsgSnap {
-		r.fetch(m)
-		return
-	}
+	lacks := false
 	_ = r.do(func(now time.Duration) error {
-		r.core.step(m, now)
+		if lacks = r.core.lacks(m); !lacks {
+			r.core.step(m, now)
+		}
 		return nil
 	})
+	if lacks {
+		r.fetch(m)
+	}
 }
 
 // Propose is store.Agreement's.

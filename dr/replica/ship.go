@@ -135,6 +135,12 @@ func (c *core) shipped(to uint64, well bool, now time.Duration) {
 	c.drain(now)
 }
 
+// lacks tells whether a message says that this node needs the whole journal, and it does: if it has
+// what the leader thinks that it lacks, raft tells the leader so.
+func (c *core) lacks(m *pb.Message) bool {
+	return m.GetType() == pb.MsgSnap && m.GetSnapshot().GetMetadata().GetIndex() > c.applied
+}
+
 // remind has those told again that were told to fetch the journal, and don't.
 func (c *core) remind(now time.Duration) {
 	var late []uint64

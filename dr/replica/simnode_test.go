@@ -135,7 +135,7 @@ func (n *simNode) receive(m *pb.Message) {
 		return
 	}
 	n.when(0, func() {
-		if m.GetType() == pb.MsgSnap {
+		if n.core.lacks(m) {
 			n.fetch(m)
 			return
 		}
