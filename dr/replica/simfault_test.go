@@ -113,7 +113,7 @@ func (s *sim) fault() {
 			}
 		}
 	}
-	switch kind := s.rng.IntN(9); kind {
+	switch s.rng.IntN(11) {
 	case 0, 1:
 		s.told["crash"]++
 		n.crash()
@@ -142,7 +142,7 @@ func (s *sim) fault() {
 		s.after(s.between(100*time.Millisecond, time.Second), func() { s.loss = 0 })
 	case 7:
 		s.transfer(n)
-	case 8:
+	default:
 		s.member(n)
 	}
 }
@@ -201,9 +201,15 @@ func (s *sim) member(n *simNode) {
 			s.told["vote"]++
 			s.note("node %d: learner %d gets a vote", n.id, m.ID)
 			m.Kind = Data
-			s.change(n, m)
+			s.change(n, pb.ConfChangeAddLearnerNode, m)
 			return
 		}
+	}
+	if last := s.nodes[len(s.nodes)-1]; last.join && last != n && s.rng.IntN(2) == 0 {
+		s.told["leave"]++
+		s.note("node %d: node %d is taken out", n.id, last.id)
+		s.change(n, pb.ConfChangeRemoveNode, Member{ID: last.id, Kind: Removed})
+		return
 	}
 	if len(s.nodes) >= 6 {
 		return
@@ -215,13 +221,13 @@ func (s *sim) member(n *simNode) {
 		rate: 1, join: true}
 	s.nodes = append(s.nodes, joins)
 	s.restart(joins, 0)
-	s.change(n, m)
+	s.change(n, pb.ConfChangeAddLearnerNode, m)
 }
 
 // change is lost where another one is under way, and may be where the leader is deposed.
-func (s *sim) change(n *simNode, m Member) {
-	_, err := n.core.change(&pb.ConfChange{Type: pb.ConfChangeAddLearnerNode.Enum(),
-		NodeId: new(m.ID), Context: m.Append(nil)}, n.local())
+func (s *sim) change(n *simNode, kind pb.ConfChangeType, m Member) {
+	_, err := n.core.change(&pb.ConfChange{Type: kind.Enum(), NodeId: new(m.ID),
+		Context: m.Append(nil)}, n.local())
 	if err != nil {
 		s.note("it is refused: %v", err)
 	}
@@ -271,12 +277,23 @@ func (s *sim) settled() bool {
 		if n.core == nil {
 			return false
 		}
-		if n.join && n.core.kind(n.id) == 0 {
-			continue // its change of the members was lost
+		if s.belongs(n) {
+			applied[n.core.applied] = true
 		}
-		applied[n.core.applied] = true
 	}
 	return len(applied) == 1
+}
+
+// belongs tells whether a node is a member as far as those know that were there from the
+// beginning: it may have been taken out without ever hearing of it.
+func (s *sim) belongs(n *simNode) bool {
+	is := n.core.log.Member(n.id).Kind
+	for _, other := range s.nodes[:len(s.shape.members)] {
+		if other.core != nil && other.core.applied >= n.core.applied {
+			is = other.core.kind(n.id)
+		}
+	}
+	return is != 0 && is != Removed
 }
 
 func (s *sim) state() string {
@@ -315,7 +332,7 @@ func (s *sim) compare() {
 
 func (s *sim) dataNodes() (list []*simNode) {
 	for _, n := range s.nodes {
-		if n.store != nil && n.core.kind(n.id) != 0 {
+		if n.store != nil && s.belongs(n) {
 			list = append(list, n)
 		}
 	}
