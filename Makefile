@@ -12,7 +12,7 @@ BENCH    ?=
 # The program needs no C: it is one static file that runs anywhere.
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test race pkcs11 memory lint fuzz crash torture drill week world world-breaks conform bench build clean
+.PHONY: help run test race pkcs11 memory lint fuzz crash torture drill cluster week world world-breaks conform bench build clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ torture: build ## hurt switch, partners, links and disk for MINUTES, then compar
 
 drill: build ## hurt the active one of three nodes, KILLS times and more, and measure each takeover
 	@./bin/cardswitch drill lab --kills $(KILLS)
+
+cluster: ## hurt seeded clusters of nodes for TIME, and measure takeovers on their own clock
+	@go test -count=1 -run '^(TestKeptSeeds|TestBreaksAreFound|TestTakeoverTimes)$$' -v ./dr/replica
+	@go test -count=1 -run '^TestFreshSeeds$$' -v -timeout 0 ./dr/replica -for $(TIME)
 
 week: ## show seven business days, a wrong entry named, and books that agree to the yen
 	@go test -count=1 -v -run TestWeek ./conformance/week
