@@ -1,9 +1,11 @@
 package cardswitch
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
+	"cardswitch/spec"
 	"cardswitch/switch/settle"
 )
 
@@ -22,6 +24,8 @@ type FeeConfig struct {
 	To       string `yaml:"to"`
 	PerMille string `yaml:"per_mille,omitempty"` // of sales less returns, as "12.5"
 	PerItem  int    `yaml:"per_item,omitempty"`  // for each sale and return, in the smallest unit
+	Payments []int  `yaml:"payments,omitempty"`  // payment divisions (支払区分) that it is for; none: all
+	Round    string `yaml:"round,omitempty"`     // half (default), down, up
 }
 
 func (c *Config) validateFees(f *faults) {
@@ -39,6 +43,14 @@ func (c *Config) validateFees(f *faults) {
 			f.add(path+".per_mille", `write it as "12.5"`, "%q is no rate per mille", fee.PerMille)
 		}
 		f.between(path+".per_item", fee.PerItem, 0, 1_000_000)
+		for _, division := range fee.Payments {
+			if spec.PaymentName(division) == "" {
+				f.add(path+".payments", "use 10, 21-25, 31-34, 61-63 or 80",
+					"%d is no payment division", division)
+			}
+		}
+		f.oneOf(path+".round", cmp.Or(fee.Round, settle.RoundHalf), settle.RoundHalf,
+			settle.RoundDown, settle.RoundUp)
 	}
 }
 
@@ -65,8 +77,12 @@ func (c *SettlementConfig) fees() (out []settle.Fee) {
 		if err != nil {
 			continue
 		}
-		out = append(out, settle.Fee{Merchant: f.Merchant, Issuer: f.Issuer, From: f.From, To: f.To,
-			Rate: rate, PerItem: int64(f.PerItem)})
+		fee := settle.Fee{Merchant: f.Merchant, Issuer: f.Issuer, From: f.From, To: f.To,
+			Rate: rate, PerItem: int64(f.PerItem), Round: f.Round}
+		for _, division := range f.Payments {
+			fee.Payments = append(fee.Payments, uint8(division))
+		}
+		out = append(out, fee)
 	}
 	return out
 }

@@ -209,7 +209,12 @@ func (s *Switch) AddUp() (store.TotalsReport, error) {
 // Statement is who owes whom for a business day: over all issuers, or of one center. It is agreed
 // when the day is agreed with each issuer in it.
 func (s *Switch) Statement(day settle.Day, only string) (settle.Statement, error) {
+	fees := s.tables.Load().config.Settlement.fees()
 	list, err := s.workList()
+	if err != nil {
+		return settle.Statement{}, err
+	}
+	parts, err := s.partsOf(day, fees)
 	if err != nil {
 		return settle.Statement{}, err
 	}
@@ -234,7 +239,7 @@ func (s *Switch) Statement(day settle.Day, only string) (settle.Statement, error
 		return k.Day == uint32(day) && c != nil && c.config.Role == RoleIssuer &&
 			(only == "" || registry.Name(k.Center) == only || registry.Name(k.Other) == only)
 	})
-	out := settle.StatementOf(day, rows, config.Settlement.fees(), registry.Name, config.Node)
+	out := settle.StatementOf(day, rows, parts, fees, registry.Name, config.Node)
 	out.Agreed, out.Undecided = agreed, s.undecidedOf(list, day, only)
 	return out, nil
 }

@@ -18,6 +18,28 @@ type Fee struct {
 	From, To string // Issuer, Merchant or Switch, see Party
 	Rate     Rate   // of the net of sales and returns
 	PerItem  int64  // for each sale and each return, in the currency's smallest unit
+	// Payments are the payment divisions (支払区分) that it is for; none: all.
+	Payments []uint8
+	Round    string // of the rate's part: RoundHalf, RoundDown, RoundUp
+}
+
+// How a fee is rounded to the currency's smallest unit.
+const (
+	RoundHalf = "half" // to the nearest, halves away from zero
+	RoundDown = "down" // toward zero
+	RoundUp   = "up"   // away from zero
+)
+
+// ByPayment tells whether any fee is for some payment divisions only.
+func ByPayment(fees []Fee) bool {
+	return slices.ContainsFunc(fees, func(f Fee) bool { return len(f.Payments) > 0 })
+}
+
+// fits tells whether a fee is for a pair's transactions of a payment division.
+func (f *Fee) fits(p *Pair, division uint8) bool {
+	return (f.Merchant == "" || f.Merchant == p.Merchant) &&
+		(f.Issuer == "" || f.Issuer == p.Issuer) &&
+		(len(f.Payments) == 0 || slices.Contains(f.Payments, division))
 }
 
 // Rate is a part of an amount, in millionths.
@@ -33,14 +55,21 @@ func ParseRate(perMille string) (Rate, error) {
 	return Rate(v), nil
 }
 
-// Of is the part of an amount, rounded to the smallest unit, halves away from zero.
-func (r Rate) Of(amount int64) int64 {
+// Of is the part of an amount, rounded to the smallest unit.
+func (r Rate) Of(amount int64, round string) int64 {
 	magnitude := uint64(amount)
 	if amount < 0 {
 		magnitude = -magnitude
 	}
 	high, low := bits.Mul64(magnitude, uint64(r))
-	low, carry := bits.Add64(low, 500_000, 0)
+	more := uint64(500_000)
+	switch round {
+	case RoundDown:
+		more = 0
+	case RoundUp:
+		more = 999_999
+	}
+	low, carry := bits.Add64(low, more, 0)
 	part, _ := bits.Div64(min(high+carry, 999_999), low, 1_000_000)
 	if amount < 0 {
 		return -int64(part)
@@ -67,6 +96,7 @@ type Pair struct {
 	Returned total.Sum `json:"credit_reversals"`
 	Gross    int64     `json:"gross"` // the issuer owes it to the merchant
 	Fees     []Charge  `json:"fees"`
+	parts    map[uint8]*total.Sums
 }
 
 // Charge is a fee of a pair.
@@ -74,6 +104,8 @@ type Charge struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
 	Amount int64  `json:"amount"` // less than zero: it is paid back
+	// Payments are the payment divisions that it is for; none: all.
+	Payments []uint8 `json:"payments,omitempty"`
 }
 
 // Position is what a party gets, if it is above zero, or owes.
@@ -113,8 +145,9 @@ type Undecided struct {
 }
 
 // StatementOf makes a statement of the rows of issuers' totals. name gives the names of centers,
-// self that of the switch. Of fees between the same two parties the first that fits counts.
-func StatementOf(day Day, rows []total.Row, fees []Fee, name func(uint16) string,
+// self that of the switch. Of fees between the same two parties the first that fits counts. parts
+// are the rows' transactions by payment division, where a fee is for some only.
+func StatementOf(day Day, rows []total.Row, parts Parts, fees []Fee, name func(uint16) string,
 	self string) Statement {
 	s := Statement{Day: day.String(), Pairs: []Pair{}, Positions: []Position{},
 		Undecided: []Undecided{}}
@@ -127,7 +160,8 @@ func StatementOf(day Day, rows []total.Row, fees []Fee, name func(uint16) string
 		}
 		p := pairs[key][r.Key.Currency]
 		if p == nil {
-			p = &Pair{Issuer: key[0], Merchant: key[1], Currency: r.Key.Currency}
+			p = &Pair{Issuer: key[0], Merchant: key[1], Currency: r.Key.Currency,
+				parts: parts[PartKey{r.Key.Center, r.Key.Other, r.Key.Currency}]}
 			pairs[key][r.Key.Currency] = p
 		}
 		p.add(&r.Sums)
@@ -157,19 +191,36 @@ func (p *Pair) add(s *total.Sums) {
 }
 
 // charge adds the fees: a rate of the net, which is negative where more was returned than sold, and
-// so much for each sale and return.
+// so much for each sale and return. Of a payment division's transactions the first fee that fits
+// counts between two parties; what a fee is for is added up before it is rounded.
 func (p *Pair) charge(fees []Fee) {
+	parts := p.parts
+	if parts == nil {
+		whole := total.Sums{total.Debit: p.Debits, total.DebitReversal: p.Undone,
+			total.Credit: p.Credits, total.CreditReversal: p.Returned}
+		parts = map[uint8]*total.Sums{0: &whole}
+	}
+	sums := make([]*total.Sums, len(fees))
+	for division, sum := range parts {
+		paid := make(map[[2]string]bool)
+		for i := range fees {
+			f := &fees[i]
+			if sides := [2]string{f.From, f.To}; f.fits(p, division) && !paid[sides] {
+				paid[sides] = true
+				if sums[i] == nil {
+					sums[i] = new(total.Sums)
+				}
+				sums[i].Plus(sum)
+			}
+		}
+	}
 	p.Fees = []Charge{}
-	for i := range fees {
-		f := &fees[i]
-		if f.Merchant != "" && f.Merchant != p.Merchant || f.Issuer != "" && f.Issuer != p.Issuer {
-			continue
+	for i, sum := range sums {
+		if f := &fees[i]; sum != nil {
+			items := int64(sum[total.Debit].Number + sum[total.Credit].Number)
+			p.Fees = append(p.Fees, Charge{f.From, f.To, f.Rate.Of(-sum.Net(), f.Round) +
+				f.PerItem*items, f.Payments})
 		}
-		if slices.ContainsFunc(p.Fees, func(c Charge) bool { return c.From == f.From && c.To == f.To }) {
-			continue
-		}
-		items := int64(p.Debits.Number + p.Credits.Number)
-		p.Fees = append(p.Fees, Charge{f.From, f.To, f.Rate.Of(p.Gross) + f.PerItem*items})
 	}
 }
 

@@ -22,13 +22,59 @@ func TestRates(t *testing.T) {
 		{"1000", math.MaxInt64, math.MaxInt64},
 	} {
 		r, err := ParseRate(c.perMille)
-		if got := r.Of(c.amount); err != nil || got != c.want {
+		if got := r.Of(c.amount, ""); err != nil || got != c.want {
 			t.Errorf("%s per mille of %d is %d, %v, want %d", c.perMille, c.amount, got, err, c.want)
 		}
 	}
 	for _, bad := range []string{"", ".", "x", "-1", "1.2345", "1001", "1,5", "1e3"} {
 		if r, err := ParseRate(bad); err == nil {
 			t.Errorf("%q is read as %d", bad, r)
+		}
+	}
+}
+
+func TestRounding(t *testing.T) {
+	for round, want := range map[string][3]int64{RoundHalf: {1, 2, -2}, RoundDown: {1, 1, -1},
+		RoundUp: {2, 2, -2}} {
+		for i, amount := range []int64{49, 50, -50} { // 30 per mille: 1.47 and 1.5
+			if got := Rate(30_000).Of(amount, round); got != want[i] {
+				t.Errorf("%s: of %d it is %d, want %d", round, amount, got, want[i])
+			}
+		}
+	}
+}
+
+// Fees by payment division: each division has the first fee that is for it, and what a fee is for
+// is rounded once.
+func TestFeesByPaymentDivision(t *testing.T) {
+	row := total.Row{Key: total.Key{Center: 2, Other: 1, Currency: 392}}
+	parts, key := Parts{}, PartKey{2, 1, 392}
+	for _, sale := range []struct {
+		division uint8
+		kind     total.Kind
+		amount   uint64
+	}{{10, total.Debit, 1000}, {61, total.Debit, 333}, {62, total.Debit, 333},
+		{61, total.DebitReversal, 33}, {80, total.Debit, 500}, {0, total.Credit, 100}} {
+		row.Sums.Add(sale.kind, sale.amount)
+		parts.Add(key, sale.division, sale.kind, sale.amount)
+	}
+	s := StatementOf(261126, []total.Row{row}, parts, []Fee{
+		{From: PartyMerchant, To: PartyIssuer, Rate: 45_000, Payments: []uint8{61, 62, 63}},
+		{From: PartyMerchant, To: PartyIssuer, Rate: 60_000, Payments: []uint8{80}, PerItem: 5},
+		{From: PartyMerchant, To: PartyIssuer, Rate: 30_000},
+		{From: PartyIssuer, To: PartySwitch, PerItem: 3}}, names, "switch")
+	want := []int64{28, 35, 27, 15} // 633 × 4.5 % = 28.485; 30 + 5; 900 × 3 %; 5 × 3
+	if len(s.Pairs) != 1 || len(s.Pairs[0].Fees) != len(want) {
+		t.Fatalf("%+v", s.Pairs)
+	}
+	for i, c := range s.Pairs[0].Fees {
+		if c.Amount != want[i] {
+			t.Errorf("fee %d is %d, want %d", i, c.Amount, want[i])
+		}
+	}
+	for _, sum := range s.Sums() {
+		if sum.Net != 0 {
+			t.Errorf("%+v", sum)
 		}
 	}
 }
@@ -49,7 +95,7 @@ func fees(t testing.TB) []Fee {
 // rounds up), and the switch 3 for each of three sales and a return.
 func TestStatement(t *testing.T) {
 	rows := []total.Row{{Key: total.Key{Center: 2, Other: 1, Currency: 392}, Sums: worked()}}
-	s := StatementOf(261126, rows, fees(t), names, "switch")
+	s := StatementOf(261126, rows, nil, fees(t), names, "switch")
 	want := []Position{
 		{"sakura", PartyIssuer, 392, -3500, 88 - 12, -3424},
 		{"hq", PartyMerchant, 392, 3500, -88, 3412},
@@ -75,7 +121,7 @@ func TestStatement(t *testing.T) {
 			t.Errorf("the page lacks %q", text)
 		}
 	}
-	if !strings.Contains(lines.String(), "position,261126,hq,merchant,,392,,,,,,,,,3500,-88,3412") {
+	if !strings.Contains(lines.String(), "position,261126,hq,merchant,,392,,,,,,,,,3500,-88,3412,\n") {
 		t.Errorf("lines:\n%s", lines.String())
 	}
 }
@@ -94,7 +140,7 @@ func TestPositionsComeToZero(t *testing.T) {
 			}
 			rows = append(rows, row)
 		}
-		s := StatementOf(261126, rows, fees(t), names, "switch")
+		s := StatementOf(261126, rows, nil, fees(t), names, "switch")
 		for _, sum := range s.Sums() {
 			if sum.Gross != 0 || sum.Fees != 0 || sum.Net != 0 {
 				rt.Fatalf("%+v come to %+v", s.Positions, sum)

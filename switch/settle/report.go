@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"cardswitch/store/total"
@@ -61,9 +62,10 @@ func money(v int64) string {
 
 // WriteCSV writes the pairs, the positions and what is undecided, each with what it is in front.
 func (s *Statement) WriteCSV(w io.Writer) error {
+	const columns = 18
 	lines := csv.NewWriter(w)
 	put := func(cells ...any) {
-		row := make([]string, len(cells))
+		row := make([]string, columns)
 		for i, cell := range cells {
 			row[i] = fmt.Sprint(cell)
 		}
@@ -71,7 +73,7 @@ func (s *Statement) WriteCSV(w io.Writer) error {
 	}
 	put("line", "day", "party", "role", "other", "currency", "sales", "sales_amount",
 		"sales_cancelled", "sales_cancelled_amount", "returns", "returns_amount",
-		"returns_cancelled", "returns_cancelled_amount", "gross", "fees", "net")
+		"returns_cancelled", "returns_cancelled_amount", "gross", "fees", "net", "payments")
 	for i := range s.Pairs {
 		p := &s.Pairs[i]
 		put("pair", s.Day, p.Issuer, PartyIssuer, p.Merchant, p.Currency, p.Debits.Number,
@@ -79,7 +81,7 @@ func (s *Statement) WriteCSV(w io.Writer) error {
 			p.Returned.Number, p.Returned.Amount, p.Gross, "", "")
 		for _, c := range p.Fees {
 			put("fee", s.Day, c.From, "", c.To, p.Currency, "", "", "", "", "", "", "", "", "",
-				c.Amount, "")
+				c.Amount, "", divisions(c.Payments))
 		}
 	}
 	for _, p := range s.Positions {
@@ -92,4 +94,13 @@ func (s *Statement) WriteCSV(w io.Writer) error {
 	}
 	lines.Flush()
 	return lines.Error()
+}
+
+// divisions lists payment divisions.
+func divisions(list []uint8) string {
+	words := make([]string, len(list))
+	for i, division := range list {
+		words[i] = strconv.Itoa(int(division))
+	}
+	return strings.Join(words, " ")
 }

@@ -1,0 +1,64 @@
+package cardswitch_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/settle"
+)
+
+// Fees go by the payment division of each sale (element 48), that of a reversal by what it
+// reverses, also where it names none itself and the original was of an earlier day.
+func TestFeesByPaymentDivision(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, func(c *cardswitch.Config) {
+			c.Centers[1].Reconciliation = &cardswitch.ReconciliationConfig{}
+			c.Settlement.Fees = []cardswitch.FeeConfig{
+				{From: "merchant", To: "issuer", PerMille: "45", Payments: []int{61, 62, 63}},
+				{From: "merchant", To: "issuer", PerMille: "30", Round: "down"}}
+		})
+		door := y.listen(primaryAt)
+		defer door.Close()
+		y.start()
+		bank := y.issuer(door, "primary")
+		time.Sleep(time.Second)
+		shop := y.merchant()
+		split, once := "00010066101"+"03", "000100210"
+		for i, items := range []string{split, once, "", split} {
+			y.granted(shop, bank, "1200", with(sale(i+1, 1000), map[int]string{48: items}))
+		}
+		y.told(shop, "1420", reversal(5, 4, 1000), "400")
+		y.taken(bank, "1420", nil)
+		time.Sleep(time.Second)
+		y.feesAre(t, 101, 45, 60)
+
+		for range 2 { // what is reversed two days later was sold before what is read for that day
+			if _, err := y.sw.CutOver("issuer-a", 0, "abe"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		y.told(shop, "1420", reversal(6, 1, 1000), "400")
+		y.taken(bank, "1420", nil)
+		time.Sleep(time.Second)
+		y.feesAre(t, 103, -45)
+		y.end()
+		shop.conn.Close()
+		bank.conn.Close()
+	})
+}
+
+// feesAre demands the fees of a day between the two centers.
+func (y *yard) feesAre(t *testing.T, day settle.Day, want ...int64) {
+	t.Helper()
+	s, err := y.sw.Statement(day, "")
+	if err != nil || len(s.Pairs) != 1 || len(s.Pairs[0].Fees) != len(want) {
+		t.Fatalf("%v: %+v, %v", day, s.Pairs, err)
+	}
+	for i, c := range s.Pairs[0].Fees {
+		if c.Amount != want[i] {
+			t.Errorf("%v: fee %d is %d, want %d", day, i, c.Amount, want[i])
+		}
+	}
+}
