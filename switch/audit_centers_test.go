@@ -14,21 +14,13 @@ import (
 func TestReversalToIssuerThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		shop.send("1200", sale(1, 700))
 		primary.answer(primary.read("1200"), map[int]string{38: "A00001", 39: "000"})
 		want(t, shop.read("1210"), map[int]string{39: "000"})
 		time.Sleep(time.Minute)
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 
 		y.config.Centers[1].Name = "issuer-b"
 		text := "ranges:\n  - {prefix: \"353011\", destinations: [issuer-b]}\n"
@@ -36,7 +28,7 @@ func TestReversalToIssuerThatIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		time.Sleep(time.Second)
 		shop = y.merchant()
 		shop.send("1420", reversal(2, 1, 700))
@@ -44,10 +36,7 @@ func TestReversalToIssuerThatIsGone(t *testing.T) {
 		shop.send("1200", sale(3, 700))
 		primary.answer(primary.read("1200"), map[int]string{38: "A00003", 39: "000"})
 		want(t, shop.read("1210"), map[int]string{39: "000"})
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }
 

@@ -155,12 +155,7 @@ func TestWhoMayAsk(t *testing.T) {
 func TestReversalAheadThenCrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		shop.send("1200", sale(1, 700))
 		m := primary.read("1200")
@@ -168,7 +163,7 @@ func TestReversalAheadThenCrash(t *testing.T) {
 		want(t, shop.read("1430"), map[int]string{39: "400"})
 		y.crash(primary, standby, shop)
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		r := primary.next(time.Minute)
 		if r == nil || !strings.HasPrefix(r.MTI().String(), "142") {
 			t.Fatalf("no reversal: %v", r)
@@ -183,9 +178,6 @@ func TestReversalAheadThenCrash(t *testing.T) {
 		shop = y.merchant()
 		shop.send("1201", sale(1, 700))
 		want(t, shop.read("1210"), map[int]string{39: "911"})
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }

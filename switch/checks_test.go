@@ -95,12 +95,7 @@ func (y *yard) check(q cardswitch.CardCheck) <-chan outcome {
 func TestCheckCard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		got := y.check(checkOf(17, card))
 		m := primary.read("1100")
 		want(t, m, map[int]string{2: card, 3: "330000", 12: "261122115500", 14: "2912", 24: "108",
@@ -126,7 +121,7 @@ func TestCheckCard(t *testing.T) {
 		}
 		y.end()
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		time.Sleep(time.Second)
 		if c := <-y.check(checkOf(17, card)); c.err != nil || !c.Kept || c.Action != 118 {
 			t.Errorf("after a restart: %+v", c)
@@ -158,18 +153,13 @@ func TestCheckCardIsNotAsked(t *testing.T) {
 func TestCheckCardCrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		got := y.check(checkOf(3, card))
 		m := primary.read("1100")
 		y.crash(primary, standby)
 		<-got // whatever the dead process says
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		r := primary.read("1420")
 		want(t, r, map[int]string{4: "000000000000",
 			56: "1100" + value(m, 11) + "261122115500" + "11" + "99999000001"})

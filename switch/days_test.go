@@ -83,12 +83,7 @@ func TestIssuerGivesTheDays(t *testing.T) {
 		y := reconciling(t, func(r *cardswitch.ReconciliationConfig) {
 			r.Date, r.Cutover = cardswitch.DatePeer, ""
 		})
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		for i, day := range []string{"000101", "000102", "000101", ""} {
 			shop.send("1200", with(sale(i+1, 100), map[int]string{28: "991111"}))
 			m := bank.read("1200")
@@ -127,9 +122,7 @@ func TestIssuerGivesTheDays(t *testing.T) {
 		bank.answer(waiting, map[int]string{28: "000103", 38: "A00001", 39: "000"})
 		shop.read("1210")
 		y.addUp()
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 
@@ -140,12 +133,7 @@ func TestLateApprovalCountsWithItsReversal(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			y := reconciling(t, func(r *cardswitch.ReconciliationConfig) { r.Cutover = "" })
 			y.config.Centers[1].AnswerTime = 2 * time.Second
-			door := y.listen(primaryAt)
-			defer door.Close()
-			y.start()
-			bank := y.issuer(door, "primary")
-			time.Sleep(time.Second)
-			shop := y.merchant()
+			bank, shop := y.open()
 			shop.send("1200", sale(1, 700))
 			m := bank.read("1200")
 			want(t, shop.read("1210"), map[int]string{39: "911"})
@@ -169,9 +157,7 @@ func TestLateApprovalCountsWithItsReversal(t *testing.T) {
 				t.Errorf("late %v: %+v", late, totals)
 			}
 			y.addUp()
-			y.end()
-			shop.conn.Close()
-			bank.conn.Close()
+			y.close(shop, bank)
 		})
 	}
 }
@@ -181,12 +167,7 @@ func TestLateApprovalCountsWithItsReversal(t *testing.T) {
 func TestDaysThroughACrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := reconciling(t, nil)
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		sell(shop, bank, 1, 1000)
 		shop.send("1220", with(sale(2, 50), map[int]string{24: "200", 25: "1508", 38: "OFF001",
 			39: "000"}))
@@ -197,7 +178,7 @@ func TestDaysThroughACrash(t *testing.T) {
 		first := bank.read("1520")
 		y.crash(shop, bank)
 		y.start()
-		bank = y.issuer(door, "primary")
+		bank = y.issuer(y.doors[0], "primary")
 		again := bank.read("1521")
 		want(t, again, map[int]string{11: value(first, 11), 28: "000101", 76: "0000000001",
 			88: "0000000000001000"})
@@ -314,12 +295,7 @@ func TestCutoverUnderLoad(t *testing.T) {
 		y := reconciling(t, func(r *cardswitch.ReconciliationConfig) {
 			r.Cutover, r.After = "", time.Second
 		})
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		var waiting []*spec.Message
 		for i := range 20 {
 			if i == 10 {
@@ -354,9 +330,7 @@ func TestCutoverUnderLoad(t *testing.T) {
 			t.Errorf("%+v, %+v", st, y.sales(102))
 		}
 		y.addUp()
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 
@@ -368,12 +342,7 @@ func TestRequestGivesTheDay(t *testing.T) {
 			r.Date, r.Cutover, r.Sealed = cardswitch.DateRequest, "", cardswitch.SealedRefuse
 			r.Starts = cardswitch.StartsPeer
 		})
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		for i, c := range []struct{ named, given string }{
 			{"000101", "000101"}, {"", "000101"}, {"000102", "000102"}, {"000101", "000101"},
 			{"", "000102"}, {"991231", ""}, {"000301", ""},
@@ -393,9 +362,7 @@ func TestRequestGivesTheDay(t *testing.T) {
 		shop.send("1200", with(sale(9, 100), map[int]string{28: "000101"}))
 		want(t, shop.read("1210"), map[int]string{39: "915"})
 		y.addUp()
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 

@@ -33,12 +33,7 @@ func TestAuthorizationsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, adjusted(cardswitch.AdjustmentsConfig{Several: true},
 			cardswitch.AdjustmentsConfig{Expire: time.Hour, ReverseExpire: true}))
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		left := y.granted(shop, bank, "1100", with(authorization(1, 1000), map[int]string{2: cardOf(1)}))
 		y.granted(shop, bank, "1100", authorization(2, 1000))
 		y.told(shop, "1220", completion(3, 2, 1000), "900")
@@ -56,7 +51,7 @@ func TestAuthorizationsExpire(t *testing.T) {
 		bank.quiet(50 * time.Minute)
 		y.crash(shop, bank)
 		y.start()
-		bank = y.issuer(door, "primary")
+		bank = y.issuer(y.doors[0], "primary")
 		bank.quiet(9*time.Minute + 30*time.Second)
 		y.taken(bank, "1420", map[int]string{2: cardOf(1), 4: "000000001000", 24: "400", 25: "4351",
 			56: "1100" + value(left, 11) + "261122120000" + "11" + acquirer})
@@ -72,9 +67,7 @@ func TestAuthorizationsExpire(t *testing.T) {
 		bank.quiet(time.Minute)
 		y.told(shop, "1220", with(completion(11, 1, 900), map[int]string{2: cardOf(1)}), "900")
 		y.taken(bank, "1220", map[int]string{4: "000000000900"})
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 
@@ -84,12 +77,7 @@ func TestExpiryIsRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, adjusted(cardswitch.AdjustmentsConfig{Expired: "refuse"},
 			cardswitch.AdjustmentsConfig{Expire: time.Hour}))
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		y.granted(shop, bank, "1100", authorization(1, 1000))
 		e := with(offline(2, 1000), map[int]string{24: "100"})
 		y.told(shop, "1120", e, "900")
@@ -102,9 +90,7 @@ func TestExpiryIsRecorded(t *testing.T) {
 		shop = y.merchant()
 		y.told(shop, "1220", completion(3, 1, 900), "950")
 		bank.quiet(time.Minute)
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 

@@ -188,12 +188,7 @@ func TestExplainAReversal(t *testing.T) {
 func TestExplainStandIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, withStandIn(standInRules, nil))
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		primary.conn.Close()
 		standby.conn.Close()

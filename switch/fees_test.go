@@ -19,12 +19,7 @@ func TestFeesByPaymentDivision(t *testing.T) {
 				{From: "merchant", To: "issuer", PerMille: "45", Payments: []int{61, 62, 63}},
 				{From: "merchant", To: "issuer", PerMille: "30", Round: "down"}}
 		})
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		split, once := "00010066101"+"03", "000100210"
 		for i, items := range []string{split, once, "", split} {
 			y.granted(shop, bank, "1200", with(sale(i+1, 1000), map[int]string{48: items}))
@@ -43,9 +38,7 @@ func TestFeesByPaymentDivision(t *testing.T) {
 		y.taken(bank, "1420", nil)
 		time.Sleep(time.Second)
 		y.feesAre(t, 103, -45)
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 

@@ -11,12 +11,7 @@ import (
 func TestHandOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		shop.send("1200", sale(1, 700))
 		m := primary.read("1200")
@@ -41,7 +36,7 @@ func TestHandOver(t *testing.T) {
 		}
 
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		time.Sleep(time.Second)
 		shop = y.merchant()
 		shop.send("1201", sale(2, 800))

@@ -152,12 +152,7 @@ func TestReversalOfAHeldRequest(t *testing.T) {
 func TestRestartFindsHeldRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		shop.send("1220", offline(1, 100))
 		shop.read("1230")
@@ -173,7 +168,7 @@ func TestRestartFindsHeldRequests(t *testing.T) {
 		time.Sleep(time.Second)
 		y.crash(shop, primary, standby)
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		for range 2 {
 			m := primary.next(time.Minute)
 			if m == nil {
@@ -192,10 +187,7 @@ func TestRestartFindsHeldRequests(t *testing.T) {
 		want(t, shop.read("1210"), map[int]string{39: "911"})
 		shop.send("1201", sale(4, 400))
 		want(t, shop.read("1210"), map[int]string{39: "912"})
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }
 

@@ -20,12 +20,7 @@ import (
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		shop.send("1200", sale(1, 700))
 		m := primary.read("1200")
@@ -150,24 +145,16 @@ func TestUnreadable(t *testing.T) {
 func TestOldQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		shop.send("1200", sale(1, 700))
 		m := primary.read("1200")
 		primary.answer(m, map[int]string{38: "A00001", 39: "000"})
 		a := string(shop.read("1210").Raw())
 		time.Sleep(time.Minute) // the index is written
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		time.Sleep(time.Second)
 		shop = y.merchant()
 		shop.send("1201", sale(1, 700))
@@ -182,10 +169,7 @@ func TestOldQuestions(t *testing.T) {
 		shop.send("1420", reversal(4, 1, 700)) // once is enough
 		want(t, shop.read("1430"), map[int]string{39: "400"})
 		primary.quiet(30 * time.Second)
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }
 

@@ -3,7 +3,6 @@ package cardswitch_test
 import (
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
@@ -15,12 +14,7 @@ import (
 func TestRecordsSayWhatTheyMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		shop.send("1200", sale(1, 500))
 		bank.answer(bank.read("1200"), map[int]string{38: "A00001", 39: "000"})
 		shop.read("1210")
@@ -47,8 +41,6 @@ func TestRecordsSayWhatTheyMove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }

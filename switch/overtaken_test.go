@@ -34,12 +34,7 @@ func TestReversalOvertakesItsOriginal(t *testing.T) {
 func overtake(t *testing.T, told int, stays bool, restart func(y *yard, peers ...*peer)) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, func(c *cardswitch.Config) { c.Centers[0].UnknownOriginal = told })
-		first, other := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer other.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(other, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		for _, mti := range []string{"1420", "1421", "1421"} {
 			shop.send(mti, reversal(2, 1, 700))
@@ -54,7 +49,7 @@ func overtake(t *testing.T, told int, stays bool, restart func(y *yard, peers ..
 
 		restart(y, shop, primary, standby)
 		if !stays {
-			primary, standby = y.issuer(first, "primary"), y.issuer(other, "standby")
+			primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 			time.Sleep(time.Second)
 			shop = y.merchant()
 		}
@@ -76,7 +71,7 @@ func overtake(t *testing.T, told int, stays bool, restart func(y *yard, peers ..
 
 		y.crash(shop, primary, standby)
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(other, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		time.Sleep(time.Second)
 		shop = y.merchant()
 		shop.send("1201", sale(1, 700))
@@ -85,9 +80,6 @@ func overtake(t *testing.T, told int, stays bool, restart func(y *yard, peers ..
 		if st := y.sw.Status(); st.Owed != 0 || st.Shelved != 0 {
 			t.Errorf("owed %d, shelved %d", st.Owed, st.Shelved)
 		}
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }

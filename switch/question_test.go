@@ -19,12 +19,7 @@ func with(elements, changed map[int]string) map[int]string {
 func TestAnotherProcessingCodeIsAnotherQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		sold := with(sale(1, 500), map[int]string{3: "003000"})
 		returned := with(sold, map[int]string{3: "200030"})
@@ -36,7 +31,7 @@ func TestAnotherProcessingCodeIsAnotherQuestion(t *testing.T) {
 
 		y.crash(shop, primary, standby)
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		time.Sleep(time.Second)
 		shop = y.merchant()
 		shop.send("1201", returned)
@@ -44,9 +39,6 @@ func TestAnotherProcessingCodeIsAnotherQuestion(t *testing.T) {
 		shop.send("1201", sold)
 		want(t, shop.read("1210"), map[int]string{38: "A00001", 39: "000"})
 		primary.quiet(time.Second)
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }

@@ -16,12 +16,7 @@ import (
 func TestDayIsComparedWithItsIssuer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := reconciling(t, nil)
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		for i, amount := range []int{1000, 2000, 3000} {
 			want(t, sell(shop, bank, i+1, amount), map[int]string{28: "000101"})
 		}
@@ -46,9 +41,7 @@ func TestDayIsComparedWithItsIssuer(t *testing.T) {
 		time.Sleep(time.Second)
 		bank.quiet(time.Hour)
 		y.addUp()
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 
@@ -64,12 +57,7 @@ func totalsOf(stan int, function, day string, number, amount int) map[int]string
 func TestIssuerCompares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := reconciling(t, func(r *cardswitch.ReconciliationConfig) { r.Starts = cardswitch.StartsPeer })
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		sell(shop, bank, 1, 1000)
 		ask := func(mti string, e map[int]string, answer string, wanted map[int]string) {
 			t.Helper()
@@ -100,21 +88,14 @@ func TestIssuerCompares(t *testing.T) {
 		ask("1522", totalsOf(7, "500", "000101", 1, 1000), "1532", map[int]string{39: "500"})
 		ask("1522", totalsOf(3, "500", "000101", 1, 1007), "1532", map[int]string{39: "502"})
 		y.addUp()
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 
 func TestInjectedDifferenceIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := reconciling(t, func(r *cardswitch.ReconciliationConfig) { r.Cutover = "" })
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		book := "mti,stan,local_time,processing,amount\n"
 		line := func(mti string, m *spec.Message, amount int) {
 			book += fmt.Sprintf("%s,%s,%s,000000,%d\n", mti, value(m, 11), value(m, 12), amount)
@@ -150,7 +131,7 @@ func TestInjectedDifferenceIsNamed(t *testing.T) {
 		time.Sleep(time.Second)
 		y.crash(shop, bank)
 		y.start()
-		bank = y.issuer(door, "primary")
+		bank = y.issuer(y.doors[0], "primary")
 		list := y.sw.Differences()
 		if len(list) != 3 {
 			t.Fatalf("%+v", list)
@@ -178,12 +159,7 @@ func TestMerchantCompares(t *testing.T) {
 		y := newYard(t, func(c *cardswitch.Config) {
 			c.Centers[0].Reconciliation = &cardswitch.ReconciliationConfig{}
 		})
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		shop.send("1200", sale(1, 1000))
 		bank.answer(bank.read("1200"), map[int]string{38: "A00001", 39: "000"})
 		want(t, shop.read("1210"), map[int]string{28: "000101"})
@@ -204,9 +180,7 @@ func TestMerchantCompares(t *testing.T) {
 		bank.answer(later, map[int]string{38: "A00001", 39: "000"})
 		want(t, shop.read("1210"), map[int]string{28: "000102"})
 		y.addUp()
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 
@@ -215,12 +189,7 @@ func TestEachCurrencyIsCompared(t *testing.T) {
 		y := reconciling(t, func(r *cardswitch.ReconciliationConfig) {
 			r.Cutover, r.After, r.Message = "", time.Second, cardswitch.CompareRequest
 		})
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		for i, currency := range []string{"392", "840"} {
 			shop.send("1200", with(sale(i+1, 100*(i+1)), map[int]string{49: currency}))
 			bank.answer(bank.read("1200"), map[int]string{38: "A00001", 39: "000"})
@@ -243,8 +212,6 @@ func TestEachCurrencyIsCompared(t *testing.T) {
 		if st := periodOf(t, y, "000101"); st.State != "agreed" || st.Versions != 2 {
 			t.Errorf("%+v", st)
 		}
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }

@@ -3,7 +3,6 @@ package cardswitch_test
 import (
 	"bytes"
 	"context"
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,19 +50,10 @@ func runSecured(t *testing.T, module hsm.Module, formats []int, change func(*yar
 		if change != nil {
 			change(y)
 		}
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.doors = []net.Listener{first, second}
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		scene(y, shop, primary, standby)
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }
 

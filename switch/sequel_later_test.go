@@ -13,12 +13,7 @@ import (
 func TestSequelsOfStandIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, withStandIn(standInRules, nil))
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		bank.conn.Close()
 		time.Sleep(10 * time.Millisecond)
 		y.told(shop, "1200", sale(1, 1000), "000")
@@ -29,7 +24,7 @@ func TestSequelsOfStandIn(t *testing.T) {
 		y.told(shop, "1100", with(sale(6, 2000), map[int]string{24: "100"}), "000")
 		y.told(shop, "1220", completion(7, 6, 1500), "900")
 		shop.conn.Close()
-		bank = y.issuer(door, "primary")
+		bank = y.issuer(y.doors[0], "primary")
 		told := y.taken(bank, "1220", map[int]string{4: "000000001000", 39: "000"})
 		named := "1220" + value(told, 11) + "261122120000" + "11" + acquirer
 		y.taken(bank, "1420", map[int]string{4: "000000000600", 24: "401", 56: named})
@@ -65,12 +60,7 @@ func TestReversalOfWhatWasReversedAndStoodIn(t *testing.T) {
 func TestSequelsOfAnEarlierDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := reconciling(t, nil)
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		for stan := 1; stan <= 2; stan++ {
 			want(t, sell(shop, bank, stan, 1000), map[int]string{28: "000101"})
 		}
@@ -97,9 +87,7 @@ func TestSequelsOfAnEarlierDay(t *testing.T) {
 		bank.answer(told, map[int]string{39: "500"})
 		time.Sleep(time.Second)
 		y.addUp()
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 
@@ -107,27 +95,20 @@ func TestSequelsOfAnEarlierDay(t *testing.T) {
 func TestCrashUndoesASequel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		y.sold(shop, bank, 1, 1000)
 		y.granted(shop, bank, "1200", refund(2, 1, 300))
 		shop.send("1200", refund(3, 1, 700))
 		bank.read("1200")
 		y.crash(shop, bank)
 		y.start()
-		bank = y.issuer(door, "primary")
+		bank = y.issuer(y.doors[0], "primary")
 		y.taken(bank, "1420", map[int]string{25: "4021", 3: "200000", 4: "000000000700"})
 		shop = y.merchant()
 		shop.send("1200", refund(4, 1, 701))
 		want(t, shop.read("1210"), map[int]string{11: "000004", 39: "950"})
 		y.granted(shop, bank, "1200", refund(5, 1, 700))
 		bank.quiet(time.Minute)
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }

@@ -48,12 +48,7 @@ func withStandIn(rules string, change func(*cardswitch.StandInConfig)) func(*car
 func TestStandInForANight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, withStandIn(standInRules, nil))
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		shop.send("1200", sale(1, 700))
 		m := primary.read("1200")
@@ -81,8 +76,8 @@ func TestStandInForANight(t *testing.T) {
 		want(t, shop.read("1210"), map[int]string{39: "121"})
 		// A crash in stand-in: what was decided stands, and goes on.
 		y.crash(shop)
-		first.Close() // the issuer stays away
-		second.Close()
+		y.doors[0].Close() // the issuer stays away
+		y.doors[1].Close()
 		y.start()
 		time.Sleep(5 * time.Second)
 		shop = y.merchant()
@@ -99,20 +94,17 @@ func TestStandInForANight(t *testing.T) {
 		shop.send("1420", reversal(9, 6, 3000))
 		want(t, shop.read("1430"), map[int]string{39: "400"})
 
-		first, second = y.listen(primaryAt), y.listen(standbyAt)
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
-		defer first.Close()
-		defer second.Close()
+		y.doors[0], y.doors[1] = y.listen(primaryAt), y.listen(standbyAt)
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
+		defer y.doors[0].Close()
+		defer y.doors[1].Close()
 		y.morning(primary, value(a, 38))
 		time.Sleep(40 * time.Second)
 		shop.send("1200", sale(10, 9000))
 		m = primary.read("1200")
 		primary.answer(m, map[int]string{38: "A00002", 39: "000"})
 		want(t, shop.read("1210"), map[int]string{38: "A00002", 39: "000"})
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }
 

@@ -1,7 +1,6 @@
 package cardswitch_test
 
 import (
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,19 +15,10 @@ func run(t *testing.T, change func(*cardswitch.Config),
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, change)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.doors = []net.Listener{first, second}
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		scene(y, shop, primary, standby)
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }
 
@@ -214,19 +204,14 @@ func TestBothLinksGone(t *testing.T) {
 func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		shop.send("1200", sale(1, 700))
 		m := primary.read("1200")
 		y.crash(primary, standby, shop)
 
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		r := primary.read("1420")
 		want(t, r, map[int]string{2: card, 25: "4021", 56: "1200" + value(m, 11) +
 			"261122120000" + "11" + acquirer})
@@ -241,10 +226,7 @@ func TestRestart(t *testing.T) {
 		}
 		primary.answer(m2, map[int]string{38: "A00002", 39: "000"})
 		want(t, shop.read("1210"), map[int]string{39: "000"})
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }
 
@@ -253,12 +235,7 @@ func TestRestart(t *testing.T) {
 func TestTrackOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		track := func(stan int) map[int]string {
 			e := sale(stan, 700)
@@ -289,14 +266,11 @@ func TestTrackOnly(t *testing.T) {
 		primary.read("1200")
 		y.crash(primary, standby, shop)
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		want(t, primary.read("1420"), map[int]string{2: card, 25: "4021"})
 		shop = y.merchant()
 		shop.send("1201", track(1))
 		want(t, shop.read("1210"), map[int]string{39: "911"})
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }

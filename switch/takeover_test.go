@@ -81,12 +81,7 @@ func TestLeaseLapses(t *testing.T) {
 		y := newYard(t, nil)
 		y.deps.MayLeave = func() bool { return !lapsed.Load() }
 		y.deps.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		lapsed.Store(true)
 		shop.send("1200", sale(1, 700))
@@ -96,13 +91,10 @@ func TestLeaseLapses(t *testing.T) {
 			}
 		}
 		lapsed.Store(false)
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		shop = y.merchant()
 		shop.send("1201", sale(1, 700))
 		want(t, shop.read("1210"), map[int]string{39: "912"})
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }

@@ -11,12 +11,7 @@ import (
 func TestRestartAnswersARequestWithTrackAndPIN(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		first, second := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer second.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(second, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		asked := with(sale(1, 500), map[int]string{35: card + "=30121010000000000",
 			52: "\x01\x02\x03\x04\x05\x06\x07\x08", 48: "0001006SECRET"})
@@ -24,7 +19,7 @@ func TestRestartAnswersARequestWithTrackAndPIN(t *testing.T) {
 		primary.read("1200")
 		y.crash(shop, primary, standby)
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(second, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		r := primary.read("1420")
 		want(t, r, map[int]string{2: card, 4: "000000000500", 25: "4021"})
 		primary.answer(r, map[int]string{39: "400"})
@@ -33,9 +28,6 @@ func TestRestartAnswersARequestWithTrackAndPIN(t *testing.T) {
 		shop.send("1201", asked)
 		want(t, shop.read("1210"), map[int]string{2: card, 39: "911", 11: "000001",
 			59: "cookie-1"})
-		y.end()
-		for _, p := range []*peer{shop, primary, standby} {
-			p.conn.Close()
-		}
+		y.close(shop, primary, standby)
 	})
 }

@@ -18,17 +18,10 @@ func unconfirmed(t *testing.T, play func(y *yard, shop, bank *peer)) {
 		y := reconciling(t, func(r *cardswitch.ReconciliationConfig) {
 			r.Unconfirmed = cardswitch.UnconfirmedBoth
 		})
-		door := y.listen(primaryAt)
-		defer door.Close()
-		y.start()
-		bank := y.issuer(door, "primary")
-		time.Sleep(time.Second)
-		shop := y.merchant()
+		bank, shop := y.open()
 		play(y, shop, bank)
 		y.addUp()
-		y.end()
-		shop.conn.Close()
-		bank.conn.Close()
+		y.close(shop, bank)
 	})
 }
 

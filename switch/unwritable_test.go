@@ -23,12 +23,7 @@ func TestUnwritableReversalIsOnTheWorkList(t *testing.T) {
 		}
 		y.config.Dialects = []string{file}
 		y.config.Centers[1].Dialect = "poor"
-		first, other := y.listen(primaryAt), y.listen(standbyAt)
-		defer first.Close()
-		defer other.Close()
-		y.start()
-		primary, standby := y.issuer(first, "primary"), y.issuer(other, "standby")
-		time.Sleep(time.Second)
+		primary, standby := y.openBoth()
 		shop := y.merchant()
 		shop.send("1200", sale(1, 700))
 		primary.read("1200")
@@ -48,7 +43,7 @@ func TestUnwritableReversalIsOnTheWorkList(t *testing.T) {
 
 		y.crash(shop, primary, standby)
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(other, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		if list, err := y.sw.WorkList(); err != nil || len(list) != 2 {
 			t.Fatalf("%d on the work list, %v, want 2", len(list), err)
 		}
@@ -59,7 +54,7 @@ func TestUnwritableReversalIsOnTheWorkList(t *testing.T) {
 
 		y.config.Centers[1].Dialect = "ascii-binary"
 		y.start()
-		primary, standby = y.issuer(first, "primary"), y.issuer(other, "standby")
+		primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
 		y.resolve(id, "retry")
 		m := primary.read("1421")
 		want(t, m, map[int]string{2: card, 4: "000000000700", 25: "4021", 37: "RRN000000001"})

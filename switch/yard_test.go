@@ -106,6 +106,39 @@ func (y *yard) start() {
 	go func() { y.stopped <- sw.Run(ctx) }()
 }
 
+// open begins a scene with the issuer's primary link alone.
+func (y *yard) open() (bank, shop *peer) {
+	y.t.Helper()
+	y.doors = []net.Listener{y.listen(primaryAt)}
+	y.t.Cleanup(func() { y.doors[0].Close() })
+	y.start()
+	bank = y.issuer(y.doors[0], "primary")
+	time.Sleep(time.Second)
+	return bank, y.merchant()
+}
+
+// openBoth begins one with both of its links, and no merchant yet.
+func (y *yard) openBoth() (primary, standby *peer) {
+	y.t.Helper()
+	y.doors = []net.Listener{y.listen(primaryAt), y.listen(standbyAt)}
+	for _, door := range y.doors {
+		y.t.Cleanup(func() { door.Close() })
+	}
+	y.start()
+	primary, standby = y.issuer(y.doors[0], "primary"), y.issuer(y.doors[1], "standby")
+	time.Sleep(time.Second)
+	return primary, standby
+}
+
+// close ends the scene.
+func (y *yard) close(peers ...*peer) {
+	y.t.Helper()
+	y.end()
+	for _, p := range peers {
+		p.conn.Close()
+	}
+}
+
 func (y *yard) end() {
 	y.t.Helper()
 	y.stop()
