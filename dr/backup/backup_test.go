@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,7 +107,7 @@ func TestBackupsAreIncremental(t *testing.T) {
 // flaky is a target that fails after so many writes, as a process that is killed does.
 type flaky struct {
 	Target
-	left int
+	left atomic.Int64 // several write at once
 }
 
 var errKilled = errors.New("killed")
@@ -115,7 +116,7 @@ func (f *flaky) Put(ctx context.Context, name string, object []byte) error {
 	if strings.HasPrefix(name, claimFolder) {
 		return f.Target.Put(ctx, name, object)
 	}
-	if f.left--; f.left < 0 {
+	if f.left.Add(-1) < 0 {
 		return errKilled
 	}
 	return f.Target.Put(ctx, name, object)
@@ -128,7 +129,9 @@ func TestInterrupted(t *testing.T) {
 	y.trade(100)
 	y.restart()
 	for left := 0; ; left++ {
-		r.target = &flaky{target, left}
+		killed := &flaky{Target: target}
+		killed.left.Store(int64(left))
+		r.target = killed
 		m, err := r.Create(context.Background(), y.source(), Options{})
 		ids, _ := r.IDs(context.Background())
 		if err == nil {
