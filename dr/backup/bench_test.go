@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func (y *yard) grow(size int) {
 	for i := range noise {
 		noise[i] = byte(y.rng.Uint32())
 	}
-	for size > 0 {
+	for size > 0 { // a batch of 200
 		for range 200 {
 			y.n++
 			r := journal.Record{At: int64(y.n) * 1_000_000, Kind: journal.Event, Center: 1}
@@ -61,4 +62,59 @@ func (y *yard) grow(size int) {
 		}
 		must(y.t, y.store.Commit(b))
 	}
+}
+
+// BenchmarkBeside commits as fast as it goes, in turns without and with tails every second and a
+// backup in the middle, and tells what these cost: with a target on the journal's own disk, and with
+// one in memory, as if it were elsewhere. Run it with -benchtime 1x.
+func BenchmarkBeside(b *testing.B) {
+	b.Run("disk", func(b *testing.B) { beside(b, b.TempDir()) })
+	b.Run("memory", func(b *testing.B) {
+		dir, err := os.MkdirTemp("/dev/shm", "")
+		if err != nil {
+			b.Skip(err)
+		}
+		b.Cleanup(func() { _ = os.RemoveAll(dir) })
+		beside(b, dir)
+	})
+}
+
+func beside(b *testing.B, target string) {
+	for range b.N {
+		y := newYardIn(b, filepath.Join(b.TempDir(), "data"), 1)
+		y.cluster()
+		r := testRepository(b, Folder(filepath.Join(target, "target")))
+		y.backup(r, Options{})
+		a := NewArchiver(r, y.store)
+		var alone, beside int
+		for range 3 {
+			alone += y.busy(4*time.Second, func() {})
+			beside += y.busy(4*time.Second, func() {
+				for n := range 4 {
+					if _, err := a.Archive(context.Background(), y.source()); err != nil {
+						b.Error(err)
+					}
+					if n == 1 {
+						y.backup(r, Options{})
+					}
+					time.Sleep(time.Second)
+				}
+			})
+		}
+		b.Logf("%d records alone, %d beside backups: %.1f %%", alone, beside,
+			100*float64(beside)/float64(alone))
+		y.close()
+	}
+}
+
+// busy grows the journal for a time, beside something else, and tells by how many records.
+func (y *yard) busy(d time.Duration, beside func()) int {
+	done, before, end := make(chan struct{}), y.store.LastSeq(), time.Now().Add(d)
+	go func() { defer close(done); beside() }()
+	for time.Now().Before(end) {
+		y.grow(50_000)
+	}
+	count := int(y.store.LastSeq() - before)
+	<-done
+	return count
 }
