@@ -63,6 +63,9 @@ func (n *node) backupDue(ctx context.Context, every time.Duration) (bool, error)
 		return !ok, err
 	}
 	n.backupMetrics.newest.Set(float64(newest.Unix()))
+	if proven, err := r.Proven(ctx); err == nil && len(proven) > 0 {
+		n.backupMetrics.verified.Set(float64(proven[len(proven)-1].At.Unix()))
+	}
 	return time.Since(newest) >= every, nil
 }
 
@@ -103,7 +106,7 @@ func (n *node) tendPrune(ctx context.Context) {
 // backupMetrics are what monitoring sees of backups.
 type backupMetrics struct {
 	newest, bytes, copied, seconds, record prometheus.Gauge
-	tail                                   prometheus.Gauge
+	tail, verified                         prometheus.Gauge
 	failures                               prometheus.Counter
 }
 
@@ -119,6 +122,8 @@ func (n *node) newBackupMetrics() {
 		copied:  gauge("copied_bytes", "Of these, what wasn't at the target before."),
 		seconds: gauge("duration_seconds", "How long it took."),
 		record:  gauge("record", "The newest record in it."),
+		verified: gauge("verified_time_seconds",
+			"Unix time at which the newest backup that was verified was found sound; 0: none was."),
 		tail: gauge("tail_time_seconds",
 			"Unix time at which all that had changed was at the target; 0: never."),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "cardswitch_backup_failures_total",

@@ -65,8 +65,8 @@ func (y *yard) grow(size int) {
 }
 
 // BenchmarkBeside commits as fast as it goes, in turns without and with tails every second and a
-// backup in the middle, and tells what these cost: with a target on the journal's own disk, and with
-// one in memory, as if it were elsewhere. Run it with -benchtime 1x.
+// backup in the middle, and tells what these cost: with a target on the journal's own disk, and
+// with one in memory, as if it were elsewhere. Run it with -benchtime 1x.
 func BenchmarkBeside(b *testing.B) {
 	b.Run("disk", func(b *testing.B) { beside(b, b.TempDir()) })
 	b.Run("memory", func(b *testing.B) {
