@@ -24,10 +24,7 @@ const (
 // tendBackups makes backups when they are due, by the newest that is at the target, and prunes once
 // a day. Several nodes may do so with one target: who comes first makes it.
 func (n *node) tendBackups(ctx context.Context) {
-	left := backupScratch(n.config.Load())
-	if err := os.RemoveAll(left); err != nil { // of a backup that was killed: it holds old files
-		n.log.Warn("what a backup left couldn't be removed", "folder", left, "error", err)
-	}
+	n.removeScratch()
 	ticker := time.NewTicker(backupLook)
 	defer ticker.Stop()
 	var tried, pruned time.Time
@@ -49,6 +46,18 @@ func (n *node) tendBackups(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// removeScratch removes what a backup that was killed has left: it holds old files.
+func (n *node) removeScratch() {
+	if !n.backing.TryLock() {
+		return // one is on its way
+	}
+	defer n.backing.Unlock()
+	left := backupScratch(n.config.Load())
+	if err := os.RemoveAll(left); err != nil {
+		n.log.Warn("what a backup left couldn't be removed", "folder", left, "error", err)
 	}
 }
 
