@@ -19,7 +19,9 @@ import (
 type atOnce struct{ *hubNode }
 
 func (n atOnce) Send(m *pb.Message) {
-	to := n.hub.at(m.GetTo())
+	n.hub.mu.Lock()
+	to := n.hub.nodes[m.GetTo()]
+	n.hub.mu.Unlock()
 	if to == nil {
 		return
 	}

@@ -37,11 +37,11 @@ type hubNode struct {
 	ended error
 }
 
-func (h *hub) at(id uint64) *hubNode {
+func (h *hub) at(id uint64) *Replica {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if n := h.nodes[id]; n != nil && !n.away && n.Replica != nil {
-		return n
+	if n := h.nodes[id]; n != nil && !n.away {
+		return n.Replica
 	}
 	return nil
 }
@@ -129,12 +129,21 @@ func (n *hubNode) end(t *testing.T) {
 
 func (h *hub) leader() *hubNode {
 	for range 2000 {
-		for _, n := range h.nodes {
-			if n.Replica != nil && !n.away && n.Lease().Valid() {
-				return n
-			}
+		if n := h.valid(); n != nil {
+			return n
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+	return nil
+}
+
+func (h *hub) valid() *hubNode {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.nodes {
+		if n.Replica != nil && !n.away && n.Lease().Valid() {
+			return n
+		}
 	}
 	return nil
 }
