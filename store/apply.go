@@ -86,7 +86,7 @@ func (s *Store) Apply(index, term uint64, data []byte) error {
 // Made is known of an entry that this node made: in an epoch there is no other with its records.
 func (s *Store) apply(index, term uint64, data []byte, made *sealed) (*sealed, error) {
 	e := entry.Entry{}
-	if len(data) > 0 {
+	if len(data) > 0 && !s.logOnly {
 		var err error
 		if e, err = entry.Parse(data); err != nil {
 			return nil, err

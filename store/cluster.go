@@ -79,6 +79,9 @@ func (s *Store) ApplyMembers(index, term uint64, conf *pb.ConfState,
 }
 
 func (s *Store) raftOptions() raftlog.Options {
+	if s.logOnly {
+		return raftlog.Options{Write: s.writeLog}
+	}
 	return raftlog.Options{Write: s.writeLog, Freeze: s.freeze,
 		ChunkKey: func(first uint64) []byte { return seqKey(familyChunk, first) }}
 }

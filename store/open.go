@@ -23,7 +23,10 @@ const formatVersion = 1
 
 // Open opens or creates a data directory, and brings the index up to the journal.
 func Open(o Options) (*Store, error) {
-	key, err := dataKey(&o)
+	key, err := make([]byte, journal.KeySize), error(nil)
+	if !o.LogOnly {
+		key, err = dataKey(&o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +44,7 @@ func Open(o Options) (*Store, error) {
 		o.StallAfter = 5 * time.Second
 	}
 	s := &Store{dir: o.Dir, log: o.Logger, retention: o.RetentionDays, minFree: o.MinFreeBytes,
-		patience: o.StallAfter, onFailure: o.OnFailure, keys: keys,
+		patience: o.StallAfter, onFailure: o.OnFailure, keys: keys, logOnly: o.LogOnly,
 		fs: fence.New(o.FS), indexFS: fence.New(o.FS), frozen: make(map[uint64]*frozen),
 		writes: make(chan *pebble.Batch), written: make(chan error, 1),
 		stop: make(chan struct{}), failed: make(chan struct{})}
@@ -171,9 +174,7 @@ func (s *Store) about() error {
 	v, closer, err := s.db.Get([]byte(aboutVersion))
 	if errors.Is(err, pebble.ErrNotFound) {
 		b := s.db.NewBatch()
-		set(b, []byte(aboutVersion), []byte{formatVersion})
-		set(b, []byte(aboutKey), id[:])
-		set(b, []byte(aboutAnchor), (&anchor{first: 1}).value())
+		firstLines(b, id)
 		return b.Commit(pebble.Sync)
 	}
 	if err != nil {
@@ -197,6 +198,12 @@ func (s *Store) about() error {
 			"use the key file that belongs to this data.dir"}
 	}
 	return nil
+}
+
+func firstLines(b *pebble.Batch, key [8]byte) {
+	set(b, []byte(aboutVersion), []byte{formatVersion})
+	set(b, []byte(aboutKey), key[:])
+	set(b, []byte(aboutAnchor), (&anchor{first: 1}).value())
 }
 
 // end returns the last record and the hash of the last chunk.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"cardswitch/store/journal"
 	"cardswitch/store/raftlog"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -44,6 +45,9 @@ func (s *Store) receive(from io.Reader) (err error) {
 	err = shipped(from, func(key, value []byte) error {
 		if err := s.fits(key, value); err != nil {
 			return err
+		}
+		if s.logOnly && !raftlog.Shipped(key) {
+			return s.skim(b, key, value)
 		}
 		set(b, key, value)
 		if b.Len() < 4<<20 {
@@ -111,11 +115,23 @@ func syncFolder(fs FS, dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
+// skim takes of a journal what a witness needs: how far it goes.
+func (s *Store) skim(b *pebble.Batch, key, value []byte) error {
+	if string(key) != aboutPosition {
+		return nil
+	}
+	at, err := parsePosition(value)
+	at.last, at.head = 0, journal.Hash{}
+	set(b, key, at.value())
+	firstLines(b, s.keys.ID())
+	return err
+}
+
 // fits refuses a journal under another key or of another version.
 func (s *Store) fits(key, value []byte) error {
 	id := s.keys.ID()
 	switch {
-	case string(key) == aboutKey && !bytes.Equal(value, id[:]):
+	case string(key) == aboutKey && !s.logOnly && !bytes.Equal(value, id[:]):
 		return fmt.Errorf("it is under data key %x, this node has %x", value, id)
 	case string(key) == aboutVersion && !bytes.Equal(value, []byte{formatVersion}):
 		return fmt.Errorf("its format is version %x, this program knows %d", value, formatVersion)

@@ -50,6 +50,9 @@ type Options struct {
 	Epoch         uint64        // of the node, written into every chunk
 	Logger        *slog.Logger
 	OnFailure     func(error) // called once, when nothing can be committed any more
+	// LogOnly is for a witness: it keeps the log that the nodes agree by, and an empty journal. It
+	// needs no key, for it reads nothing of what it keeps.
+	LogOnly bool
 }
 
 // Store is one open data directory. NewBatch, Append and Commit have rules of their own (see
@@ -78,6 +81,7 @@ type Store struct {
 	totalKey, totalValue []byte // of Commit
 
 	raft      *raftlog.Log
+	logOnly   bool
 	agreement Agreement
 	epoch     atomic.Uint64          // in which the node leads; 0: it doesn't
 	mine      atomic.Pointer[sealed] // what Commit has proposed
@@ -110,8 +114,13 @@ func (s *Store) HashPAN(p spec.PAN) [16]byte { return s.keys.HashPAN(p) }
 // CardOf is the card behind such a hash: whoever holds the data key can tell. false if it is none.
 func (s *Store) CardOf(hash [16]byte) (spec.PAN, bool) { return s.keys.CardOf(hash) }
 
-// KeyName names the data key without telling anything about it.
-func (s *Store) KeyName() [8]byte { return s.keys.ID() }
+// KeyName names the data key without telling anything about it; zero: a witness has none.
+func (s *Store) KeyName() [8]byte {
+	if s.logOnly {
+		return [8]byte{}
+	}
+	return s.keys.ID()
+}
 
 // Registry returns the names behind the numbers in the journal.
 func (s *Store) Registry() *registry.Registry { return s.registry }

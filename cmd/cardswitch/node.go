@@ -85,14 +85,17 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 	// Then the journal's lock: two processes must not write one key store.
 	o := config.StoreOptions()
 	o.FS, o.Logger = n.deps.Disk, n.log
+	o.LogOnly = isWitness(config)
 	if n.store, err = store.Open(o); err != nil {
 		return err
 	}
 	if n.evidence, err = evidence.Open(&config.Audit, n.log); err != nil {
 		return err
 	}
-	if err := n.openModule(ctx, config); err != nil {
-		return err
+	if !isWitness(config) { // it never leads, so it holds no keys
+		if err := n.openModule(ctx, config); err != nil {
+			return err
+		}
 	}
 	restored, err := n.restored()
 	if err != nil {
@@ -122,6 +125,10 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 		}
 	}
 	return nil
+}
+
+func isWitness(config *cardswitch.Config) bool {
+	return config.Cluster != nil && config.Cluster.Role == cardswitch.NodeWitness
 }
 
 // openModule opens the security module. In production the first start waits until people have made

@@ -56,19 +56,14 @@ func (n *simNode) start() error {
 	if n.s.breaks.noSync {
 		o.FS = neverSynced{n.disk}
 	}
-	log, err := (*store.LogOnly)(nil), error(nil)
-	if n.kind.Kind == Witness {
-		log, err = store.OpenLogOnly(o)
-	} else {
-		n.store, err = store.Open(o)
-	}
+	o.LogOnly = n.kind.Kind == Witness
+	opened, err := store.Open(o)
 	if err != nil {
 		return err
 	}
-	if log != nil {
-		n.machine, n.close = log, log.Close
-	} else {
-		n.machine, n.close = n.store, n.store.Close
+	n.machine, n.close = opened, opened.Close
+	if !o.LogOnly {
+		n.store = opened
 	}
 	lease := &Lease{}
 	n.config = Config{Cluster: "sim", Node: n.id, KeepEntries: 16, LogBytes: n.s.shape.logBytes}
