@@ -57,10 +57,10 @@ func overtake(t *testing.T, told int, stays bool, restart func(y *yard, peers ..
 			shop.send("1200", sale(1, 700))
 			want(t, shop.read("1210"), map[int]string{11: "000001", 39: "902"})
 		}
-		for _, stan := range []int{2, 7} { // nothing is left of it
-			shop.send("1421", reversal(stan, 1, 700))
-			want(t, shop.read("1430"), map[int]string{39: "400"})
-		}
+		shop.send("1421", reversal(2, 1, 700)) // the kept answer
+		want(t, shop.read("1430"), map[int]string{39: fmt.Sprint(told)})
+		shop.send("1420", reversal(7, 1, 700)) // nothing is left of it
+		want(t, shop.read("1430"), map[int]string{39: "400"})
 		shop.send("1220", with(sale(5, 700), map[int]string{25: "1006", 38: "OFF001", 39: "000"}))
 		want(t, shop.read("1230"), map[int]string{39: "900"})
 		primary.quiet(30 * time.Second)

@@ -264,8 +264,8 @@ func (s *Switch) owe(dest *center, item *saf.Item) {
 // question's own key, so that a restart and the index know it for as long as the journal.
 func (s *Switch) foretell(now int64, c *center, a *arrival, o found, reversal uint64,
 	why txn.Reason) {
-	if o.key.IsZero() || s.serviceOf(a.original.MTI) == nil || a.original.MTI.Class() == 8 {
-		return // nothing that could come
+	if o.known || o.key.IsZero() || s.serviceOf(a.original.MTI) == nil || a.original.MTI.Class() == 8 {
+		return // nothing that could come, or marked already
 	}
 	s.rec = journal.Record{At: now, Kind: journal.Reversed, MTI: a.original.MTI, Center: c.id,
 		Key: o.key, Advice: reversal, Reason: uint16(why)}
@@ -316,8 +316,9 @@ func (s *Switch) refuse(now int64, l *link.Link, c *center, a *arrival, why txn.
 	// The refusal of a request is an answer like any other, so a repeat gets it again. Only what is
 	// not about this question leaves no mark: its trace number belongs to another, or to one still
 	// being read. The refusal of an advice or a reversal stands for the moment only: what happened
-	// has happened, and must get in at last.
-	if why != txn.QuestionDiffers && why != txn.InProgress && a.mti.Function() != 2 {
+	// has happened, and must get in at last; save where it has undone what may yet come.
+	if why != txn.QuestionDiffers && why != txn.InProgress &&
+		(a.mti.Function() != 2 || why == txn.ReversalTooSoon) {
 		rec.Key = a.key
 	}
 	rec.PAN, rec.Card = a.pan, a.card

@@ -132,17 +132,15 @@ func (m *Model) overtaken(e *entry, q Question) {
 
 // reverse is the shop's reversal. It cannot be declined; it can only have nothing to undo.
 func (m *Model) reverse(q Question, e *entry) {
-	o := m.known[q.Original]
+	o, action := m.known[q.Original], 400
 	switch {
 	case o == nil:
 		m.note(&entry{Question: Question{Key: q.Original}, foretold: true, reversed: true})
 		if !m.Tolerant {
-			m.tell(q.Key, 914) // and decided anew when it is asked again
-			return
+			action = 914
 		}
 	case o.foretold && !m.Tolerant:
-		m.tell(q.Key, 914)
-		return
+		action = 914
 	case o.reversed || o.foretold:
 	case o.held:
 		m.end(o, 902)
@@ -153,7 +151,7 @@ func (m *Model) reverse(q Question, e *entry) {
 		o.reversed = true
 		m.owe(1420, o.Key, q.Card, nil)
 	}
-	m.keep(e, 400)
+	m.keep(e, action)
 	m.note(e)
 }
 

@@ -52,8 +52,6 @@ func unknown(q *txn.Request, part bool) txn.Decision {
 		return refuse(txn.OriginalUnknown)
 	case q.Original == txn.Awaited && q.TolerateUnknown:
 		return acknowledge(txn.ReversalNotNeeded)
-	case q.Original == txn.Awaited:
-		return refuse(txn.OriginalUnknown)
 	case q.TolerateUnknown:
 		return acknowledge(txn.ReversalForetells)
 	}
