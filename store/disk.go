@@ -33,3 +33,6 @@ func Failing(disk FS) (failing FS, broken func()) {
 	}))
 	return failing, func() { fails.Store(true) }
 }
+
+// Disk is the machine's.
+func Disk() FS { return vfs.Default }

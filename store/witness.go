@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,8 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// KeyWitness remembers the version of the newest key store (keyring.Witness), so that the journal
-// tells when an old copy of the key store is put back alone. Whoever puts back both is found out by
+// KeyWitness remembers the newest key store (keyring.Witness): its version, so that the journal
+// tells when an old copy of the key store is put back alone, and its sealed text, so that every
+// node of the cluster has it. Whoever puts back both is found out by
 // whoever has the newer journal: the standby, or the index beside it.
 type KeyWitness struct{ s *Store }
 
@@ -25,23 +27,36 @@ func (w KeyWitness) Version() (uint64, error) {
 }
 
 func keyStoreVersion(from pebble.Reader) (uint64, error) {
-	v, closer, err := from.Get([]byte(aboutKeyStore))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	defer closer.Close()
-	if len(v) != 8 {
-		return 0, &Error{"read the witnessed version of the key store",
-			fmt.Errorf("it has %d bytes, not 8", len(v)), "restore the data directory"}
-	}
-	return binary.BigEndian.Uint64(v), nil
+	version, _, err := keyStore(from)
+	return version, err
 }
 
-// Advance keeps a version durably. It never goes back.
-func (w KeyWitness) Advance(version uint64) error {
+// Text is the newest key store itself; empty if none was told.
+func (w KeyWitness) Text() (version uint64, text []byte, err error) {
+	if err := w.s.err(); err != nil {
+		return 0, nil, err
+	}
+	return keyStore(w.s.db)
+}
+
+func keyStore(from pebble.Reader) (version uint64, text []byte, err error) {
+	v, closer, err := from.Get([]byte(aboutKeyStore))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, nil, nil
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	defer closer.Close()
+	if len(v) < 8 {
+		return 0, nil, &Error{"read the witnessed version of the key store",
+			fmt.Errorf("it has %d bytes, not 8", len(v)), "restore the data directory"}
+	}
+	return binary.BigEndian.Uint64(v), bytes.Clone(v[8:]), nil
+}
+
+// Advance keeps a version and its text durably. It never goes back.
+func (w KeyWitness) Advance(version uint64, text []byte) error {
 	known, err := w.Version()
 	switch {
 	case err != nil:
@@ -49,5 +64,6 @@ func (w KeyWitness) Advance(version uint64) error {
 	case version < known:
 		return fmt.Errorf("version %d of the key store after %d", version, known)
 	}
-	return w.s.decree([]byte(aboutKeyStore), binary.BigEndian.AppendUint64(nil, version))
+	value := binary.BigEndian.AppendUint64(nil, version)
+	return w.s.decree([]byte(aboutKeyStore), append(value, text...))
 }

@@ -14,7 +14,7 @@ func TestKeyWitness(t *testing.T) {
 		t.Error(n, err)
 	}
 	for _, n := range []uint64{1, 2, 2, 1 << 60} {
-		if err := s.KeyWitness().Advance(n); err != nil {
+		if err := s.KeyWitness().Advance(n, []byte("sealed")); err != nil {
 			t.Fatal(err)
 		}
 		closeStore(t, s)
@@ -22,8 +22,11 @@ func TestKeyWitness(t *testing.T) {
 		if got, err := s.KeyWitness().Version(); got != n || err != nil {
 			t.Errorf("%d after a restart, want %d: %v", got, n, err)
 		}
+		if got, text, err := s.KeyWitness().Text(); got != n || string(text) != "sealed" || err != nil {
+			t.Errorf("version %d is %q, %v", got, text, err)
+		}
 	}
-	if err := s.KeyWitness().Advance(7); err == nil {
+	if err := s.KeyWitness().Advance(7, nil); err == nil {
 		t.Error("it went back")
 	}
 	if err := s.db.Set([]byte(aboutKeyStore), []byte{1}, nil); err != nil {
@@ -33,7 +36,7 @@ func TestKeyWitness(t *testing.T) {
 		t.Errorf("a damaged witness says %d", n)
 	}
 	closeStore(t, s)
-	if err := s.KeyWitness().Advance(8); !errors.Is(err, ErrClosed) {
+	if err := s.KeyWitness().Advance(8, nil); !errors.Is(err, ErrClosed) {
 		t.Error(err)
 	}
 }
@@ -42,7 +45,7 @@ func TestKeyWitness(t *testing.T) {
 func TestKeyWitnessOutlivesAPowerCut(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	s := openOn(t, fs)
-	if err := s.KeyWitness().Advance(5); err != nil {
+	if err := s.KeyWitness().Advance(5, nil); err != nil {
 		t.Fatal(err)
 	}
 	after := fs.CrashClone(vfs.CrashCloneCfg{})

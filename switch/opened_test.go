@@ -16,7 +16,7 @@ func TestKeysThatAreOpenedWithTheJournal(t *testing.T) {
 		ring := y.deps.Keys
 		y.deps.Keys = nil
 		y.deps.OpenKeys = func(journal *store.Store) (*keyring.Ring, error) {
-			return ring, journal.KeyWitness().Advance(3)
+			return ring, journal.KeyWitness().Advance(3, nil)
 		}
 	}, func(y *yard, shop, primary, standby *peer) {
 		shop.send("1200", sale(1, 700))

@@ -350,7 +350,7 @@ func (s *Switch) ticks() {
 		}
 		s.deadlines()
 		s.openDoors()
-		if n%dutyTicks == 0 {
+		if n%dutyTicks == 0 || s.handsOver.Load() { // then nobody is served until all have signed off
 			s.duties()
 			s.days()
 			s.tendStandIn()

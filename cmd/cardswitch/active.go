@@ -33,6 +33,13 @@ func (n *node) lead(ctx context.Context, term uint64) (*active, error) {
 		return nil, err
 	}
 	config := *n.config.Load()
+	n.fetching.Lock() // one that is under way ends first, and there is no other
+	n.fetching.Unlock()
+	if n.wire != nil {
+		if err := n.bringKeyStore(&config); err != nil {
+			return nil, err
+		}
+	}
 	a := &active{term: term}
 	deps := n.deps
 	deps.Store, deps.Security, deps.Audit = n.store, watcher{n}, watcher{n}
@@ -50,6 +57,11 @@ func (n *node) lead(ctx context.Context, term uint64) (*active, error) {
 	var err error
 	if a.Switch, err = cardswitch.New(config, deps); err != nil {
 		return nil, errors.Join(err, a.end())
+	}
+	if n.wire != nil {
+		if err := n.shareKeyStore(&config); err != nil {
+			return nil, errors.Join(err, a.end())
+		}
 	}
 	a.admin = n.server(a, metrics)
 	// The first lease comes with the first answers of the others. A link that tried before would be

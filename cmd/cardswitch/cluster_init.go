@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,11 +115,7 @@ func initCluster(command *cobra.Command, args []string) error {
 			return err
 		}
 		files := map[string][]byte{"cluster.yaml": text}
-		if members[i].Role != cardswitch.NodeWitness {
-			for name, key := range shared {
-				files[name] = key
-			}
-		}
+		maps.Copy(files, shared) // a witness keeps the journal too, so far
 		if err := writeSecrets(dir, files); err != nil {
 			return err
 		}

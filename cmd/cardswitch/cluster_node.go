@@ -39,6 +39,7 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 	}
 	w := wire.Config{Cluster: c.Name, Generation: generation, Node: c.Node,
 		DataKey: n.store.KeyName(), Listen: c.Listen, Address: c.Address, Identity: id, Logger: n.log,
+		Serve:      n.serveCompanions,
 		Superseded: func(uint64) { n.replica.Close() }}
 	var members []replica.Member
 	for _, m := range c.Members {

@@ -44,6 +44,7 @@ type node struct {
 	takeover atomic.Pointer[admin.Takeover] // the last one
 
 	takeovers atomic.Uint64
+	fetching  sync.Mutex // held while a file of the active node is put in place
 	leave     chan leaving
 
 	backing       sync.Mutex // held while a backup is made

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"cardswitch/dr/replica"
@@ -28,8 +29,13 @@ func (n *node) run(ctx context.Context) error {
 	doors, closeDoors := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- n.front.Serve(doors, n.operators, n.public) }()
+	var fetched sync.WaitGroup
+	if n.wire != nil {
+		fetched.Go(func() { n.fetches(doors) })
+	}
 	err := n.serve(ctx)
 	closeDoors()
+	fetched.Wait()
 	err = errors.Join(err, <-served)
 	stopped := audit.Done
 	if err != nil {

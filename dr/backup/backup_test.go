@@ -414,7 +414,7 @@ func (j *replacing) Checkpoint(dir string) (store.Mark, error) {
 func TestFilesAreAsNewAsTheJournalKnows(t *testing.T) {
 	y, r := newYard(t, 10), testRepository(t, folderOf(t))
 	y.trade(3)
-	must(t, y.store.KeyWitness().Advance(2))
+	must(t, y.store.KeyWitness().Advance(2, nil))
 	verify := func() (Report, error) {
 		m := y.backup(r, Options{})
 		return r.Verify(context.Background(), &m, filepath.Join(t.TempDir(), "scratch"), dataKey, nil)

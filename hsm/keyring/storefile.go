@@ -13,12 +13,13 @@ import (
 )
 
 // Witness keeps the version of the newest key store elsewhere, as in the journal, so that an old
-// copy of the file isn't taken for the newest.
+// copy of the file isn't taken for the newest; and its text, so that another node of the cluster
+// has it.
 type Witness interface {
 	// Version is the newest that was told, 0 if none was.
 	Version() (uint64, error)
-	// Advance keeps a version durably.
-	Advance(version uint64) error
+	// Advance keeps a version and its text durably. It keeps nothing of text.
+	Advance(version uint64, text []byte) error
 }
 
 // FileOptions say where and how a key store is kept.
@@ -113,13 +114,24 @@ func openFile(ctx context.Context, o FileOptions, d disk) (*File, Set, error) {
 	}
 	// A crash between the file and the witness leaves the file ahead.
 	if err == nil && o.Witness != nil && f.version > witnessed {
-		err = o.Witness.Advance(f.version)
+		err = o.Witness.Advance(f.version, text)
 	}
 	if err != nil {
 		_ = f.Close()
 		return nil, Set{}, err
 	}
 	return f, set, nil
+}
+
+// Bring makes the text of a key store that another node has saved the one at a path, in the place
+// of an older one. OpenFile checks it.
+func Bring(path string, text []byte) error {
+	d := newRealDisk(path)
+	old := uint64(0)
+	if own, err := d.read(); err == nil {
+		old, _ = VersionOf(own) // of a damaged one nothing is kept
+	}
+	return d.replace(text, old, DefaultKeep)
 }
 
 func (f *File) fault(err error, hint, what string, args ...any) error {
@@ -178,7 +190,7 @@ func (f *File) Save(ctx context.Context, s Set) error {
 	}
 	f.version++
 	if f.options.Witness != nil {
-		if err := f.options.Witness.Advance(f.version); err != nil {
+		if err := f.options.Witness.Advance(f.version, text); err != nil {
 			f.broken = err
 			return fmt.Errorf("witness version %d of the key store: %w", f.version, err)
 		}

@@ -120,13 +120,14 @@ func (f *twinFolder) sync() error {
 
 type twinWitness struct {
 	version uint64
+	text    []byte
 	err     error
 }
 
 func (w *twinWitness) Version() (uint64, error) { return w.version, w.err }
-func (w *twinWitness) Advance(v uint64) error {
+func (w *twinWitness) Advance(v uint64, text []byte) error {
 	if w.err == nil {
-		w.version = v
+		w.version, w.text = v, bytes.Clone(text)
 	}
 	return w.err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync/atomic"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -16,11 +17,16 @@ import (
 type Transport struct {
 	wire    *Wire
 	replica atomic.Pointer[replica.Replica]
+	files   func(ctx context.Context, from uint64, request string, to io.Writer) error
 }
 
-// Connect starts a wire for a replica. What comes before Serve is dropped.
+// Files begins what is asked of the node itself, not of its replica.
+const Files = "files"
+
+// Connect starts a wire for a replica. What comes before Serve is dropped. The configuration's own
+// Serve is asked for what begins with Files.
 func Connect(c Config) (*Transport, error) {
-	t := new(Transport)
+	t := &Transport{files: c.Serve}
 	c.Receive, c.Serve = t.receive, t.serve
 	var err error
 	t.wire, err = Start(c)
@@ -65,8 +71,11 @@ func (t *Transport) Stream(ctx context.Context, from uint64,
 // serve writes what another node has asked for.
 func (t *Transport) serve(ctx context.Context, from uint64, request string, to io.Writer) error {
 	r := t.replica.Load()
-	if r == nil {
+	switch {
+	case r == nil:
 		return errors.New("the node isn't ready yet")
+	case t.files != nil && strings.HasPrefix(request, Files):
+		return t.files(ctx, from, request, to)
 	}
 	return r.Serve(ctx, from, request, to)
 }

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"cardswitch/store"
+	"cardswitch/store/wholefile"
+	cardswitch "cardswitch/switch"
+)
+
+// What a standby may ask for: the list, and what is in it. Nothing else of the disk.
+func TestCompanions(t *testing.T) {
+	dir := t.TempDir()
+	config := cardswitch.Defaults()
+	config.Data.Dir = dir
+	config.Complete()
+	n := new(node)
+	n.config.Store(&config)
+	ask := func(what string) (string, error) {
+		var out bytes.Buffer
+		err := n.serveCompanions(t.Context(), 2, what, &out)
+		return out.String(), err
+	}
+	var list []companion
+	listed := func() []companion {
+		t.Helper()
+		text, err := ask("files")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = nil
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if got := listed(); len(got) != 0 {
+		t.Errorf("a new node has %v", got)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "negative"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"negative/00001-0000000001.negative": "listed",
+		"negative/other": "not for others", "data.key": "secret"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := wholefile.Replace(store.Disk(), config.Vault.KeyFile, []byte("wrapped")); err != nil {
+		t.Fatal(err)
+	}
+	if got := listed(); len(got) != 2 || got[0] != (companion{"vault", 7, sumOf([]byte("wrapped"))}) ||
+		got[1] != (companion{Name: "negative/00001-0000000001.negative", Size: 6}) {
+		t.Errorf("it has %+v", got)
+	}
+	for what, want := range map[string]string{"files/vault": "wrapped",
+		"files/negative/00001-0000000001.negative": "listed"} {
+		if got, err := ask(what); got != want || err != nil {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+	}
+	for _, what := range []string{"", "files/", "files/data.key", "files/negative/other",
+		"files/negative/../data.key", "files/negative/../../x.negative", "files//etc/passwd.negative",
+		"files/negative//etc/x.negative", "files/negative/..negative/../data.key"} {
+		if got, err := ask(what); err == nil || got != "" {
+			t.Errorf("%q gets %q", what, got)
+		}
+	}
+}
