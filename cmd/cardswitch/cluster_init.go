@@ -115,7 +115,9 @@ func initCluster(command *cobra.Command, args []string) error {
 			return err
 		}
 		files := map[string][]byte{"cluster.yaml": text}
-		maps.Copy(files, shared) // a witness keeps the journal too, so far
+		if members[i].Role != cardswitch.NodeWitness { // it keeps the log, and can't read it
+			maps.Copy(files, shared)
+		}
 		if err := writeSecrets(dir, files); err != nil {
 			return err
 		}

@@ -148,8 +148,12 @@ func sumOf(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// fetches brings what the active node has and this one lacks, as long as this one follows.
+// fetches brings what the active node has and this one lacks, as long as this one follows. A
+// witness needs none of it.
 func (n *node) fetches(ctx context.Context) {
+	if isWitness(n.config.Load()) {
+		return
+	}
 	ticker := time.NewTicker(companionsEvery)
 	defer ticker.Stop()
 	said := ""
