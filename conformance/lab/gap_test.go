@@ -65,3 +65,28 @@ func TestPlan(t *testing.T) {
 		t.Errorf("%v, %v", all, err)
 	}
 }
+
+// TestBooksAgree: one may go a little further than the other, but not elsewhere.
+func TestBooksAgree(t *testing.T) {
+	of := func(from, to uint64, shift int64) *book {
+		b := &book{last: to, times: make(map[uint64]int64)}
+		for seq := from; seq <= to; seq++ {
+			b.times[seq] = int64(seq) + shift
+		}
+		return b
+	}
+	for _, c := range []struct {
+		a, b *book
+		want bool
+	}{
+		{of(1, 2000, 0), of(1, 2000, 0), true},
+		{of(1001, 2000, 0), of(1003, 2002, 0), true},
+		{of(1001, 2000, 0), of(1001, 2000, 1), false},
+		{of(1001, 2000, 0), of(5001, 6000, 0), false},
+		{of(1, 5, 0), of(1, 7, 0), true},
+	} {
+		if got := c.a.agrees(c.b); got != c.want {
+			t.Errorf("through %d and %d: %v", c.a.last, c.b.last, got)
+		}
+	}
+}
