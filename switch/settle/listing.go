@@ -105,10 +105,10 @@ func readCSV(r io.Reader, each func(Entry) error) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		line, _ := lines.FieldPos(0)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n+1, err)
 		}
+		line, _ := lines.FieldPos(0) // there is none of a line that can't be read
 		value := func(name string) string {
 			for i := range names {
 				if names[i] == name {
