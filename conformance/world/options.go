@@ -129,7 +129,8 @@ func Draw(seed uint64) Options {
 	o.StandIn = some(40)
 	o.Unsaid, o.Declared = o.StandIn && some(50), o.StandIn && some(50)
 	// What is forgotten the index must know, so no more may wait for one write than is remembered.
-	o.Forgets = o.Forgets && !o.SlowDisk
+	// A slow disk makes many wait, and so does a network that stood and delivers all at once.
+	o.Forgets = o.Forgets && !o.SlowDisk && !o.Stalls
 	// The envelopes of the parties take a new key and write under one mutex, which a bubble can't wait
 	// for while a write has no room.
 	o.Deaf = o.Deaf && !o.Rekeys

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"strings"
 	"time"
 )
 
@@ -274,13 +273,6 @@ func (p *shop) handle(s *session, m *message) {
 	p.answered(a, m)
 }
 
-// overtook tells of a reversal that crossed its request and was told 400 and 914, in either order:
-// nothing stands both times. Known and not mended: seed 1795687479.
-func overtook(was, now string) bool {
-	told := func(s, action string) bool { return strings.Contains(s, "39="+action) }
-	return told(was, "400") && told(now, "914") || told(was, "914") && told(now, "400")
-}
-
 // answered books an answer.
 func (p *shop) answered(a *ask, m *message) {
 	w, s, action := p.world, a.sale, m.text(39)
@@ -291,7 +283,7 @@ func (p *shop) answered(a *ask, m *message) {
 		return
 	}
 	if a.final {
-		if now := summary(m); now != a.outcome && !overtook(a.outcome, now) {
+		if now := summary(m); now != a.outcome {
 			w.violation("%s got two answers to %s %s: %sand %s", p.name, a.mti, a.stan, a.outcome, now)
 		}
 		return
