@@ -10,7 +10,8 @@ import (
 func TestGap(t *testing.T) {
 	began := time.Unix(1_800_000_000, 0)
 	at := func(ms int, approved bool) answer {
-		return answer{began.Add(time.Duration(ms) * time.Millisecond), time.Millisecond, approved}
+		return answer{at: began.Add(time.Duration(ms) * time.Millisecond), took: time.Millisecond,
+			approved: approved}
 	}
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	steady := []answer{at(-50, true), at(10, true), at(20, true), at(30, false), at(70, true),
@@ -39,11 +40,13 @@ func TestMeasure(t *testing.T) {
 	var answers []answer
 	for ms := -1000; ms < 3000; ms += 10 {
 		if ms < 0 || ms >= 400 {
-			answers = append(answers, answer{fault.Add(time.Duration(ms) * time.Millisecond),
-				time.Millisecond, true})
+			answers = append(answers, answer{at: fault.Add(time.Duration(ms) * time.Millisecond),
+				took: time.Millisecond, approved: true})
 		}
 	}
-	answers = append([]answer{{fault.Add(-time.Second), time.Minute, false}}, answers...)
+	answers = append([]answer{{at: fault.Add(-time.Second), took: time.Minute}}, answers...)
+	answers = append(answers, answer{at: fault.Add(3 * time.Second), took: time.Minute, approved: true,
+		undone: true}) // a cancellation is no slow sale
 	m := measure(Kill, fault, answers)
 	if m.Gap != 410*time.Millisecond || m.After != 400*time.Millisecond || m.Declined != 0 ||
 		m.P99 != time.Millisecond {

@@ -44,6 +44,7 @@ func measure(k Kind, at time.Time, answers []answer) Measure {
 	for _, a := range answers {
 		switch {
 		case a.at.Before(at):
+		case a.undone:
 		case a.approved:
 			approved = append(approved, a)
 		default:

@@ -50,6 +50,7 @@ type answer struct {
 	at       time.Time
 	took     time.Duration
 	approved bool // by an issuer, so it went all the way
+	undone   bool // taken back since, which is part of what it took
 }
 
 func issuerName(n int) string { return fmt.Sprintf("issuer-%d", n) }
@@ -116,8 +117,9 @@ func (t *town) open(p *place, secret sealed.Secret, addresses []string, rate flo
 func (t *town) came(r pos.Result) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.answers = append(t.answers, answer{time.Now(), r.Elapsed,
-		r.Receipt.State == ledger.Approved || r.Receipt.State == ledger.Cancelled})
+	undone := r.Receipt.State == ledger.Cancelled
+	t.answers = append(t.answers, answer{at: time.Now(), took: r.Elapsed, undone: undone,
+		approved: undone || r.Receipt.State == ledger.Approved})
 }
 
 // since gives the answers from a time on.
