@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"cardswitch/dr/replica"
 	"cardswitch/dr/replica/wire"
 	"cardswitch/hsm/keyring"
 	"cardswitch/store"
@@ -82,8 +83,17 @@ func (n *node) shareKeyStore(config *cardswitch.Config) error {
 	return n.store.KeyWitness().Advance(version, own)
 }
 
-// serveCompanions writes what a standby asks for: the list, or one of the files.
-func (n *node) serveCompanions(_ context.Context, _ uint64, request string, to io.Writer) error {
+// serveCompanions writes what a standby asks for: the list, or one of the files. Who has no journal
+// gets none of them.
+func (n *node) serveCompanions(_ context.Context, from uint64, request string, to io.Writer) error {
+	switch n.store.Log().Member(from).Kind {
+	case replica.Data, replica.Learner:
+		return n.giveCompanion(request, to)
+	}
+	return fmt.Errorf("node %d keeps no journal, so it gets no files", from)
+}
+
+func (n *node) giveCompanion(request string, to io.Writer) error {
 	config := n.config.Load()
 	name, one := strings.CutPrefix(request, wire.Files+"/")
 	switch {
@@ -238,9 +248,12 @@ func (n *node) fetchOne(ctx context.Context, config *cardswitch.Config, leader u
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(part, from)
+	size, err := io.Copy(part, from)
 	if err = errors.Join(err, part.Sync(), part.Close()); err != nil {
 		return err
+	}
+	if size != c.Size {
+		return fmt.Errorf("%d bytes came of %d", size, c.Size)
 	}
 	return n.whileFollowing(func() error { return os.Rename(name+".part", name) })
 }

@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"cardswitch/dr/replica"
 	"cardswitch/store"
+	"cardswitch/store/raftlog"
 	"cardswitch/store/wholefile"
 	cardswitch "cardswitch/switch"
 )
@@ -22,7 +25,7 @@ func TestCompanions(t *testing.T) {
 	n.config.Store(&config)
 	ask := func(what string) (string, error) {
 		var out bytes.Buffer
-		err := n.serveCompanions(t.Context(), 2, what, &out)
+		err := n.giveCompanion(what, &out)
 		return out.String(), err
 	}
 	var list []companion
@@ -68,6 +71,32 @@ func TestCompanions(t *testing.T) {
 		"files/negative//etc/x.negative", "files/negative/..negative/../data.key"} {
 		if got, err := ask(what); err == nil || got != "" {
 			t.Errorf("%q gets %q", what, got)
+		}
+	}
+}
+
+// A witness and a stranger get nothing: only who has the journal has its files.
+func TestCompanionsAreForStandbys(t *testing.T) {
+	n := new(node)
+	config := cardswitch.Defaults()
+	config.Data.Dir = t.TempDir()
+	config.Complete()
+	n.config.Store(&config)
+	var err error
+	n.store, err = store.Open(store.Options{Dir: "data", FS: store.Memory(), Key: make([]byte, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.store.Close()
+	id := raftlog.Identity{Cluster: "tokyo", Node: 1, Generation: 1}
+	if err := n.store.Found(id, []raftlog.Member{{ID: 1, Kind: replica.Data},
+		{ID: 2, Kind: replica.Data}, {ID: 3, Kind: replica.Witness},
+		{ID: 4, Kind: replica.Learner}}); err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[uint64]bool{2: true, 3: false, 4: true, 5: false} {
+		if err := n.serveCompanions(t.Context(), from, "files", io.Discard); (err == nil) != want {
+			t.Errorf("node %d: %v", from, err)
 		}
 	}
 }
