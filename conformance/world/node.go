@@ -59,6 +59,9 @@ func (n *node) start() error {
 	return nil
 }
 
+// longStall is longer than anybody waits for a disk.
+const longStall = 6 * time.Second
+
 // dressDisk gives the disk its manners.
 func (n *node) dressDisk() {
 	o, draws := n.world.options, drawer{n.world.options.Seed, uint64(ofDisk)}
@@ -71,7 +74,7 @@ func (n *node) dressDisk() {
 				d += time.Duration(r.IntN(80)) * time.Millisecond
 			}
 			if o.SlowDisk && n.world.faulty() && r.IntN(300) == 0 {
-				d += 6 * time.Second // longer than anybody waits for a disk
+				d += longStall
 			}
 			return n.world.clock.in(ofDisk, d)
 		})

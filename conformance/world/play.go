@@ -35,6 +35,7 @@ func (w *World) play() {
 			break
 		}
 	}
+	w.stallEnds()
 	if !w.broke() {
 		w.closeDays()
 	}
@@ -48,6 +49,18 @@ func (w *World) play() {
 	w.mu.Unlock()
 	if err := w.node.end(); err != nil {
 		w.say("the switch ends with %v", err)
+	}
+}
+
+// stallEnds waits until no write can hang any more that came in the first phase: a switch may still
+// give up for one, and starts again then.
+func (w *World) stallEnds() {
+	if !w.options.SlowDisk {
+		return
+	}
+	for began := time.Now(); time.Since(began) < longStall || w.node.now == nil && !w.broke(); {
+		w.clock.sleep(ofWorld, 250*time.Millisecond)
+		w.look()
 	}
 }
 
