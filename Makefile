@@ -8,17 +8,18 @@ FIRST    ?= 0
 TIME     ?= 8m
 MINUTES  ?= 10
 KILLS    ?= 20
+OLD      ?=
 BENCH    ?=
 # The program needs no C: it is one static file that runs anywhere.
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test race pkcs11 memory lint fuzz crash torture drill cluster week world world-breaks conform bench build clean
+.PHONY: help run test race pkcs11 memory lint fuzz crash torture drill upgrade cluster week world world-breaks conform bench build clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, JOBS=$(JOBS) of them at once; \
 CYCLES=$(CYCLES) for crash, MINUTES=$(MINUTES) for torture, KILLS=$(KILLS) for drill; \
-BENCH= are flags of bench"
+OLD= is a commit for upgrade; BENCH= are flags of bench"
 
 build: ## build bin/cardswitch
 	@go build -trimpath -o bin/cardswitch ./cmd/cardswitch
@@ -58,6 +59,9 @@ torture: build ## hurt switch, partners, links and disk for MINUTES, then compar
 
 drill: build ## hurt the active one of three nodes, KILLS times and more, and measure each takeover
 	@./bin/cardswitch drill lab --kills $(KILLS)
+
+upgrade: build ## replace nodes of an older commit's program (OLD=) by this one's under load, and back
+	@OLD=$(OLD) .ci/upgrade
 
 cluster: ## hurt seeded clusters of nodes for TIME, and measure takeovers on their own clock
 	@go test -count=1 -run '^(TestKeptSeeds|TestBreaksAreFound|TestTakeoverTimes)$$' -v ./dr/replica

@@ -29,17 +29,21 @@ func newDrillLabCommand() *cobra.Command {
 			"  stop               it stands still, and goes on when another one has taken over\n" +
 			"  cut                nothing passes between it and the other nodes\n" +
 			"  deafened, muted    nothing of them comes to it, or nothing of it to them\n" +
-			"  transfer, drain    an operator has another node lead, or ends it in order\n\n" +
+			"  transfer, drain    an operator has another node lead, or ends it in order\n" +
+			"  upgrade            all nodes begin as those of an older program (--old); one by one\n" +
+			"                     they become this program's, the older one's again, and this one's\n\n" +
 			"For each it prints the longest time within which no merchant got an issuer's answer.\n" +
 			"At the end the merchants' receipts, each node's journal and the issuers' postings are\n" +
 			"compared, transaction by transaction. Exit code 1 if anything is lost, double,\n" +
-			"unexplained or still owed.",
-		Example: "  cardswitch drill lab --kills 20\n  cardswitch drill lab --kills 3 --only kill",
-		Args:    cobra.NoArgs,
+			"unexplained or still owed, or if an upgrade declined anything.",
+		Example: "  cardswitch drill lab --kills 20\n  cardswitch drill lab --kills 3 --only kill\n" +
+			"  cardswitch drill lab --only upgrade --old /usr/local/bin/cardswitch-before",
+		Args: cobra.NoArgs,
 	}
 	flags := command.Flags()
 	kills := flags.Int("kills", 5, "how often the active node is killed")
 	only := flags.StringSlice("only", nil, "only these, as kill,cut (default all)")
+	flags.StringVar(&config.Old, "old", "", "an older program, for upgrade")
 	flags.Float64Var(&config.Rate, "rate", 300, "transactions a second")
 	flags.Uint64Var(&config.Seed, "seed", rand.Uint64N(1_000_000), "of the partners' choices")
 	flags.StringVar(&config.Dir, "dir", os.TempDir(), "where the folder of the run is made")

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"cardswitch/conformance/load/sealed"
@@ -22,6 +23,7 @@ import (
 // Config is one run.
 type Config struct {
 	Program  string // the cardswitch program
+	Old      string // an older one, as whose nodes the cluster begins; "": none is at hand
 	Dir      string // where the folder of the run is made
 	Keep     bool   // leave the folder, also if all went well
 	Loopback bool   // no namespaces, even where they could be made: nobody is cut off then
@@ -38,8 +40,14 @@ func (c *Config) Validate() error {
 		return errors.New("lab: 10 to 10000 transactions a second")
 	case len(c.Plan) == 0:
 		return errors.New("lab: nothing is to be done")
+	case (c.Old != "") != c.plans(Upgrade):
+		return errors.New("lab: an upgrade needs an older program, and that is for an upgrade alone")
 	}
 	return nil
+}
+
+func (c *Config) plans(k Kind) bool {
+	return slices.ContainsFunc(c.Plan, func(t Trial) bool { return t.Kind == k })
 }
 
 const (

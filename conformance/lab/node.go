@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -35,10 +36,11 @@ const clusterName = "lab"
 
 // node is one member of the cluster.
 type node struct {
-	number int
-	run    *run
-	stage  *stage.Stage
-	child  *process.Child // nil: it was ended by us
+	number  int
+	run     *run
+	program string
+	stage   *stage.Stage
+	child   *process.Child // nil: it was ended by us
 }
 
 // layOut writes the files of all nodes. Their key stores are copies of the first one's, as an
@@ -90,7 +92,8 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 				return err
 			}
 		}
-		r.nodes = append(r.nodes, &node{number: n, run: r, stage: s})
+		r.nodes = append(r.nodes, &node{number: n, run: r, stage: s,
+			program: cmp.Or(r.Old, r.Program)})
 	}
 	return ctx.Err()
 }
@@ -127,7 +130,7 @@ func copyKeys(from, to *stage.Stage) error {
 
 // start starts the process, again if it was ended.
 func (n *node) start(ctx context.Context) error {
-	program, args := n.run.place.command(n.number, n.run.Program, "start", "--config",
+	program, args := n.run.place.command(n.number, n.program, "start", "--config",
 		n.stage.File("cardswitch.yaml"))
 	child, err := process.Start(ctx, fmt.Sprintf("node %d", n.number), program, args...)
 	if err != nil {

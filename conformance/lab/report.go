@@ -38,7 +38,11 @@ type Measure struct {
 
 // measure looks at the answers from a second before a fault on.
 func measure(k Kind, at time.Time, answers []answer) Measure {
-	g := gapOf(answers, at.Add(-100*time.Millisecond), at.Add(watched))
+	return measureUntil(k, at, at.Add(watched), answers)
+}
+
+func measureUntil(k Kind, at, until time.Time, answers []answer) Measure {
+	g := gapOf(answers, at.Add(-100*time.Millisecond), until)
 	m := Measure{Kind: k, At: at, Gap: g.length, After: max(0, g.to.Sub(at))}
 	var approved []answer
 	for _, a := range answers {
@@ -89,9 +93,18 @@ func (r *Report) Summaries() (list []Summary) {
 	return list
 }
 
-// Clean says whether no transaction was lost, doubled, left unexplained or owed, and no node ended
-// by itself. How long it took is for the reader to judge.
+// Clean says whether no transaction was lost, doubled, left unexplained or owed, no node ended by
+// itself, and an upgrade declined nothing. How long it took is for the reader to judge.
 func (r *Report) Clean() bool {
 	return r != nil && r.Count != nil && r.Lost+r.Double+r.Unexplained+r.Owed+len(r.Journals)+
-		len(r.Died) == 0
+		len(r.Died) == 0 && r.declined(Upgrade) == 0
+}
+
+func (r *Report) declined(k Kind) (n int) {
+	for _, m := range r.Faults {
+		if m.Kind == k {
+			n += m.Declined
+		}
+	}
+	return n
 }

@@ -21,10 +21,13 @@ const (
 	Muted    Kind = "muted"      // nothing of it comes to the others
 	Transfer Kind = "transfer"   // an operator has another node lead
 	Drain    Kind = "drain"      // it is asked to end, as for an upgrade
+	Upgrade  Kind = "upgrade"    // each node is replaced by one of another program, and back
 )
 
 // Kinds are all there are.
-func Kinds() []Kind { return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Drain} }
+func Kinds() []Kind {
+	return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Drain, Upgrade}
+}
 
 // Trial is a fault done some times.
 type Trial struct {
@@ -32,12 +35,12 @@ type Trial struct {
 	Times int
 }
 
-// Plan is the usual one, or only some kinds of it.
+// Plan is the usual one, or only some kinds of it. Of an upgrade there must be told from what.
 func Plan(kills int, only []string) (plan []Trial, err error) {
 	all := []Trial{{Kill, kills}, {Stop, 3}, {Cut, 3}, {Deafened, 2}, {Muted, 2}, {Twice, 2},
-		{Transfer, 3}, {Drain, 3}}
+		{Transfer, 3}, {Drain, 3}, {Upgrade, 1}}
 	if len(only) == 0 {
-		return all, nil
+		return all[:len(all)-1], nil
 	}
 	for _, name := range only {
 		at := slices.IndexFunc(all, func(t Trial) bool { return string(t.Kind) == name })
@@ -57,6 +60,9 @@ const lasts = 2 * time.Second
 
 // try does one kind of fault as often as the plan says, each on a cluster that is whole.
 func (r *run) try(ctx context.Context, t Trial) error {
+	if t.Kind == Upgrade {
+		return r.upgrades(ctx, t.Times)
+	}
 	for n := range t.Times {
 		serves, err := r.whole(ctx)
 		if err != nil {
