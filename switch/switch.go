@@ -280,6 +280,11 @@ var ErrNotActive = errors.New("this node is not the active one any more")
 // batches of its store, so nobody else may; the process must end.
 var ErrNotEnded = errors.New("the switch could not end")
 
+// Deposed tells of an error of Run that all of the switch has ended because it was fenced off.
+func Deposed(err error) bool {
+	return errors.Is(err, ErrNotActive) && !errors.Is(err, ErrNotEnded)
+}
+
 // Fence takes the switch out of service at once, because another node is the active one: nothing
 // more leaves, what is queued is dropped, every link is reset, and Run returns ErrNotActive when
 // all has ended. What was in flight is finished by the other node. It may be called any time.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cardswitch/dr/role"
 	"cardswitch/hsm/keyring"
 	"cardswitch/store"
 	cardswitch "cardswitch/switch"
@@ -19,19 +20,13 @@ import (
 // active is a node while it is the active one: the switch with its keys, made anew each time.
 type active struct {
 	*cardswitch.Switch
+	node  *node
 	keys  *keys.Keys
 	admin *admin.Server
-	term  uint64
-	drain context.CancelFunc
-	ended chan error // nil: it doesn't run
 }
 
-// lead makes this node the active one of a term: everything that was agreed is applied.
-func (n *node) lead(ctx context.Context, term uint64) (*active, error) {
-	began := time.Now()
-	if err := n.store.Lead(term); err != nil {
-		return nil, err
-	}
+// Lead is role's: it makes the switch of a term. Everything that was agreed is applied.
+func (n *node) Lead(ctx context.Context, _ uint64, mayLeave func() bool) (role.Duty, error) {
 	config := *n.config.Load()
 	n.fetching.Lock() // one that is under way ends first, and there is no other
 	n.fetching.Unlock()
@@ -40,10 +35,10 @@ func (n *node) lead(ctx context.Context, term uint64) (*active, error) {
 			return nil, err
 		}
 	}
-	a := &active{term: term}
+	a := &active{node: n}
 	deps := n.deps
 	deps.Store, deps.Security, deps.Audit = n.store, watcher{n}, watcher{n}
-	deps.MayLeave = n.speaks(term)
+	deps.MayLeave = mayLeave
 	metrics := prometheus.NewRegistry()
 	deps.Metrics = metrics
 	deps.OpenKeys = func(journal *store.Store) (ring *keyring.Ring, err error) {
@@ -56,34 +51,24 @@ func (n *node) lead(ctx context.Context, term uint64) (*active, error) {
 	}
 	var err error
 	if a.Switch, err = cardswitch.New(config, deps); err != nil {
-		return nil, errors.Join(err, a.end())
+		return nil, errors.Join(err, a.Close())
 	}
 	if n.wire != nil {
 		if err := n.shareKeyStore(&config); err != nil {
-			return nil, errors.Join(err, a.end())
+			return nil, errors.Join(err, a.Close())
 		}
 	}
 	a.admin = n.server(a, metrics)
-	// The first lease comes with the first answers of the others. A link that tried before would be
-	// fenced off.
-	for !deps.MayLeave() {
-		if n.store.Epoch() != term {
-			return nil, errors.Join(cardswitch.ErrNotActive, a.end())
-		}
-		time.Sleep(time.Millisecond)
-	}
-	found := a.Switch.Found()
+	return a, nil
+}
+
+// took notes what it took to become the active node.
+func (n *node) took(a *active, term uint64, began time.Time) {
+	found := a.Found()
 	n.takeover.Store(&admin.Takeover{At: began, Term: term, US: time.Since(began).Microseconds(),
 		Replayed: found.Records, Reversed: found.Reversed})
 	n.takeovers.Add(1)
 	n.log.Info("this node is the active one", "term", term, "took", time.Since(began).String())
-	return a, nil
-}
-
-// speaks tells whether this node may send in a term: it leads in it, and its lease lasts.
-func (n *node) speaks(term uint64) func() bool {
-	lease := n.replica.Lease()
-	return func() bool { return n.store.Epoch() == term && lease.Valid() }
 }
 
 // server is what the operators see of an active node.
@@ -131,25 +116,22 @@ func (n *node) standby() cardswitch.Status {
 			Stalled: health.Stalled}}
 }
 
-// run starts the switch. ctx outlives it; drain ends it in order.
-func (a *active) run(ctx context.Context, n *node) {
-	running, drain := context.WithCancel(context.WithoutCancel(ctx))
-	a.drain, a.ended = drain, make(chan error, 1)
-	go func() {
-		tending, rest := context.WithCancel(running)
-		var tended sync.WaitGroup
-		tended.Go(func() { a.keys.Tend(tending, n.log) })
-		tended.Go(func() { n.tendBackups(tending) })
-		tended.Go(func() { n.tendTails(tending) })
-		err := a.Switch.Run(running)
-		rest()
-		tended.Wait()
-		a.ended <- err
-	}()
+// Run runs the switch, and what else an active node does.
+func (a *active) Run(ctx context.Context) error {
+	n := a.node
+	tending, rest := context.WithCancel(ctx)
+	var tended sync.WaitGroup
+	tended.Go(func() { a.keys.Tend(tending, n.log) })
+	tended.Go(func() { n.tendBackups(tending) })
+	tended.Go(func() { n.tendTails(tending) })
+	err := a.Switch.Run(ctx)
+	rest()
+	tended.Wait()
+	return err
 }
 
-// end forgets the keys. The switch has ended before, or never ran.
-func (a *active) end() error {
+// Close forgets the keys. The switch has ended before, or never ran.
+func (a *active) Close() error {
 	if a.keys == nil {
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"cardswitch/dr/replica"
 	"cardswitch/dr/replica/wire"
@@ -110,24 +109,6 @@ func readIdentity(config *cardswitch.Config) (*wire.Identity, error) {
 	return id, nil
 }
 
-// successor says why no other node can take over; nil if one can.
-func (n *node) successor(to uint64) error {
-	if n.wire == nil {
-		return errors.New("this node is alone")
-	}
-	for _, m := range n.replica.Status().Members {
-		is := to == 0 || m.ID == to
-		if is && m.ID != n.config.Load().Cluster.Node && m.Kind == replica.Data && m.Votes &&
-			m.InSync {
-			return nil
-		}
-	}
-	if to == 0 {
-		return errors.New("no other data node is in sync; see `cardswitch cluster status`")
-	}
-	return fmt.Errorf("node %d is no data node that is in sync; see `cardswitch cluster status`", to)
-}
-
 // ClusterStatus is admin's.
 func (n *node) ClusterStatus() admin.ClusterStatus {
 	s := n.replica.Status()
@@ -173,13 +154,7 @@ func (n *node) stateOf(s *replica.Status) string {
 
 // Transfer is admin's.
 func (n *node) Transfer(ctx context.Context, to uint64) (admin.ClusterStatus, error) {
-	l := leaving{to, make(chan error, 1)}
-	select {
-	case n.leave <- l:
-	case <-time.After(handOver):
-		return admin.ClusterStatus{}, errors.New("the node is busy with another change of its role")
-	}
-	if err := <-l.done; err != nil {
+	if err := n.roles.Transfer(to); err != nil {
 		return admin.ClusterStatus{}, err
 	}
 	return n.ClusterStatus(), nil

@@ -17,6 +17,7 @@ import (
 	"cardswitch/dr/backup"
 	"cardswitch/dr/replica"
 	"cardswitch/dr/replica/wire"
+	"cardswitch/dr/role"
 	"cardswitch/hsm"
 	"cardswitch/store"
 	"cardswitch/store/audit"
@@ -37,6 +38,7 @@ type node struct {
 	module   hsm.Module
 	store    *store.Store
 	replica  *replica.Replica
+	roles    *role.Loop
 	wire     *wire.Transport // nil: alone
 	metrics  *prometheus.Registry
 	front    admin.Front
@@ -45,7 +47,6 @@ type node struct {
 
 	takeovers atomic.Uint64
 	fetching  sync.Mutex // held while a file of the active node is put in place
-	leave     chan leaving
 
 	backing       sync.Mutex // held while a backup is made
 	backupMetrics backupMetrics
@@ -58,7 +59,7 @@ type node struct {
 // node alone is active when it returns. Reload brings the configuration anew.
 func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps,
 	reload func() (cardswitch.Config, error)) (*node, error) {
-	n := &node{log: deps.Log, deps: deps, reload: reload, leave: make(chan leaving)}
+	n := &node{log: deps.Log, deps: deps, reload: reload}
 	n.config.Store(&config)
 	if err := n.open(ctx, &config); err != nil {
 		return nil, errors.Join(err, n.close())
@@ -115,15 +116,8 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 			return err
 		}
 	}
-	for n.wire == nil && n.active.Load() == nil {
-		select {
-		case role := <-n.replica.Roles():
-			if err := n.follow(ctx, role); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if n.roles = n.newRoles(); n.wire == nil {
+		return n.roles.Await(ctx)
 	}
 	return nil
 }
@@ -199,7 +193,7 @@ func (w watcher) Security(e cardswitch.SecurityEvent) { w.n.evidence.Security(e)
 // close ends what was opened, in the order in which one needs the other.
 func (n *node) close() (err error) {
 	if a := n.active.Load(); a != nil {
-		err = a.end()
+		err = a.Close()
 	}
 	if n.wire != nil {
 		err = errors.Join(err, n.wire.Wire().Close())
