@@ -15,6 +15,9 @@ import (
 // with a byte too many, the quick walk takes exactly what the slow one has no fault with, and finds
 // the elements where that does. It takes the sound messages: otherwise it would be of no use.
 func TestQuickWalk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many cases, and nothing that runs side by side")
+	}
 	const edges = "\x00\x09\x0A\x1F\x20/09:@ADZa{~" +
 		"\x7F\x80\x81\x9A\xA0\xC4\xF0\xF9\xFA\xFF"
 	all := formats(t)

@@ -15,6 +15,9 @@ import (
 // All records of a transaction are found, whether it ends at once, at the edge of what is looked
 // through, far away or not at all, and whatever comes before and after its end.
 func TestAllRecordsOfATransaction(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many cases, and nothing that runs side by side")
+	}
 	fs := vfs.NewMem()
 	s := openOn(t, fs)
 	random := rand.New(rand.NewPCG(3, 4))

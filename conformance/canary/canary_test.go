@@ -61,6 +61,9 @@ func TestPlantedSecretsAreFound(t *testing.T) {
 
 // Where there is much at random, nothing is found: neither in bytes nor in seals, which are hex.
 func TestNothingIsFoundByChance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many cases, and nothing that runs side by side")
+	}
 	c, random := New(), rand.New(rand.NewPCG(8583, 1993))
 	for range 1000 {
 		var track []byte

@@ -65,6 +65,9 @@ func TestFreshSeeds(t *testing.T) {
 
 // TestBreaksAreFound: without a synced log, or without the lease, promises break, and it is seen.
 func TestBreaksAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many cases, and nothing that runs side by side")
+	}
 	for name, c := range map[string]struct {
 		breaks breaks
 		says   string
@@ -89,6 +92,9 @@ func TestBreaksAreFound(t *testing.T) {
 
 // TestSeedsRepeat: a seed is the same each time, or it helps nobody.
 func TestSeedsRepeat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many cases, and nothing that runs side by side")
+	}
 	for seed := uint64(101); seed < 104; seed++ {
 		one, _ := playSeed(t, seed, breaks{})
 		other, _ := playSeed(t, seed, breaks{})

@@ -40,6 +40,9 @@ func takeovers(t *testing.T, seed uint64, members []Member,
 // TestTakeoverTimes: how long nobody speaks after a fault, in the sim's time: the machine decides
 // nothing here.
 func TestTakeoverTimes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many cases, and nothing that runs side by side")
+	}
 	data := []Member{{ID: 1, Kind: Data}, {ID: 2, Kind: Data}, {ID: 3, Kind: Data}}
 	witness := []Member{{ID: 1, Kind: Data}, {ID: 2, Kind: Data}, {ID: 3, Kind: Witness}}
 	for _, c := range []struct {

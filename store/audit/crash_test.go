@@ -41,6 +41,9 @@ func (c *cutter) fs() vfs.FS {
 // log: creation, records, rotation, a restart, the recovery itself. What was acknowledged is there,
 // the chain verifies before and after the recovery, and the log goes on.
 func TestCrashAtEachStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many cases, and nothing that runs side by side")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	for _, percent := range []int{0, 25, 75, 100} {
