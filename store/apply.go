@@ -118,6 +118,10 @@ func (s *Store) apply(index, term uint64, data []byte, made *sealed) (*sealed, e
 		return nil, err
 	}
 	s.position = at
+	if made.level != 0 {
+		s.level.Store(uint32(made.level))
+		s.log.Info("the journal is of a new level", "level", made.level)
+	}
 	return made, nil
 }
 
@@ -144,6 +148,11 @@ func (s *Store) examine(e *entry.Entry) (*sealed, error) {
 			made.begun = append(made.begun, g)
 		case familyName:
 			fault = errors.Join(fault, s.learn(key, value))
+		case familyAbout:
+			if string(key) == aboutVersion {
+				level, err := s.levelOf(value)
+				made.level, fault = level, errors.Join(fault, err)
+			}
 		case familyRaft:
 			fault = errors.Join(fault, fmt.Errorf("%w: it changes the log", entry.ErrDamaged))
 		}

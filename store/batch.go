@@ -128,6 +128,7 @@ type sealed struct {
 	begun []segment
 	notes []index.Note
 	head  journal.Hash // of the last chunk
+	level uint8        // that it raises the journal to; 0: none
 }
 
 // seal makes the entry of the batch: its chunks, the segments that begin with one of them, the

@@ -94,7 +94,7 @@ func (s *Store) roomToCopy() error {
 
 func (s *Store) readOnly() *pebble.Options {
 	quiet := pebbleLog{slog.New(slog.DiscardHandler), func(error) {}}
-	return &pebble.Options{FS: s.fs.FS, FormatMajorVersion: pebble.FormatNewest, ReadOnly: true,
+	return &pebble.Options{FS: s.fs.FS, FormatMajorVersion: pebbleForm, ReadOnly: true,
 		Logger: quiet, Experimental: s.journalOptions(s.fs).Experimental}
 }
 

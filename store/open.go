@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,8 +19,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
-
-const formatVersion = 1
 
 // Open opens or creates a data directory, and brings the index up to the journal.
 func Open(o Options) (*Store, error) {
@@ -45,7 +44,8 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{dir: o.Dir, log: o.Logger, retention: o.RetentionDays, minFree: o.MinFreeBytes,
 		patience: o.StallAfter, onFailure: o.OnFailure, keys: keys, logOnly: o.LogOnly,
-		fs: fence.New(o.FS), indexFS: fence.New(o.FS), frozen: make(map[uint64]*frozen),
+		reads: cmp.Or(o.Reads, Reads),
+		fs:    fence.New(o.FS), indexFS: fence.New(o.FS), frozen: make(map[uint64]*frozen),
 		writes: make(chan *pebble.Batch), written: make(chan error, 1),
 		stop: make(chan struct{}), failed: make(chan struct{})}
 	if err := s.open(o.Epoch); err != nil {
@@ -175,19 +175,17 @@ func (s *Store) about() error {
 	if errors.Is(err, pebble.ErrNotFound) {
 		b := s.db.NewBatch()
 		firstLines(b, id)
+		s.level.Store(firstLevel)
 		return b.Commit(pebble.Sync)
 	}
 	if err != nil {
 		return err
 	}
-	version := bytes.Clone(v)
-	if err := closer.Close(); err != nil {
+	level, err := s.levelOf(v)
+	if err = errors.Join(err, closer.Close()); err != nil {
 		return err
 	}
-	if !bytes.Equal(version, []byte{formatVersion}) {
-		return &Error{op, fmt.Errorf("its format is version %d, this program knows %d", version,
-			formatVersion), "run the cardswitch that wrote it, or a newer one"}
-	}
+	s.level.Store(uint32(level))
 	v, closer, err = s.db.Get([]byte(aboutKey))
 	if err != nil {
 		return err
@@ -201,7 +199,7 @@ func (s *Store) about() error {
 }
 
 func firstLines(b *pebble.Batch, key [8]byte) {
-	set(b, []byte(aboutVersion), []byte{formatVersion})
+	set(b, []byte(aboutVersion), []byte{firstLevel})
 	set(b, []byte(aboutKey), key[:])
 	set(b, []byte(aboutAnchor), (&anchor{first: 1}).value())
 }

@@ -133,8 +133,9 @@ func (s *Store) fits(key, value []byte) error {
 	switch {
 	case string(key) == aboutKey && !s.logOnly && !bytes.Equal(value, id[:]):
 		return fmt.Errorf("it is under data key %x, this node has %x", value, id)
-	case string(key) == aboutVersion && !bytes.Equal(value, []byte{formatVersion}):
-		return fmt.Errorf("its format is version %x, this program knows %d", value, formatVersion)
+	case string(key) == aboutVersion:
+		_, err := s.levelOf(value)
+		return err
 	case key[0] == familyRaft && !raftlog.Shipped(key):
 		return errors.New("it has a log of its own")
 	}

@@ -53,6 +53,7 @@ type Options struct {
 	// LogOnly is for a witness: it keeps the log that the nodes agree by, and an empty journal. It
 	// needs no key, for it reads nothing of what it keeps.
 	LogOnly bool
+	Reads   uint8 // the newest level that is read, for tests of programs to come; 0: Reads
 }
 
 // Store is one open data directory. NewBatch, Append and Commit have rules of their own (see
@@ -82,6 +83,8 @@ type Store struct {
 
 	raft      *raftlog.Log
 	logOnly   bool
+	reads     uint8
+	level     atomic.Uint32
 	agreement Agreement
 	epoch     atomic.Uint64          // in which the node leads; 0: it doesn't
 	mine      atomic.Pointer[sealed] // what Commit has proposed

@@ -52,12 +52,12 @@ func (s *Store) indexOptions(fs *fence.FS) *pebble.Options {
 	return o
 }
 
-// pebbleOptions are what both have in common. FormatNewest is also what works inside a synctest
+// pebbleOptions are what both have in common. Forms before the newest don't work inside a synctest
 // bubble.
 func (s *Store) pebbleOptions(fs *fence.FS) *pebble.Options {
 	o := &pebble.Options{
 		FS:                 fs,
-		FormatMajorVersion: pebble.FormatNewest,
+		FormatMajorVersion: pebbleForm,
 		Logger:             pebbleLog{s.log, s.fail},
 		BytesPerSync:       1 << 20,
 		// On a disk in memory there are none: who collects them waits for a mutex that a slow disk

@@ -124,6 +124,7 @@ func (a *active) Run(ctx context.Context) error {
 	tended.Go(func() { a.keys.Tend(tending, n.log) })
 	tended.Go(func() { n.tendBackups(tending) })
 	tended.Go(func() { n.tendTails(tending) })
+	tended.Go(func() { n.tendLevel(tending) })
 	err := a.Switch.Run(ctx)
 	rest()
 	tended.Wait()

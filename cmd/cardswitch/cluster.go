@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cardswitch/store"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
 )
@@ -50,6 +51,7 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 	t.row("entries", fmt.Sprintf("%d agreed, %d applied", s.Committed, s.Applied))
 	t.row("journal", fmt.Sprintf("record %d; log %d MB, last write %s", s.LastSeq, s.LogMB,
 		micros(s.SyncUS)))
+	t.row("level", levelOf(s))
 	if s.State == "active" {
 		t.row("redundant", redundancy(s))
 	}
@@ -61,7 +63,8 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 		return err
 	}
 	fmt.Fprintln(command.OutOrStdout())
-	t = newTable(command, "NODE", "ROLE", "ADDRESS", "IS", "LINK", "TRIP", "IN SYNC", "BEHIND", "NOTE")
+	t = newTable(command, "NODE", "ROLE", "ADDRESS", "IS", "LINK", "TRIP", "IN SYNC", "BEHIND",
+		"PROGRAM", "NOTE")
 	for i := range s.Members {
 		m := &s.Members[i]
 		behind, sync := "", ""
@@ -86,9 +89,28 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 		if m.Self {
 			link, note = "self", ""
 		}
-		t.row(m.Node, m.Role, m.Address, is, link, trip, sync, behind, note)
+		t.row(m.Node, m.Role, m.Address, is, link, trip, sync, behind, programOf(m), note)
 	}
 	return t.flush()
+}
+
+// levelOf says of which level the journal is, and which one all nodes could read.
+func levelOf(s *admin.ClusterStatus) string {
+	lowest := store.Raises
+	for i := range s.Members {
+		lowest = min(lowest, int(s.Members[i].Reads))
+	}
+	if lowest > int(s.Level) {
+		return fmt.Sprintf("%d; all nodes read %d, to which the active one raises it", s.Level, lowest)
+	}
+	return strconv.Itoa(int(s.Level))
+}
+
+func programOf(m *admin.ClusterMember) string {
+	if m.Program == "" && m.Reads > 0 {
+		return fmt.Sprintf("reads level %d", m.Reads)
+	}
+	return m.Program
 }
 
 func redundancy(s *admin.ClusterStatus) string {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"cardswitch/dr/replica"
 	"cardswitch/dr/replica/wire"
+	"cardswitch/store"
 	"cardswitch/store/raftlog"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
@@ -38,6 +40,7 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 	}
 	w := wire.Config{Cluster: c.Name, Generation: generation, Node: c.Node,
 		DataKey: n.store.KeyName(), Listen: c.Listen, Address: c.Address, Identity: id, Logger: n.log,
+		Program: wire.Program{Reads: store.Reads, Name: buildInfo().name()}, Level: n.store.Level,
 		Serve:      n.serveCompanions,
 		Superseded: func(uint64) { n.replica.Close() }}
 	var members []replica.Member
@@ -116,7 +119,7 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 		State: n.stateOf(&s), Term: s.Term, Leader: s.Leader, LeaseMS: s.LeaseLeft.Milliseconds(),
 		Committed: s.Committed, Applied: s.Applied, LastSeq: n.store.LastSeq(),
 		LogMB: int64(s.LogBytes >> 20), SyncUS: s.LastSync.Microseconds(),
-		LastTakeover: n.takeover.Load()}
+		LastTakeover: n.takeover.Load(), Level: n.store.Level()}
 	peers := make(map[uint64]wire.PeerStatus)
 	if n.wire != nil {
 		for _, p := range n.wire.Wire().Status() {
@@ -128,7 +131,11 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 		one := admin.ClusterMember{Node: m.ID, Role: roleOf(m.Kind), Address: m.Address,
 			Self: m.ID == s.Node, Leads: m.ID == s.Leader, Connected: p.Connected || m.ID == s.Node,
 			InSync: m.InSync, Entries: m.BehindEntries, Bytes: m.BehindBytes,
-			MS: m.Behind.Milliseconds(), TripUS: p.Trip.Microseconds(), LastError: p.LastError}
+			MS: m.Behind.Milliseconds(), TripUS: p.Trip.Microseconds(), LastError: p.LastError,
+			Program: p.Program.Name, Reads: p.Program.Reads}
+		if one.Self {
+			one.Program, one.Reads = buildInfo().name(), store.Reads
+		}
 		if m.InSync && m.Kind == replica.Data && m.Votes {
 			out.InSync++
 		}
@@ -150,6 +157,35 @@ func (n *node) stateOf(s *replica.Status) string {
 		return "no leader"
 	}
 	return "standby"
+}
+
+// tendLevel has the active node raise the journal's level once the programs of all nodes can read
+// the next one; until then each may go back to the program before.
+func (n *node) tendLevel(ctx context.Context) {
+	for n.store.Level() < store.Raises {
+		if n.allRead() >= store.Raises {
+			if err := n.store.Raise(store.Raises); err != nil {
+				n.log.Warn("the journal's level couldn't be raised", "error", err)
+			}
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// allRead is the newest level that all nodes can read; 0: one isn't connected.
+func (n *node) allRead() uint8 {
+	if n.wire == nil {
+		return store.Reads
+	}
+	var members []uint64
+	for _, m := range n.replica.Status().Members {
+		members = append(members, m.ID)
+	}
+	return n.wire.Wire().Reads(members)
 }
 
 // Transfer is admin's.

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"cardswitch/dr/replica/wire"
+	"cardswitch/store"
+	"cardswitch/switch/admin"
 )
 
 // build is what `version` tells of the binary.
@@ -15,6 +20,26 @@ type build struct {
 	Modified bool   `json:"modified,omitempty"` // built from a changed tree
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+	Forms    forms  `json:"forms"`
+}
+
+// forms are the versions of what is kept and sent, see store.Reads.
+type forms struct {
+	Reads      uint8        `json:"journal_reads"`  // the newest level of a journal that it can read
+	Raises     uint8        `json:"journal_raises"` // the one that it raises a cluster to
+	Journal    []store.Form `json:"journal"`
+	NodeOldest int          `json:"nodes_oldest"` // of the protocol between nodes
+	NodeNewest int          `json:"nodes_newest"`
+	Operators  string       `json:"operators"` // of the operators' interface
+}
+
+// name is the program as other nodes are told it.
+func (b *build) name() string {
+	if b.Revision == "" {
+		return b.Version
+	}
+	return b.Version + " " + b.Revision[:min(len(b.Revision), 12)] +
+		map[bool]string{true: "+"}[b.Modified]
 }
 
 func newVersionCommand() *cobra.Command {
@@ -35,14 +60,23 @@ func newVersionCommand() *cobra.Command {
 			}
 			table.row("go", b.Go)
 			table.row("platform", b.Platform)
+			f := &b.Forms
+			table.row("journal", fmt.Sprintf("reads levels 1 to %d, raises to %d", f.Reads, f.Raises))
+			for _, form := range f.Journal {
+				table.row("  "+form.Name, form.Version)
+			}
+			table.row("between nodes", fmt.Sprintf("%d to %d", f.NodeOldest, f.NodeNewest))
+			table.row("operators", f.Operators)
 			return table.flush()
 		},
 	}
 }
 
-func buildInfo() build {
-	b := build{Version: "devel", Go: runtime.Version(),
-		Platform: runtime.GOOS + "/" + runtime.GOARCH}
+func buildInfo() *build {
+	b := &build{Version: "devel", Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, Forms: forms{Reads: store.Reads,
+			Raises: store.Raises, Journal: store.Forms(), Operators: admin.Version}}
+	b.Forms.NodeOldest, b.Forms.NodeNewest = wire.Versions()
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

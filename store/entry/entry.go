@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	version   = 1
+	Version   = 1
 	headSize  = 3
 	chunkSize = 12 // before the bytes of a chunk
 )
@@ -39,7 +39,7 @@ type Entry struct {
 
 // Begin begins an entry that has so many chunks.
 func Begin(b []byte, chunks int) []byte {
-	b = append(b, version)
+	b = append(b, Version)
 	return binary.BigEndian.AppendUint16(b, uint16(chunks))
 }
 
@@ -57,8 +57,8 @@ func Parse(b []byte) (Entry, error) {
 	if len(b) < headSize {
 		return Entry{}, fmt.Errorf("%w: cut short", ErrDamaged)
 	}
-	if b[0] != version {
-		return Entry{}, fmt.Errorf("entry of version %d, this program knows %d", b[0], version)
+	if b[0] != Version {
+		return Entry{}, fmt.Errorf("entry of version %d, this program knows %d", b[0], Version)
 	}
 	count := int(binary.BigEndian.Uint16(b[1:]))
 	b = b[headSize:]
@@ -95,7 +95,7 @@ func Thin(b []byte, e *Entry) []byte {
 // Whole appends the entry of which Thin has left thin, with the chunks that get finds by the Seq of
 // their first record.
 func Whole(b, thin []byte, get func(first uint64) ([]byte, error)) ([]byte, error) {
-	if len(thin) < headSize || thin[0] != version {
+	if len(thin) < headSize || thin[0] != Version {
 		return nil, fmt.Errorf("%w: not one without its chunks", ErrDamaged)
 	}
 	count := int(binary.BigEndian.Uint16(thin[1:]))
@@ -120,7 +120,7 @@ func Whole(b, thin []byte, get func(first uint64) ([]byte, error)) ([]byte, erro
 
 // First is the Seq of the first record of an entry, whole or thin; 0: it has no records.
 func First(b []byte) uint64 {
-	if len(b) < headSize+chunkSize || b[0] != version || binary.BigEndian.Uint16(b[1:]) == 0 {
+	if len(b) < headSize+chunkSize || b[0] != Version || binary.BigEndian.Uint16(b[1:]) == 0 {
 		return 0
 	}
 	return binary.BigEndian.Uint64(b[headSize:])

@@ -18,7 +18,7 @@ import (
 // without the data key; the hash of that and of the seal is the chunk's Hash, which the next chunk
 // carries.
 const (
-	version    = 1
+	Version    = 1
 	headerSize = 82
 	tagSize    = 16
 	compressed = 1 // flag
@@ -43,7 +43,7 @@ func (h *Header) Last() uint64 { return h.First + uint64(h.Count) - 1 }
 func (h *Header) Time() time.Time { return time.Unix(0, h.At) }
 
 func (h *Header) put(b []byte) {
-	b[0] = version
+	b[0] = Version
 	binary.BigEndian.PutUint32(b[2:], h.Count)
 	binary.BigEndian.PutUint64(b[6:], h.Epoch)
 	binary.BigEndian.PutUint64(b[14:], h.First)
@@ -56,7 +56,7 @@ func ReadHeader(b []byte) (Header, error) {
 	if len(b) < headerSize+tagSize {
 		return Header{}, damaged("chunk cut short")
 	}
-	if b[0] != version {
+	if b[0] != Version {
 		return Header{}, damaged("chunk of another version")
 	}
 	h := Header{

@@ -32,6 +32,9 @@ const (
 	knownParts = iota
 )
 
+// Parts is how many there are. One that is new is a new level of the journal, see store.Reads.
+const Parts = knownParts
+
 // flagBytes is the width of the flags on disk, little endian.
 const flagBytes = 3
 

@@ -9,14 +9,14 @@ import (
 
 // Version 1 ended before what a delivery moves; such entries may still be owed.
 const (
-	version  = 2
+	Version  = 2
 	shortest = 1 + 2 + 8 + 16 + 4 + 2 + 8 + 2 + 8
 	size     = shortest + 2 + 1 + 2*2 + 2*4 + 8 + 4 + 2
 )
 
 // Append writes all of o but its ID, which is in the key of the store.
 func Append(b []byte, o *Owed) []byte {
-	b = append(b, version)
+	b = append(b, Version)
 	b = binary.BigEndian.AppendUint16(b, o.Center)
 	b = binary.BigEndian.AppendUint64(b, o.Txn)
 	b = append(b, o.Card[:]...)
@@ -39,7 +39,7 @@ func Append(b []byte, o *Owed) []byte {
 // Parse reads what Append wrote, now or before there were totals.
 func Parse(id uint64, b []byte) (Owed, error) {
 	old := len(b) == shortest && b[0] == 1
-	if !old && (len(b) != size || b[0] != version) {
+	if !old && (len(b) != size || b[0] != Version) {
 		return Owed{}, errors.New("damaged queue entry")
 	}
 	o := Owed{Center: binary.BigEndian.Uint16(b[1:]), Entry: Entry{

@@ -51,12 +51,12 @@ func (s *Sums) Net() int64 {
 // IsZero tells that nothing was counted.
 func (s *Sums) IsZero() bool { return *s == Sums{} }
 
-// version is the first byte of the written sums.
-const version = 1
+// Version is the first byte of the written sums.
+const Version = 1
 
 // Append writes what isn't zero: kind, number, amount.
 func (s *Sums) Append(b []byte) []byte {
-	b = append(b, version)
+	b = append(b, Version)
 	for k := range s {
 		if s[k] == (Sum{}) {
 			continue
@@ -73,7 +73,7 @@ var ErrDamaged = errors.New("damaged totals")
 
 // Parse reads what Append wrote.
 func Parse(b []byte) (s Sums, err error) {
-	if len(b) == 0 || b[0] != version {
+	if len(b) == 0 || b[0] != Version {
 		return Sums{}, ErrDamaged
 	}
 	last := -1

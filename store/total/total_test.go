@@ -84,7 +84,7 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	s := Sums{Debit: {3, 6000}, Credit: {1, 500}}
 	f.Add(s.Append(nil))
-	f.Add([]byte{version})
+	f.Add([]byte{Version})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Parse(b)
 		if err != nil {

@@ -35,6 +35,7 @@ type ClusterStatus struct {
 	LastSeq    uint64          `json:"last_seq"` // record of the journal here
 	LogMB      int64           `json:"log_mb"`
 	SyncUS     int64           `json:"sync_us"`   // the last durable write of the log
+	Level      uint8           `json:"level"`     // of the journal: the forms that may stand in it
 	InSync     int             `json:"in_sync"`   // data nodes that have all, this one included
 	Redundant  bool            `json:"redundant"` // losing this node loses nothing
 	Members    []ClusterMember `json:"members"`
@@ -56,6 +57,8 @@ type ClusterMember struct {
 	MS        int64  `json:"behind_ms"`
 	TripUS    int64  `json:"trip_us"` // there and back
 	LastError string `json:"last_error,omitempty"`
+	Program   string `json:"program"` // that runs it, as last heard
+	Reads     uint8  `json:"reads"`   // the newest level of a journal that it can read; 0: not heard
 }
 
 // Takeover is what becoming the active node took.

@@ -7,6 +7,9 @@ import (
 	cardswitch "cardswitch/switch"
 )
 
+// Version is that of the interface: each path begins with it.
+const Version = "v1"
+
 // Operators is the API on the unix socket. Who may ask what is in the tables below; what isn't in
 // them isn't there.
 func (s *Server) Operators() http.Handler {

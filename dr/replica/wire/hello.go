@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The versions of the protocol between nodes that this program speaks. Two nodes use the newest
@@ -13,6 +14,9 @@ const (
 	newestVersion = 1
 	oldestVersion = 1
 )
+
+// Versions are those.
+func Versions() (oldest, newest int) { return oldestVersion, newestVersion }
 
 // purpose is what a connection is for.
 type purpose uint8
@@ -35,7 +39,32 @@ type hello struct {
 	Cluster        string
 	DataKey        [8]byte // names the key under which the journal is; zero: the node keeps none
 	Address        string  // where who dials can be dialled
-	Request        []byte  // of a stream: what is asked for
+	// Request is of a stream what is asked for, of a connection for messages the Program that dials:
+	// a node from before there was one says and hears nothing there.
+	Request []byte
+}
+
+// Program is what runs a node.
+type Program struct {
+	Reads uint8  // the newest level of a journal that it can read, see store.Reads
+	Name  string // version and commit, for people
+}
+
+// unnamed is a program from before nodes told of theirs.
+var unnamed = Program{Reads: 1}
+
+// mostName bounds the name of a program in bytes.
+const mostName = 64
+
+func (p *Program) append(b []byte) []byte {
+	return append(append(b, p.Reads), p.Name[:min(len(p.Name), mostName)]...)
+}
+
+func parseProgram(b []byte) Program {
+	if len(b) == 0 || len(b) > 1+mostName || b[0] == 0 {
+		return unnamed
+	}
+	return Program{b[0], strings.ToValidUTF8(string(b[1:]), "?")}
 }
 
 const helloMagic = "cardswitch node\n"
@@ -100,7 +129,7 @@ type verdict struct {
 	Code       refusal
 	Version    uint16 // that is spoken from here on
 	Generation uint64 // of who answers
-	Text       string // for the operator
+	Text       string // for the operator; if it is accepted, the Program of who answers
 }
 
 func (v *verdict) append(b []byte) []byte {
@@ -160,9 +189,25 @@ func (w *Wire) judge(h *hello, proven uint64) verdict {
 	case h.Generation > c.Generation:
 		return refuse(newGeneration, "this node is of generation %d and was left behind by %d",
 			c.Generation, h.Generation)
+	case h.For == forMessages && parseProgram(h.Request).Reads < w.level():
+		return refuse(tooOld, "%s", tooOldFor(parseProgram(h.Request).Reads, w.level()))
 	case h.DataKey != c.DataKey && h.DataKey != [8]byte{} && c.DataKey != [8]byte{}:
 		return refuse(otherKey, "its journal is under data key %x, this node's under %x; all nodes "+
 			"need the same data.key_file", h.DataKey, c.DataKey)
 	}
+	v.Text = string(c.Program.append(nil))
 	return v
+}
+
+func tooOldFor(reads, level uint8) string {
+	return fmt.Sprintf("its program reads journals up to level %d, the cluster's is of level %d; "+
+		"upgrade it", reads, level)
+}
+
+// level is that of the node's journal.
+func (w *Wire) level() uint8 {
+	if w.config.Level == nil {
+		return 0
+	}
+	return w.config.Level()
 }

@@ -26,6 +26,7 @@ type peer struct {
 	wake      chan struct{}
 
 	version    atomic.Uint32
+	program    atomic.Pointer[Program] // of the last connection
 	bytesOut   atomic.Uint64
 	bytesIn    atomic.Uint64
 	sent, lost atomic.Uint64 // messages
@@ -41,6 +42,7 @@ type PeerStatus struct {
 	Peer
 	Connected bool
 	Version   uint16
+	Program   Program
 	Trip      time.Duration // there and back; 0: not known
 	Heard     time.Time
 	BytesOut  uint64
@@ -68,6 +70,9 @@ func (p *peer) status() PeerStatus {
 		Connects: p.connects.Load()}
 	if at := p.heardNS.Load(); at != 0 {
 		s.Heard = time.Unix(0, at)
+	}
+	if program := p.program.Load(); program != nil {
+		s.Program = *program
 	}
 	if text := p.lastError.Load(); text != nil && !connected {
 		s.LastError = *text
@@ -132,19 +137,22 @@ func (p *peer) failed(err error) {
 
 // connect dials and returns when the connection has ended.
 func (p *peer) connect() error {
-	conn, version, err := p.wire.shake(p.ctx, p.Peer, hello{For: forMessages})
+	conn, v, err := p.wire.shake(p.ctx, p.Peer, hello{For: forMessages,
+		Request: p.wire.config.Program.append(nil)})
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(p.ctx, func() { _ = conn.Close() })
 	defer stop()
-	p.version.Store(uint32(version))
+	program := parseProgram([]byte(v.Text))
+	p.program.Store(&program)
+	p.version.Store(uint32(v.Version))
 	p.connects.Add(1)
 	none := ""
 	p.lastError.Store(&none)
 	p.wire.log.Info("connected with another node", "node", p.Node, "address", p.Address,
-		"version", version)
+		"version", v.Version, "program", program.Name, "reads", program.Reads)
 	p.set(true)
 	defer p.set(false)
 	ended := make(chan error, 1)
@@ -228,16 +236,16 @@ func (p *peer) hearPongs(conn net.Conn) error {
 }
 
 // shake dials a node and agrees with it that the connection is for this.
-func (w *Wire) shake(ctx context.Context, to Peer, h hello) (net.Conn, uint16, error) {
+func (w *Wire) shake(ctx context.Context, to Peer, h hello) (net.Conn, verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, shakeTime)
 	defer cancel()
 	raw, err := w.config.Dial(ctx, to.Address)
 	if err != nil {
-		return nil, 0, err
+		return nil, verdict{}, err
 	}
 	conn := &secure{tls.Client(raw, w.config.Identity.client(w.config.Cluster, to.Node)), raw}
 	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("TLS: %w", err), raw.Close())
+		return nil, verdict{}, errors.Join(fmt.Errorf("TLS: %w", err), raw.Close())
 	}
 	by, _ := ctx.Deadline()
 	_ = conn.SetDeadline(by)
@@ -246,16 +254,20 @@ func (w *Wire) shake(ctx context.Context, to Peer, h hello) (net.Conn, uint16, e
 	h.Cluster, h.DataKey, h.Address = w.config.Cluster, w.config.DataKey, w.config.Address
 	v, err := greet(conn, &h)
 	if err != nil {
-		return nil, 0, errors.Join(err, conn.Close())
+		return nil, verdict{}, errors.Join(err, conn.Close())
 	}
 	if v.Code != accepted {
 		if v.Code == oldGeneration {
 			w.superseded(v.Generation)
 		}
-		return nil, 0, errors.Join(&RefusedError{to.Node, v.Text}, conn.Close())
+		return nil, verdict{}, errors.Join(&RefusedError{to.Node, v.Text}, conn.Close())
+	}
+	if reads := parseProgram([]byte(v.Text)).Reads; reads < w.level() {
+		return nil, verdict{}, errors.Join(fmt.Errorf("node %d can't follow: %s", to.Node,
+			tooOldFor(reads, w.level())), conn.Close())
 	}
 	_ = conn.SetDeadline(time.Time{})
-	return conn, v.Version, nil
+	return conn, v, nil
 }
 
 // secure is a connection whose Close doesn't wait: TLS would say good-bye for seconds to a peer

@@ -22,6 +22,8 @@ type Config struct {
 	Address    string  // at which the others reach it
 	Peers      []Peer  // that it knows of; who dials it and has a certificate is one too
 	Identity   *Identity
+	Program    Program      // the node's own
+	Level      func() uint8 // of its journal now, see store.Level; nil: it has none
 
 	// Receive is given each message, in the order of its sender. It is valid during the call, which
 	// may block: then that sender's messages wait, and more of them are lost.
@@ -86,6 +88,9 @@ func Start(c Config) (*Wire, error) {
 	}
 	if c.Dial == nil {
 		c.Dial = dialTCP
+	}
+	if c.Program.Reads == 0 {
+		c.Program = unnamed
 	}
 	if c.Receive == nil {
 		c.Receive = func(uint64, []byte) {}
@@ -196,6 +201,27 @@ func (w *Wire) Status() []PeerStatus {
 	}
 	slices.SortFunc(out, func(a, b PeerStatus) int { return int(a.Node) - int(b.Node) })
 	return out
+}
+
+// Reads is the newest level of a journal that all of these nodes can read; 0: one isn't connected,
+// and may come with any program.
+func (w *Wire) Reads(nodes []uint64) uint8 {
+	lowest := w.config.Program.Reads
+	for _, id := range nodes {
+		if id == w.config.Node {
+			continue
+		}
+		p, ok := w.peer(id)
+		if !ok {
+			return 0
+		}
+		s := p.status()
+		if !s.Connected {
+			return 0
+		}
+		lowest = min(lowest, s.Program.Reads)
+	}
+	return lowest
 }
 
 var errClosed = errors.New("the connection was ended here")

@@ -329,7 +329,8 @@ func TestWhoDoesNotFitIsRefusedAndTold(t *testing.T) {
 
 // What a verdict says of each hello that doesn't fit.
 func TestJudge(t *testing.T) {
-	w := &Wire{config: Config{Cluster: cluster, Generation: 5, Node: 1, DataKey: [8]byte{7}},
+	w := &Wire{config: Config{Cluster: cluster, Generation: 5, Node: 1, DataKey: [8]byte{7},
+		Level: func() uint8 { return 2 }},
 		out: map[uint64]bool{4: true}}
 	for name, c := range map[string]struct {
 		change func(*hello)
@@ -341,6 +342,10 @@ func TestJudge(t *testing.T) {
 		"newer, knows ours":   {func(h *hello) { h.Newest = 99 }, 2, accepted},
 		"too new":             {func(h *hello) { h.Oldest, h.Newest = 98, 99 }, 2, tooNew},
 		"too old":             {func(h *hello) { h.Oldest, h.Newest = 0, 0 }, 2, tooOld},
+		"reads more":          {func(h *hello) { h.Request = []byte("\x03newer") }, 2, accepted},
+		"reads too little":    {func(h *hello) { h.Request = []byte("\x01older") }, 2, tooOld},
+		"says not what":       {func(h *hello) { h.Request = nil }, 2, tooOld},
+		"a stream":            {func(h *hello) { h.For, h.Request = forStream, nil }, 2, accepted},
 		"another cluster":     {func(h *hello) { h.Cluster = "osaka" }, 2, otherCluster},
 		"older":               {func(h *hello) { h.Generation = 4 }, 2, oldGeneration},
 		"newer generation":    {func(h *hello) { h.Generation = 6 }, 2, newGeneration},
@@ -353,10 +358,10 @@ func TestJudge(t *testing.T) {
 		"wants to join":       {func(h *hello) { h.For, h.From = forJoin, 0 }, 0, accepted},
 	} {
 		h := hello{Oldest: oldestVersion, Newest: newestVersion, For: forMessages, Generation: 5,
-			From: 2, To: 1, Cluster: cluster, DataKey: [8]byte{7}}
+			From: 2, To: 1, Cluster: cluster, DataKey: [8]byte{7}, Request: []byte{2}}
 		c.change(&h)
 		v := w.judge(&h, c.proven)
-		if v.Code != c.want || v.Generation != 5 || (v.Text == "") != (c.want == accepted) {
+		if v.Code != c.want || v.Generation != 5 || v.Text == "" && c.want != accepted {
 			t.Errorf("%s: %+v, want %d", name, v, c.want)
 		}
 		if v.Code == accepted && v.Version != newestVersion {
