@@ -8,7 +8,7 @@ import (
 
 // The keys of the journal's Pebble. The derived index has its own Pebble and its own keys.go.
 //
-//	a<name>           about the store: version, key, anchor, key store, position
+//	a<name>           about the store: version, key, anchor, key store, position, promotion
 //	j<first seq 8>    a chunk of records
 //	n<id 2>           a name of the registry
 //	r...              the log that the nodes agree by, see raftlog
@@ -39,6 +39,8 @@ const (
 	aboutPosition = "aposition"
 	// aboutFormer is whose the directory was before it was copied and brought back, see Disown.
 	aboutFormer = "aformer"
+	// aboutPromotion is where the journal ended when its site was promoted, see Promotion.
+	aboutPromotion = "apromotion"
 )
 
 func seqKey(family byte, seq uint64) []byte {

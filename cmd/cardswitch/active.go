@@ -91,7 +91,7 @@ func (n *node) options(metrics prometheus.Gatherer) admin.Options {
 		Access: func() admin.Access { return admin.NewAccess(n.config.Load()) },
 		Reload: n.reconfigure, Backup: n.orderedBackup}
 	if n.wire != nil {
-		o.Cluster = n
+		o.Cluster, o.Consent = n, &n.site.consent
 	}
 	return o
 }

@@ -16,7 +16,8 @@ import (
 func newClusterCommand() *cobra.Command {
 	return group("cluster", "See and steer the nodes that keep one journal",
 		newClusterInitCommand(), newClusterCertifyCommand(), newClusterStatusCommand(),
-		newClusterTransferCommand(), newClusterJoinCommand(), newClusterLeaveCommand())
+		newClusterTransferCommand(), newClusterJoinCommand(), newClusterLeaveCommand(),
+		newClusterPromoteCommand())
 }
 
 func newClusterStatusCommand() *cobra.Command {
@@ -55,6 +56,9 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 	if s.State == "active" {
 		t.row("redundant", redundancy(s))
 	}
+	if s.Heard != nil {
+		t.row("heard", heardText(s.Heard))
+	}
 	if o := s.LastTakeover; o != nil {
 		t.row("took over", fmt.Sprintf("%s ago, in %s: %d records replayed, %d requests reversed",
 			ago(time.Now(), o.At), micros(o.US), o.Replayed, o.Reversed))
@@ -70,8 +74,7 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 		behind, sync := "", ""
 		if s.State == "active" {
 			sync = yesNo(m.InSync)
-			behind = fmt.Sprintf("%d entries, %d kB, %s", m.Entries, m.Bytes>>10,
-				(time.Duration(m.MS) * time.Millisecond).String())
+			behind = fmt.Sprintf("%d records, %d kB, %s", m.Records, m.Bytes>>10, millis(m.MS))
 		}
 		is := ""
 		if m.Leads {

@@ -41,8 +41,7 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 	w := wire.Config{Cluster: c.Name, Generation: generation, Node: c.Node,
 		DataKey: n.store.KeyName(), Listen: c.Listen, Address: c.Address, Identity: id, Logger: n.log,
 		Program: wire.Program{Reads: store.Reads, Name: buildInfo().name()}, Level: n.store.Level,
-		Serve:      n.serveCompanions,
-		Superseded: func(uint64) { n.replica.Close() }}
+		Serve: n.serveCompanions, Superseded: n.superseded}
 	var members []replica.Member
 	for _, m := range c.Members {
 		w.Peers = append(w.Peers, wire.Peer{Node: m.Node, Address: m.Address})
@@ -59,6 +58,7 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 	}
 	n.store.AgreeBy(n.replica)
 	n.wire.Serve(n.replica)
+	close(n.site.takesPart)
 	return nil
 }
 
@@ -136,12 +136,16 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 		if one.Self {
 			one.Program, one.Reads = buildInfo().name(), store.Reads
 		}
+		n.addRecords(&one, &m, out.LastSeq)
 		if m.InSync && m.Kind == replica.Data && m.Votes {
 			out.InSync++
 		}
 		out.Members = append(out.Members, one)
 	}
 	out.Redundant = out.InSync >= 2
+	if out.State == cardswitch.NodeLearner {
+		out.Heard = n.heard(&s)
+	}
 	return out
 }
 
@@ -153,6 +157,10 @@ func (n *node) stateOf(s *replica.Status) string {
 		return "active"
 	case s.Role == "leader":
 		return "takes over"
+	case isWitness(n.config.Load()):
+		return cardswitch.NodeWitness
+	case n.store.Log().Member(s.Node).Kind == replica.Learner:
+		return cardswitch.NodeLearner
 	case s.Leader == 0:
 		return "no leader"
 	}

@@ -88,6 +88,9 @@ func (n *node) shareKeyStore(config *cardswitch.Config) error {
 func (n *node) serveCompanions(_ context.Context, from uint64, request string, to io.Writer) error {
 	switch n.store.Log().Member(from).Kind {
 	case replica.Data, replica.Learner:
+		if request == wordRequest {
+			return n.giveWord(from, to)
+		}
 		return n.giveCompanion(request, to)
 	}
 	return fmt.Errorf("node %d keeps no journal, so it gets no files", from)

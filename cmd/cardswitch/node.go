@@ -47,6 +47,7 @@ type node struct {
 
 	takeovers atomic.Uint64
 	fetching  sync.Mutex // held while a file of the active node is put in place
+	site      site
 
 	backing       sync.Mutex // held while a backup is made
 	backupMetrics backupMetrics
@@ -59,7 +60,7 @@ type node struct {
 // node alone is active when it returns. Reload brings the configuration anew.
 func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps,
 	reload func() (cardswitch.Config, error)) (*node, error) {
-	n := &node{log: deps.Log, deps: deps, reload: reload}
+	n := &node{log: deps.Log, deps: deps, reload: reload, site: newSite()}
 	n.config.Store(&config)
 	if err := n.open(ctx, &config); err != nil {
 		return nil, errors.Join(err, n.close())

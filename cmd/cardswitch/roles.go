@@ -19,13 +19,14 @@ func (n *node) run(ctx context.Context) error {
 	var fetched sync.WaitGroup
 	if n.wire != nil {
 		fetched.Go(func() { n.fetches(doors) })
+		fetched.Go(func() { n.listens(doors) })
 	}
-	err := n.roles.Serve(ctx)
+	err := n.turned(ctx, n.roles.Serve(ctx))
 	closeDoors()
 	fetched.Wait()
 	err = errors.Join(err, <-served)
 	stopped := audit.Done
-	if err != nil {
+	if err != nil && !startsAnew(err) {
 		stopped = audit.Failed
 	}
 	err = errors.Join(err, n.tell(context.WithoutCancel(ctx), audit.SystemStopped, stopped, "", ""))

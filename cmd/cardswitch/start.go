@@ -85,11 +85,17 @@ func start(command *cobra.Command) (err error) {
 		log.Info("cardswitch starts", "node", l.Node, "version", build.Version,
 			"revision", build.Revision, "config", l.file, "socket", l.Admin.Socket)
 		err = untilStopped(command.Context(), n, log, signals)
-		if !errors.Is(err, replica.ErrReplaced) {
+		if !startsAnew(err) {
 			return err
 		}
-		log.Info("the node starts anew", "because", replica.ErrReplaced)
+		log.Info("the node starts anew", "because", err)
 	}
+}
+
+// startsAnew tells whether a node has ended only to begin with another journal, or in another part.
+func startsAnew(err error) bool {
+	return errors.Is(err, replica.ErrReplaced) || errors.Is(err, errPromoted) ||
+		errors.Is(err, errAdopted)
 }
 
 // hear takes signals from the beginning: a SIGHUP would end a switch that still starts.

@@ -325,10 +325,10 @@ func TestASiteIsPromoted(t *testing.T) {
 		}
 		far.Close()
 		far.owned.Wait()
-		if err := far.store.Promote(4); err == nil {
+		if err := far.store.Promote(store.Promotion{Generation: 4}); err == nil {
 			t.Error("promoted without a new generation")
 		}
-		if err := far.store.Promote(5); err != nil {
+		if err := far.store.Promote(store.Promotion{Generation: 5}); err != nil {
 			t.Fatal(err)
 		}
 		far.end(t)
@@ -340,6 +340,10 @@ func TestASiteIsPromoted(t *testing.T) {
 		h.mu.Lock()
 		first := far.acked[0]
 		h.mu.Unlock()
+		if p, ok, err := far.store.Promoted(); err != nil || !ok || p.Generation != 5 ||
+			p.Last+1 != first {
+			t.Errorf("promoted %v %v with %+v, and goes on with record %d", ok, err, p, first)
+		}
 		if lost := len(acked) - int(first-1); lost > 10 {
 			t.Errorf("%d of %d records are missing", lost, len(acked))
 		}

@@ -297,6 +297,9 @@ func (r *Replica) halt(err error) {
 
 var errClosed = errors.New("the replica is closed")
 
+// End stops the replica for good, for a reason that its Role tells.
+func (r *Replica) End(why error) { r.fail(why) }
+
 // Close ends the node's part. It waits for a write under way, unless the disk has failed.
 func (r *Replica) Close() {
 	r.fail(errClosed)

@@ -18,7 +18,8 @@ type Status struct {
 	Term       uint64
 	Leader     uint64 // 0: nobody is known to lead, or has been heard lately
 	LeaseLeft  time.Duration
-	Committed  uint64 // the last entry agreed on
+	Heard      time.Duration // ago: the last heartbeat of a leader; negative: there was none
+	Committed  uint64        // the last entry agreed on
 	Applied    uint64
 	First      uint64 // the first entry that the log still has
 	Last       uint64
@@ -48,6 +49,9 @@ func (c *core) status(now time.Duration) Status {
 		Role: roleName(s.RaftState), Term: s.GetTerm(), Leader: s.Lead, Committed: s.GetCommit(),
 		Applied: c.applied, First: first, Last: c.lastIndex(), LogBytes: c.log.Bytes(first - 1),
 		LeaseLeft: min(max(0, time.Duration(c.lease.until.Load())-now), c.config.lease())}
+	if out.Heard = now - c.heard; c.heard == 0 {
+		out.Heard = -1
+	}
 	if s.RaftState != raft.StateLeader && now-c.heard > 2*c.config.Election {
 		out.Leader = 0 // a learner goes on believing in the last one
 	}

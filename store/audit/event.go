@@ -68,6 +68,9 @@ const (
 	NegativeAsked    // somebody asked whether a card is on a negative list, or saw such a list
 	NegativeExported // a negative list was written for a merchant center
 
+	PromotionAsked // somebody wants this site to take over alone, or doesn't any more
+	WindowRead     // what a lost site had beyond a promotion was listed, or taken in
+
 	afterEvents
 )
 
@@ -97,6 +100,7 @@ func (e Event) String() string {
 		MessageRefused: "message.refused", TerminalSuspected: "terminal.suspected",
 		StandInOrdered: "standin.ordered", CardsChecked: "card.checked",
 		NegativeAsked: "negative.asked", NegativeExported: "negative.exported",
+		PromotionAsked: "promotion.asked", WindowRead: "window.read",
 	}
 	if e < afterEvents {
 		return names[e]

@@ -154,6 +154,10 @@ func (l *Log) Snapshot() (*pb.Snapshot, error) {
 	return l.o.Freeze()
 }
 
+// RecordAfter is the Seq of the first record that an entry after one holds, 0 if none does. Of
+// entries that were dropped nothing is known.
+func (l *Log) RecordAfter(index uint64) (uint64, error) { return l.firstRecord(index + 1) }
+
 // firstRecord finds the first record that an entry from one on holds.
 func (l *Log) firstRecord(from uint64) (uint64, error) {
 	if l.o.ChunkKey == nil {

@@ -100,6 +100,8 @@ type Options struct {
 	Evidence *evidence.Log
 	// Cluster is this node's part in its cluster; nil: it is alone.
 	Cluster Cluster
+	// Consent is what people have said about a promotion of this site; nil: nobody could yet.
+	Consent *Consent
 	// Standby is how a node without a Switch stands, whose Journal can be read all the same.
 	Standby func() cardswitch.Status
 	// Settlement is the switch's business days; nil: it tells of none.
@@ -127,6 +129,9 @@ func New(o Options) *Server {
 	}
 	if o.Ceremonies.Room == nil {
 		o.Ceremonies.Room = new(ceremony.Room)
+	}
+	if o.Consent == nil {
+		o.Consent = new(Consent)
 	}
 	return &Server{Options: o, archive: cardswitch.NewArchive(o.Names)}
 }

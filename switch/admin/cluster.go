@@ -19,6 +19,7 @@ type Cluster interface {
 	// certify` made; Leave takes one out, for good.
 	Join(ctx context.Context, m Joining) error
 	Leave(ctx context.Context, node uint64) error
+	Site
 }
 
 // ClusterStatus is the cluster as one node knows it. What lags is known to the active node only.
@@ -26,7 +27,7 @@ type ClusterStatus struct {
 	Name       string          `json:"name"`
 	Generation uint64          `json:"generation"`
 	Node       uint64          `json:"node"`
-	State      string          `json:"state"` // active, takes over, standby, no leader, stopped
+	State      string          `json:"state"` // active, takes over, standby, no leader …
 	Term       uint64          `json:"term"`
 	Leader     uint64          `json:"leader"` // 0: nobody is known to be
 	LeaseMS    int64           `json:"lease_ms"`
@@ -41,6 +42,8 @@ type ClusterStatus struct {
 	Members    []ClusterMember `json:"members"`
 	// LastTakeover is how this node came to be the active one; zero: it didn't.
 	LastTakeover *Takeover `json:"last_takeover,omitempty"`
+	// Heard is what a node of another site last heard of the active one.
+	Heard *Heard `json:"heard,omitempty"`
 }
 
 // ClusterMember is one node.
@@ -53,6 +56,7 @@ type ClusterMember struct {
 	Connected bool   `json:"connected"` // from here
 	InSync    bool   `json:"in_sync"`
 	Entries   uint64 `json:"behind_entries"`
+	Records   uint64 `json:"behind_records"` // of the journal
 	Bytes     uint64 `json:"behind_bytes"`
 	MS        int64  `json:"behind_ms"`
 	TripUS    int64  `json:"trip_us"` // there and back
@@ -82,12 +86,12 @@ func (s *Server) clusterRoutes() []route {
 		cardswitch.Auditor}
 	steer := []string{cardswitch.Operator, cardswitch.Administrator}
 	change := []string{cardswitch.Administrator}
-	return []route{
+	return append(s.siteRoutes(), []route{
 		{"GET /v1/cluster", s.cluster, see, false, 0},
 		{"POST /v1/cluster/transfer", s.transfer, steer, false, audit.ConfigChanged},
 		{"POST /v1/cluster/join", s.join, change, false, audit.ConfigChanged},
 		{"POST /v1/cluster/leave", s.leave, change, false, audit.ConfigChanged},
-	}
+	}...)
 }
 
 func (s *Server) cluster(w http.ResponseWriter, _ *http.Request) {

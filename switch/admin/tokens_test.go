@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"cardswitch/spec"
@@ -16,10 +17,15 @@ import (
 	"cardswitch/switch/evidence"
 )
 
-// plainBooks commit each change by itself.
-type plainBooks struct{ *store.Store }
+// plainBooks commit each change by itself, one after the other: the vault sweeps beside the test.
+type plainBooks struct {
+	*store.Store
+	mu sync.Mutex
+}
 
-func (b plainBooks) Change(fn func(vault.Batch)) error {
+func (b *plainBooks) Change(fn func(vault.Batch)) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	batch := b.NewBatch()
 	fn(batch)
 	return b.Commit(batch)
@@ -55,7 +61,7 @@ func newCounter(t *testing.T, perMinute int) *counter {
 		t.Fatal(err)
 	}
 	o := &counter{t: t, evidence: newEvidence(t)}
-	table := plainBooks{st}
+	table := &plainBooks{Store: st}
 	v, err := vault.Open(vault.Options{Books: table, Wrapper: mirror{}, Auditor: o.evidence,
 		KeyFile: t.TempDir() + "/vault.keys", Create: true, RevealsPerMinute: perMinute,
 		Roles: cardswitch.VaultRights()})

@@ -231,5 +231,7 @@ func (twinCluster) ClusterStatus() ClusterStatus { return ClusterStatus{} }
 func (twinCluster) Transfer(context.Context, uint64) (ClusterStatus, error) {
 	return ClusterStatus{}, nil
 }
-func (twinCluster) Join(context.Context, Joining) error { return nil }
-func (twinCluster) Leave(context.Context, uint64) error { return nil }
+func (twinCluster) Join(context.Context, Joining) error      { return nil }
+func (twinCluster) Leave(context.Context, uint64) error      { return nil }
+func (twinCluster) Promotion() Promotion                     { return Promotion{} }
+func (twinCluster) Promote(context.Context, Promoting) error { return nil }

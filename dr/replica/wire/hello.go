@@ -180,15 +180,15 @@ func (w *Wire) judge(h *hello, proven uint64) verdict {
 	case proven != h.From || h.To != c.Node:
 		return refuse(otherNode, "it is node %d by its certificate and says that it is node %d, "+
 			"dialling node %d; this is node %d; see cluster.members", proven, h.From, h.To, c.Node)
-	case w.isOut(h.From):
-		return refuse(otherNode, "node %d was taken out of the cluster; it must join anew, with a new "+
-			"number and an empty data directory", h.From)
 	case h.Generation < c.Generation:
 		return refuse(oldGeneration, "it is of generation %d, the cluster of %d: another site was "+
 			"promoted; it must join anew, with an empty data directory", h.Generation, c.Generation)
 	case h.Generation > c.Generation:
 		return refuse(newGeneration, "this node is of generation %d and was left behind by %d",
 			c.Generation, h.Generation)
+	case w.isOut(h.From):
+		return refuse(otherNode, "node %d was taken out of the cluster; it must join anew, with a new "+
+			"number and an empty data directory", h.From)
 	case h.For == forMessages && parseProgram(h.Request).Reads < w.level():
 		return refuse(tooOld, "%s", tooOldFor(parseProgram(h.Request).Reads, w.level()))
 	case h.DataKey != c.DataKey && h.DataKey != [8]byte{} && c.DataKey != [8]byte{}:

@@ -353,6 +353,7 @@ func TestJudge(t *testing.T) {
 		"without certificate": {func(*hello) {}, 0, otherNode},
 		"another's":           {func(*hello) {}, 3, otherNode},
 		"taken out":           {func(h *hello) { h.From = 4 }, 4, otherNode},
+		"left behind":         {func(h *hello) { h.From, h.Generation = 4, 4 }, 4, oldGeneration},
 		"not known yet":       {func(h *hello) { h.From = 5 }, 5, accepted},
 		"another key":         {func(h *hello) { h.DataKey = [8]byte{8} }, 2, otherKey},
 		"wants to join":       {func(h *hello) { h.For, h.From = forJoin, 0 }, 0, accepted},

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cardswitch/conformance/load/stage"
+	"cardswitch/dr/replica/wire"
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/admin"
+)
+
+// patience is for what needs milliseconds on an idle machine.
+const patience = time.Minute
+
+// machine is one on which a node is started, again and again.
+type machine struct {
+	t      *testing.T
+	config cardswitch.Config
+	node   atomic.Pointer[node]
+	anew   atomic.Int32 // how often it started anew by itself
+	stop   context.CancelFunc
+	ended  chan error
+}
+
+// machines have the files of nodes of one cluster, which share their keys. Those beyond the first
+// two aren't members yet.
+func machines(t *testing.T, n int) (list []*machine) {
+	authority, err := wire.NewAuthority("far")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addresses, err := stage.Ports(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := []cardswitch.MemberConfig{{Node: 1, Role: cardswitch.NodeData, Address: addresses[0]},
+		{Node: 2, Role: cardswitch.NodeLearner, Address: addresses[1]}}
+	for i := range n {
+		dir := t.TempDir()
+		config, err := demoConfig(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := writeIdentity(authority, "far", uint64(i+1), dir); err != nil {
+			t.Fatal(err)
+		}
+		config.Admin.HTTP, config.Data.KeyFile = "", filepath.Join(dir, "shared.key")
+		config.Cluster = &cardswitch.ClusterConfig{Name: "far", Node: uint64(i + 1), Listen: addresses[i],
+			Cert: "node.pem", Key: "node.key", CA: "ca.pem"}
+		if i < 2 {
+			config.Cluster.Members, config.Cluster.Role = members, members[i].Role
+		}
+		config.Complete()
+		if err := config.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		key := []byte(strings.Repeat("5a", 32))
+		if err := os.WriteFile(config.Data.KeyFile, key, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := &machine{t: t, config: config}
+		t.Cleanup(m.off)
+		list = append(list, m)
+	}
+	return list
+}
+
+// on starts the node as `start` does.
+func (m *machine) on() {
+	m.t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop, m.ended = stop, make(chan error, 1)
+	begin := func() (*node, error) {
+		return newNode(ctx, m.config, cardswitch.Deps{Log: slog.New(slog.DiscardHandler)},
+			func() (cardswitch.Config, error) { return m.config, nil })
+	}
+	n, err := begin()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.node.Store(n)
+	go func() {
+		err := n.run(ctx)
+		for startsAnew(err) {
+			m.anew.Add(1)
+			var again *node
+			if again, err = begin(); err == nil {
+				m.node.Store(again)
+				err = again.run(ctx)
+			}
+		}
+		m.ended <- err
+	}()
+}
+
+// off ends it in order.
+func (m *machine) off() {
+	if m.stop != nil {
+		m.stop()
+		<-m.ended
+		m.stop = nil
+	}
+}
+
+// ends waits until the node has ended by itself, for good.
+func (m *machine) ends() error {
+	m.t.Helper()
+	select {
+	case err := <-m.ended:
+		m.stop()
+		m.stop = nil
+		return err
+	case <-time.After(patience):
+		m.t.Fatal("the node goes on")
+		return nil
+	}
+}
+
+// waits until the node's status is so.
+func (m *machine) waits(what string, is func(*admin.ClusterStatus) bool) {
+	m.t.Helper()
+	var s admin.ClusterStatus
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if s = m.node.Load().ClusterStatus(); is(&s) {
+			return
+		}
+	}
+	m.t.Fatalf("%s: %+v", what, s)
+}
+
+func isActive(s *admin.ClusterStatus) bool { return s.State == "active" }
+
+// TestTheFarSiteTakesOver: the only node of a site is lost; the learner elsewhere is promoted and
+// serves what it has; the lost one comes back and stops; a new node joins the promoted site.
+func TestTheFarSiteTakesOver(t *testing.T) {
+	list := machines(t, 3)
+	here, far, late := list[0], list[1], list[2]
+	here.on()
+	here.waits("the first is active", isActive)
+	far.on()
+	here.waits("the far one has all", func(s *admin.ClusterStatus) bool {
+		return s.Members[1].InSync && s.Members[1].Entries == 0
+	})
+	far.waits("it is told how far the first is", func(s *admin.ClusterStatus) bool {
+		last := here.node.Load().store.LastSeq()
+		return s.State == "learner" && s.Heard != nil && s.Heard.Record == last
+	})
+	if p := far.node.Load().Promotion(); len(p.Reachable) != 1 || p.Why != "" {
+		t.Errorf("while the first serves: %+v", p)
+	}
+	if p := here.node.Load().Promotion(); p.Why == "" {
+		t.Error("a node that leads can be promoted")
+	}
+	last := here.node.Load().store.LastSeq()
+	here.off()
+	far.waits("nobody leads", func(s *admin.ClusterStatus) bool { return s.Leader == 0 })
+	for end := time.Now().Add(patience); len(far.node.Load().Promotion().Reachable) > 0; {
+		if time.Now().After(end) {
+			t.Fatal("the first can still be reached")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	err := far.node.Load().Promote(t.Context(), admin.Promoting{
+		Wish: admin.Wish{Who: "abe", Why: "it burnt down"}, Approver: "mori"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.waits("it serves", isActive)
+	p, ok, err := far.node.Load().store.Promoted()
+	if err != nil || !ok || p.Generation != 2 || p.Last < last || p.Known == 0 || p.Heard.IsZero() {
+		t.Errorf("%+v %v %v, the first ended with record %d", p, ok, err, last)
+	}
+	here.on()
+	if err := here.ends(); err == nil || !strings.Contains(err.Error(), "another site was promoted") {
+		t.Errorf("the lost node came back and ended with %v", err)
+	}
+	late.on()
+	err = far.node.Load().Join(t.Context(), admin.Joining{Node: 3, Role: "data",
+		Address: late.config.Cluster.Listen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.waits("the new one has a vote", func(s *admin.ClusterStatus) bool { return s.Redundant })
+	if late.anew.Load() < 2 {
+		t.Error("it took neither the generation nor the journal of the promoted site")
+	}
+}
