@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -186,9 +187,10 @@ func (s *Switch) neverLeft(p *pending, lost []effect) {
 	s.kick()
 }
 
-// refused ends the switch whose batch was not committed: its disk failed, or another node leads.
+// refused ends the switch whose batch was not committed: its disk failed or is full, or another
+// node leads.
 func (s *Switch) refused(err error) {
-	if s.deps.Store != nil && s.store.Health().Failure == nil {
+	if s.deps.Store != nil && s.store.Health().Failure == nil && !errors.Is(err, store.ErrDiskFull) {
 		s.endWith(fmt.Errorf("%w: %w", ErrNotActive, err))
 		s.network.Fence()
 		return

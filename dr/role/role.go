@@ -108,7 +108,7 @@ func (l *Loop) Serve(ctx context.Context) error {
 		case err = <-ended:
 			err = l.ended(ctx, err)
 		case wish := <-l.leave:
-			wish.done <- l.stepDown(ctx, wish.to)
+			err = l.grant(ctx, wish)
 		case <-ctx.Done():
 			return l.stop(ctx)
 		}
@@ -193,10 +193,37 @@ func (l *Loop) ended(ctx context.Context, why error) error {
 	t, deposed := l.turn, why != nil && l.Deposed(why)
 	l.turn = nil
 	err := errors.Join(l.Owner.Follows(ctx, t.term, deposed), t.duty.Close())
-	if deposed {
-		return err
+	full := errors.Is(why, store.ErrDiskFull)
+	switch {
+	case err != nil || !deposed && !full:
+		return errors.Join(why, err)
+	case l.leads(t.term):
+		return l.handOn(ctx, why)
+	case full && l.Alone:
+		return why
 	}
-	return errors.Join(why, err)
+	return nil
+}
+
+// leads tells whether the agreement still takes this node for the leader of a term.
+func (l *Loop) leads(term uint64) bool {
+	s := l.Replica.Status()
+	return s.Term == term && s.Leader == s.Node
+}
+
+// handOn has another node lead, as this one can't write: its disk is full. If none can, the node
+// ends, and is started again until there is room.
+func (l *Loop) handOn(ctx context.Context, why error) error {
+	if err := l.Successor(0); err != nil {
+		return errors.Join(why, err)
+	}
+	l.Logger.Error("this node leads, but can't write; another one is to lead", "error", why)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOver)
+	defer cancel()
+	if err := l.Replica.Transfer(ctx, 0); err != nil {
+		return errors.Join(why, err)
+	}
+	return nil
 }
 
 // Transfer drains this node and has another one lead: that one, or the one that has most if it is
@@ -209,6 +236,18 @@ func (l *Loop) Transfer(to uint64) error {
 	case <-time.After(handOver):
 		return errors.New("the node is busy with another change of its role")
 	}
+}
+
+// grant has another node lead. If that one can't any more once this one is drained, this one makes
+// a new duty.
+func (l *Loop) grant(ctx context.Context, wish leaving) (err error) {
+	was := l.turn
+	refused := l.stepDown(ctx, wish.to)
+	if refused != nil && was != nil && l.turn == nil && l.leads(was.term) {
+		err = l.follow(ctx, replica.Role{Leading: true, Term: was.term})
+	}
+	wish.done <- refused
+	return err
 }
 
 // stepDown drains the duty and has another node lead.
