@@ -19,7 +19,7 @@ help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, JOBS=$(JOBS) of them at once; \
 CYCLES=$(CYCLES) for crash, MINUTES=$(MINUTES) for torture, KILLS=$(KILLS) for drill; \
-OLD= is a commit for upgrade; BENCH= are flags of bench"
+OLD= is a commit for upgrade; SEVERAL=1 for world plays several nodes only; BENCH= are flags of bench"
 
 build: ## build bin/cardswitch
 	@go build -trimpath -o bin/cardswitch ./cmd/cardswitch
@@ -74,7 +74,7 @@ week: ## show seven business days, a wrong entry named, and books that agree to 
 world: ## play kept worlds, then SEEDS fresh ones (0: as many as fit in TIME), JOBS side by side
 	@go test -count=1 -run '^TestKept$$' ./conformance/world
 	@go test -count=1 -run '^TestMany$$' -v -timeout 0 ./conformance/world -many \
-		-seeds $(SEEDS) -first $(FIRST) -for $(TIME) -jobs $(JOBS)
+		-seeds $(SEEDS) -first $(FIRST) -for $(TIME) -jobs $(JOBS) $(if $(SEVERAL),-several)
 
 world-breaks: ## break each promise in a copy, and show which seed finds it
 	@go test -count=1 -run '^TestBreaks$$' -v -timeout 0 ./conformance/world -breaks

@@ -71,7 +71,7 @@ func (b *bank) accept(l net.Listener, line int) {
 
 func (b *bank) receive(conn net.Conn, line int) {
 	w := b.world
-	in, err := w.seal(conn, b.name, line, false)
+	in, err := w.seal(w.center(conn, b.name), b.name, line, false)
 	if err != nil {
 		conn.Close()
 		return

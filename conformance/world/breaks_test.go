@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,12 +20,16 @@ func breaks(t *testing.T) []string {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("no git to apply patches with")
 	}
-	list, err := filepath.Glob("testdata/breaks/*.patch")
-	if err != nil || len(list) == 0 {
+	one, errOne := filepath.Glob("testdata/breaks/*.patch")
+	several, err := filepath.Glob(severalBreaks + "/*.patch")
+	if err := errors.Join(errOne, err); err != nil || len(one) == 0 {
 		t.Fatal("there are no breaks", err)
 	}
-	return list
+	return append(one, several...)
 }
+
+// severalBreaks has those that only several nodes show.
+const severalBreaks = "testdata/breaks/several"
 
 func apply(dir, patch string, flags ...string) error {
 	file, err := filepath.Abs(patch)
@@ -61,13 +66,13 @@ func TestBreaks(t *testing.T) {
 			if err := apply(dir, patch); err != nil {
 				t.Fatal(err)
 			}
-			hunt(t, name, dir)
+			hunt(t, name, dir, filepath.Dir(patch) == severalBreaks)
 		})
 	}
 }
 
 // hunt plays seeds in the copy until one fails, and says which.
-func hunt(t *testing.T, name, dir string) {
+func hunt(t *testing.T, name, dir string, several bool) {
 	t.Helper()
 	binary := filepath.Join(dir, "world.test")
 	build := exec.Command("go", "test", "-c", "-o", binary, "./conformance/world")
@@ -76,7 +81,7 @@ func hunt(t *testing.T, name, dir string) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	seeds := exec.Command(binary, "-test.run=^TestFresh$", "-test.v", "-test.timeout=0", "-stop",
-		"-count", "1000")
+		"-count", "1000", fmt.Sprint("-several=", several))
 	seeds.Dir = filepath.Join(dir, "conformance/world")
 	out, err := seeds.CombinedOutput()
 	text := string(out)

@@ -11,7 +11,13 @@ import (
 // from an instant stays in its class.
 type class int64
 
-const classes = 64
+const (
+	classes     = 64
+	manyClasses = 320 // of a world of several nodes
+	ofNodes     = 200 // and the next ones, one a node
+	ofDisks     = ofNodes + maxNodes
+	ofBetween   = ofDisks + maxNodes // and the next ones, one for each way between two nodes
+)
 
 // The classes that are no wire's.
 const (
@@ -25,19 +31,20 @@ const (
 
 // clock gives out instants, each once.
 type clock struct {
-	mu    sync.Mutex
-	taken map[int64]bool
+	classes int64
+	mu      sync.Mutex
+	taken   map[int64]bool
 }
 
 // in is how long from now to the next free instant of a class that is at least d away.
 func (c *clock) in(k class, d time.Duration) time.Duration {
 	now := time.Now().UnixNano()
 	at := now + max(int64(d), 1)
-	at += ((int64(k)-at)%classes + classes) % classes
+	at += ((int64(k)-at)%c.classes + c.classes) % c.classes
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.taken[at] {
-		at += classes
+		at += c.classes
 	}
 	c.taken[at] = true
 	return time.Duration(at - now)

@@ -177,21 +177,23 @@ func (o Options) reconciliation() *cardswitch.ReconciliationConfig {
 
 // checkpoint begins a slice of a bank's day.
 func (w *World) checkpoint(r *rand.Rand) {
-	if w.node.now == nil {
+	_, sw := w.active()
+	if sw == nil {
 		return
 	}
 	b := w.banks[r.IntN(len(w.banks))]
-	slice, err := w.node.now.sw.Checkpoint(b.name, "the world")
+	slice, err := sw.Checkpoint(b.name, "the world")
 	w.tell("%s: slice %d begins: %v", b.name, slice, err)
 }
 
 // cutOver ends the business day of a bank, by command or by the bank's own message.
 func (w *World) cutOver(r *rand.Rand) {
-	if w.node.now == nil {
+	_, sw := w.active()
+	if sw == nil {
 		return
 	}
 	b := w.banks[r.IntN(len(w.banks))]
-	day, err := w.node.now.sw.CutOver(b.name, 0, "the world")
+	day, err := sw.CutOver(b.name, 0, "the world")
 	w.tell("%s is cut over to %v: %v", b.name, day, err)
 }
 
@@ -200,19 +202,24 @@ func (w *World) closeDays() {
 	if !w.options.Days {
 		return
 	}
+	_, sw := w.active()
+	if sw == nil {
+		w.say("nobody is active who could end the business days")
+		return
+	}
 	for _, b := range w.banks {
-		if _, err := w.node.now.sw.CutOver(b.name, 0, "the world"); err != nil {
+		if _, err := sw.CutOver(b.name, 0, "the world"); err != nil {
 			w.say("%s can't be cut over: %v", b.name, err)
 		}
 	}
 	for began := time.Now(); !w.broke() && !w.agreed(); w.clock.sleep(ofWorld, time.Second) {
 		w.look()
 		if time.Since(began) > healTime {
-			periods, _ := w.node.now.sw.Periods("")
+			periods, _ := sw.Periods("")
 			w.say("business days aren't agreed: %+v", periods)
 		}
 	}
-	report, err := w.node.now.sw.Journal().AddUp(func(total.Key) bool { return true })
+	report, err := sw.Journal().AddUp(func(total.Key) bool { return true })
 	if err != nil || len(report.Differ) > 0 {
 		w.say("the kept totals aren't those of the journal: %+v, %v", report.Differ, err)
 	}
@@ -220,10 +227,11 @@ func (w *World) closeDays() {
 
 // agreed tells whether each day that has ended is agreed on.
 func (w *World) agreed() bool {
-	if w.node.now == nil {
+	_, sw := w.active()
+	if sw == nil {
 		return false
 	}
-	periods, err := w.node.now.sw.Periods("")
+	periods, err := sw.Periods("")
 	if err != nil {
 		w.say("the business days can't be read: %v", err)
 	}

@@ -27,7 +27,7 @@ func (w *World) draw() []event {
 	some(o.Deaf, 3, w.deafen)
 	some(o.Crashes, 2, w.crash)
 	some(o.AtSync, 2, w.crashAtSync)
-	some(o.FailDisk, 1, func(*rand.Rand) { w.breakDisk() })
+	some(o.FailDisk, 1, w.breakDisk)
 	some(o.FullDisk, 2, w.fillDisk)
 	some(o.Outages, 2, w.outage)
 	some(o.SignOffs, 2, w.signOff)
@@ -38,6 +38,14 @@ func (w *World) draw() []event {
 	some(o.Stops, 1, w.stopAndStart)
 	some(o.Lists, 8, w.list)
 	some(o.Slices, 4, w.checkpoint)
+	some(o.Splits, 6, w.split)
+	some(o.Twice, 2, w.twice)
+	some(o.Dark, 1, w.dark)
+	some(o.Hangs, 3, w.hang)
+	some(o.Lossy, 3, w.lose)
+	some(o.Transfers, 3, w.transfer)
+	some(o.Drifts, 3, w.drift)
+	some(o.Blinks, 3, w.blink)
 	return list
 }
 
@@ -88,35 +96,54 @@ func (w *World) deafen(r *rand.Rand) {
 	}
 }
 
-// crash cuts the power now.
-func (w *World) crash(r *rand.Rand) {
-	if w.node.now == nil {
-		return
+// victim is the node that a fault hurts: often the active one.
+func (w *World) victim(r *rand.Rand) *node {
+	if !w.options.several() {
+		return w.nodes[0]
 	}
-	w.tell("the power is cut")
-	w.node.cut()
-	w.down(r)
+	if n, _ := w.active(); n != nil && r.IntN(5) < 3 {
+		return n
+	}
+	return w.nodes[r.IntN(len(w.nodes))]
 }
 
-// down is the time until the machine is on again, perhaps with its clock set.
-func (w *World) down(r *rand.Rand) {
-	if w.options.Steps {
-		w.node.skew += time.Duration(r.Int64N(int64(20*time.Second))) - 10*time.Second
+// crash cuts the power now.
+func (w *World) crash(r *rand.Rand) {
+	n := w.victim(r)
+	if n.process() == nil {
+		return
 	}
-	w.clock.sleep(ofWorld, time.Duration(1+r.IntN(1500))*time.Millisecond)
-	w.start()
+	w.tell("the power%s is cut", n.ofWhom())
+	n.cut()
+	w.rise(n, r)
+}
+
+// rise has the machine on again after a while, perhaps with its clock set. A node alone is waited
+// for.
+func (w *World) rise(n *node, r *rand.Rand) {
+	if w.options.Steps {
+		n.step(time.Duration(r.Int64N(int64(20*time.Second))) - 10*time.Second)
+	}
+	d := time.Duration(1+r.IntN(1500)) * time.Millisecond
+	if w.options.several() {
+		w.riseLater(n, d)
+		return
+	}
+	w.clock.sleep(ofWorld, d)
+	w.start(n)
 }
 
 // crashAtSync cuts the power as one of the next batches is about to be synced.
 func (w *World) crashAtSync(r *rand.Rand) {
-	if w.node.now == nil {
+	at := w.victim(r)
+	if at.process() == nil {
 		return
 	}
-	n, done := 1+r.IntN(40), make(chan struct{}, 1)
-	w.tell("the power will be cut at sync %d", n)
-	w.node.disk.OnSync(func() {
+	n, done, disk := 1+r.IntN(40), make(chan struct{}, 1), at.diskNow()
+	w.tell("the power%s will be cut at sync %d", at.ofWhom(), n)
+	disk.OnSync(func() {
 		if n--; n == 0 {
-			w.node.cut()
+			at.cut()
 			done <- struct{}{}
 		}
 	})
@@ -124,22 +151,24 @@ func (w *World) crashAtSync(r *rand.Rand) {
 	case <-done:
 		w.clock.sleep(ofWorld, time.Millisecond)
 		w.tell("the power was cut")
-		w.down(r)
+		w.rise(at, r)
 	case <-time.After(w.clock.in(ofWorld, 2*time.Second)):
-		w.node.disk.OnSync(nil)
+		disk.OnSync(nil)
 	}
 }
 
-func (w *World) breakDisk() {
-	w.tell("the disk breaks")
-	w.node.disk.Break()
+func (w *World) breakDisk(r *rand.Rand) {
+	n := w.victim(r)
+	w.tell("the disk%s breaks", n.ofWhom())
+	n.diskNow().Break()
 }
 
 // fillDisk fills the disk: to where the switch takes no new requests, to where it commits nothing,
 // or to the last byte.
 func (w *World) fillDisk(r *rand.Rand) {
-	disk, free := w.node.disk, []uint64{800 << 20, 300 << 20, 0}[r.IntN(3)]
-	w.tell("the disk has %d MB left", free>>20)
+	n := w.victim(r)
+	disk, free := n.diskNow(), []uint64{800 << 20, 300 << 20, 0}[r.IntN(3)]
+	w.tell("the disk%s has %d MB left", n.ofWhom(), free>>20)
 	disk.Free(free + 1)
 	if free == 0 {
 		disk.Fill()
@@ -170,10 +199,14 @@ func (w *World) signOff(r *rand.Rand) {
 
 // audit reads the journal from what the disk would have kept, had its power been cut now.
 func (w *World) audit() {
-	if w.node.now == nil {
+	if w.options.several() {
+		w.auditMajority()
 		return
 	}
-	b, err := w.node.audit()
+	if w.down() {
+		return
+	}
+	b, err := w.nodes[0].audit()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
@@ -189,10 +222,11 @@ func (w *World) audit() {
 // reload has the configuration read again, perhaps another one: of a bank with one link less, or
 // with other times.
 func (w *World) reload(r *rand.Rand) {
-	if w.node.now == nil {
+	n, sw := w.active()
+	if sw == nil {
 		return
 	}
-	c := w.node.config
+	c := n.config
 	if w.options.Changes {
 		c.Centers = slices.Clone(c.Centers)
 		bank := &c.Centers[len(c.Centers)-1]
@@ -206,23 +240,24 @@ func (w *World) reload(r *rand.Rand) {
 		}
 	}
 	w.tell("the configuration is read again")
-	if err := w.node.now.sw.Reload(c); err != nil {
+	if err := sw.Reload(c); err != nil && !w.options.several() {
 		w.say("the configuration isn't taken: %v", err)
 	}
 }
 
 // stopAndStart stops the switch in order, and starts it.
 func (w *World) stopAndStart(r *rand.Rand) {
-	if w.node.now == nil {
+	n := w.victim(r)
+	if n.process() == nil {
 		return
 	}
-	w.tell("the switch is to stop")
-	if err := w.node.end(); err != nil {
+	w.tell("%s is to stop", n)
+	if err := n.end(); err != nil {
 		w.tell("it ended with %v", err)
 	}
-	w.tell("the switch has stopped")
+	w.tell("%s has stopped", n)
 	w.clock.sleep(ofWorld, time.Duration(1+r.IntN(1000))*time.Millisecond)
-	w.start()
+	w.start(n)
 }
 
 // tell sends network management over every link.

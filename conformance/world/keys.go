@@ -47,7 +47,7 @@ func (w *World) enroll() error {
 	if err != nil {
 		return err
 	}
-	for _, c := range w.node.config.Centers {
+	for _, c := range w.config.Centers {
 		if err := w.secret().EnrollCenter(ctx, ring, c.Name); err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (w *World) enroll() error {
 		}
 		w.ends[c.Name] = w.newEnd(c.Name)
 	}
-	w.node.keys = ring
+	w.keys = ring
 	return nil
 }
 
@@ -91,13 +91,13 @@ func (w *World) seal(conn net.Conn, party string, line int, dialed bool) (net.Co
 
 // rekey has the switch bring a center the next key of one of its links.
 func (w *World) rekey(r *rand.Rand) {
-	if w.node.now == nil {
+	_, sw := w.active()
+	if sw == nil {
 		return
 	}
-	name := w.network.order[r.IntN(len(w.network.order))].name
+	name := w.cable(r).line
 	slot, _ := keyring.LinkSlot(name)
 	w.tell("the key of %s changes", name)
-	sw := w.node.now.sw
 	w.parties.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()

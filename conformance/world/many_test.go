@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,22 +20,37 @@ type campaign struct {
 	binary string
 	began  time.Time
 
-	mu     sync.Mutex
-	next   uint64 // seed
-	left   uint64
-	timed  bool
-	played int
-	failed map[uint64]string // with the first promise that it broke
-	first  string            // all that the first one printed
+	mu      sync.Mutex
+	next    uint64 // seed
+	left    uint64
+	timed   bool
+	several bool // the next chunk's worlds are of several nodes
+	played  int
+	failed  map[world]string // with the first promise that it broke
+	first   string           // all that the first one printed
 }
 
-// Many seeds, -jobs processes side by side: -seeds of them, or as many as fit.
+// world is a seed, and whether its switch is a cluster.
+type world struct {
+	seed    uint64
+	several bool
+}
+
+func (w world) String() string {
+	if w.several {
+		return fmt.Sprint(w.seed, " of several nodes")
+	}
+	return fmt.Sprint(w.seed)
+}
+
+// Many seeds, -jobs processes side by side: -seeds of them, or as many as fit. Chunk by chunk they
+// are worlds of one node and of several, unless -several asks for these only.
 func TestMany(t *testing.T) {
 	if !*given.many {
 		t.Skip("ask for it with -many")
 	}
 	c := &campaign{binary: os.Args[0], began: time.Now(), next: *given.first, left: *given.seeds,
-		timed: *given.seeds == 0, failed: map[uint64]string{}}
+		timed: *given.seeds == 0, failed: map[world]string{}, several: *given.several}
 	if c.next == 0 {
 		c.next = uint64(time.Now().Unix())
 	}
@@ -51,15 +65,10 @@ func TestMany(t *testing.T) {
 	close(done)
 	fmt.Printf("world: %d seeds from %d in %v, %d failed\n", c.played, from,
 		time.Since(c.began).Round(time.Second), len(c.failed))
-	var seeds []uint64
-	for seed := range c.failed {
-		seeds = append(seeds, seed)
+	for w, why := range c.failed {
+		t.Errorf("seed %s: %s", w, why)
 	}
-	slices.Sort(seeds)
-	for _, seed := range seeds {
-		t.Errorf("seed %d: %s", seed, c.failed[seed])
-	}
-	if len(seeds) > 0 {
+	if len(c.failed) > 0 {
 		t.Log(c.first)
 	}
 }
@@ -92,11 +101,12 @@ func (c *campaign) work() {
 			n = min(n, c.left)
 			c.left -= n
 		}
-		from := c.next
+		from, several := c.next, c.several
 		c.next += n
+		c.several = !several || *given.several
 		c.mu.Unlock()
 		for n > 0 {
-			ran := c.play(from, n)
+			ran := c.play(from, n, several)
 			from, n = from+ran, n-ran
 		}
 	}
@@ -104,9 +114,10 @@ func (c *campaign) work() {
 
 // play plays so many seeds in a process of their own, and says how many it has: fewer if the
 // process died of the last one.
-func (c *campaign) play(from, count uint64) (ran uint64) {
+func (c *campaign) play(from, count uint64, several bool) (ran uint64) {
 	out, err := exec.Command(c.binary, "-test.run=^TestFresh$", "-test.v", "-test.timeout=0",
-		"-first", fmt.Sprint(from), "-count", fmt.Sprint(count)).CombinedOutput()
+		"-first", fmt.Sprint(from), "-count", fmt.Sprint(count),
+		fmt.Sprint("-several=", several)).CombinedOutput()
 	text := string(out)
 	failed := failures(text)
 	ran = uint64(len(regexp.MustCompile(`(?m)^    --- (PASS|FAIL): TestFresh/`).
@@ -120,10 +131,11 @@ func (c *campaign) play(from, count uint64) (ran uint64) {
 	defer c.mu.Unlock()
 	c.played += int(ran)
 	for seed, why := range failed {
-		if c.failed[seed] = why; c.first == "" {
+		w := world{seed, several}
+		if c.failed[w] = why; c.first == "" {
 			c.first = text
 		}
-		fmt.Printf("world: seed %d FAILED: %s\n", seed, why)
+		fmt.Printf("world: seed %s FAILED: %s\n", w, why)
 	}
 	return ran
 }

@@ -23,6 +23,8 @@ type network struct {
 type cable struct {
 	network *network
 	name    string
+	line    string // of the center
+	listens bool   // the node does
 	at      string
 	latency time.Duration
 	ways    [2]*way // 0: from who dials to who listens
@@ -36,6 +38,7 @@ type cable struct {
 type way struct {
 	class class
 	draws drawer
+	until time.Time // nothing arrives before
 	wrote time.Time // the last write, and when it arrives
 	comes time.Time
 }
@@ -45,14 +48,15 @@ func newNetwork(c *clock, room int) *network {
 }
 
 // lay lays a cable to an address.
-func (n *network) lay(name, at string, latency time.Duration, seed uint64) {
+func (n *network) lay(name, line, at string, latency time.Duration, seed uint64) *cable {
 	k := ofWires + class(2*len(n.order))
-	w := &cable{network: n, name: name, at: at, latency: latency}
+	w := &cable{network: n, name: name, line: line, at: at, latency: latency}
 	for i := range w.ways {
 		w.ways[i] = &way{class: k + class(i), draws: drawer{seed, uint64(k) + uint64(i)}}
 	}
 	n.cables[at] = w
 	n.order = append(n.order, w)
+	return w
 }
 
 var errUnreachable = errors.New("no route to host")
@@ -66,7 +70,8 @@ func (n *network) dial(ctx context.Context, at string) (net.Conn, error) {
 		return nil, ctx.Err()
 	}
 	w.mu.Lock()
-	away := time.Now().Before(w.until)
+	now := time.Now()
+	away := now.Before(w.until) || now.Before(w.ways[0].until) || now.Before(w.ways[1].until)
 	w.mu.Unlock()
 	if away {
 		return nil, errUnreachable
@@ -125,7 +130,7 @@ func (w *cable) delay(y *way) time.Duration {
 	now := time.Now()
 	if !now.Equal(y.wrote) {
 		d := w.latency/2 + time.Duration(y.draws.at(now).Int64N(int64(w.latency)))
-		d = max(d, time.Until(w.until), time.Until(y.comes))
+		d = max(d, time.Until(w.until), time.Until(y.until), time.Until(y.comes))
 		y.wrote, y.comes = now, now.Add(w.network.clock.in(y.class, d))
 	}
 	return y.comes.Sub(now)
@@ -165,7 +170,7 @@ func (w *cable) stall(d time.Duration) {
 func (w *cable) heal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.until = time.Time{}
+	w.until, w.ways[0].until, w.ways[1].until = time.Time{}, time.Time{}, time.Time{}
 }
 
 // end is one end of a connection.
@@ -175,6 +180,17 @@ type end struct {
 	left  int  // bytes that still get out; negative: all
 	torn  bool // the end is near
 	mute  bool
+	speak func() // called before bytes leave; nil: nobody asks
+	hear  func() // and when some have come
+}
+
+// Read notes what comes.
+func (e *end) Read(b []byte) (int, error) {
+	n, err := e.Conn.Read(b)
+	if n > 0 && e.hear != nil {
+		e.hear()
+	}
+	return n, err
 }
 
 func (e *end) side() int {
@@ -204,6 +220,9 @@ func (e *end) Write(b []byte) (int, error) {
 	w.mu.Unlock()
 	if len(out) == 0 {
 		return len(b), nil
+	}
+	if e.speak != nil {
+		e.speak()
 	}
 	if _, err := e.Conn.Write(out); err != nil {
 		return 0, err

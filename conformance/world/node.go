@@ -3,60 +3,146 @@ package world
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"cardswitch/hsm/keyring"
+	"cardswitch/dr/role"
 	"cardswitch/store"
 	"cardswitch/store/disktest"
 	cardswitch "cardswitch/switch"
 )
 
-// node is the machine on which the switch runs: its power, its disk and its clock.
+// node is one machine on which the switch runs: its power, its disk and its clock.
 type node struct {
-	world  *World
-	random *rand.Rand
-	config cardswitch.Config
-	keys   *keyring.Ring
+	world   *World
+	place   int
+	witness bool
+	random  *rand.Rand
+	config  cardswitch.Config
+	skew    time.Duration
+
+	mu     sync.Mutex
 	disk   *disktest.Disk
-	skew   time.Duration
 	now    *process
 	gone   []*process // that may not have noticed yet
-	starts uint64
+	loop   atomic.Pointer[role.Loop]
+	off    bool      // until somebody switches it on
+	hangs  time.Time // until then its disk answers nothing
+	cables []*cable
 }
 
-// process is one life of the switch.
+// process is one life of the program.
 type process struct {
-	node      *node
-	sw        *cardswitch.Switch
-	disk      *disktest.Disk
-	dead      atomic.Bool
+	node   *node
+	sw     *cardswitch.Switch // of a node alone
+	member *member            // nil: it is alone
+	disk   *disktest.Disk
+	dead   atomic.Bool
+	stop   context.CancelFunc
+	ended  chan error
+
+	mu        sync.Mutex
 	listeners []net.Listener
-	stop      context.CancelFunc
-	ended     chan error
 }
 
-// start starts the switch on what its disk has.
+// machines makes the nodes.
+func (w *World) machines() {
+	for i := range w.options.Nodes {
+		name := "node"
+		if i > 0 {
+			name = fmt.Sprint("node ", i)
+		}
+		w.nodes = append(w.nodes, &node{world: w, place: i, random: w.stream(name),
+			witness: w.options.Witness && i == w.options.Nodes-1, disk: disktest.New()})
+	}
+	if w.options.several() {
+		w.joinNodes()
+	}
+}
+
+// data are the nodes that have a journal.
+func (w *World) data() (list []*node) {
+	for _, n := range w.nodes {
+		if !n.witness {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// active is the switch that serves, with its node; nil if there is none now.
+func (w *World) active() (*node, *cardswitch.Switch) {
+	for _, n := range w.nodes {
+		if p := n.process(); p != nil {
+			if sw := p.serves(); sw != nil {
+				return n, sw
+			}
+		}
+	}
+	return nil, nil
+}
+
+// process is the one that runs now, if any does.
+func (n *node) process() *process {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.now
+}
+
+func (n *node) diskNow() *disktest.Disk {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.disk
+}
+
+// serves is the switch that may speak in this process.
+func (p *process) serves() *cardswitch.Switch {
+	if p.member == nil {
+		return p.sw
+	}
+	return p.member.serves()
+}
+
+// deps are what a switch of this process gets from the world.
+func (p *process) deps() cardswitch.Deps {
+	w := p.node.world
+	w.starts++
+	return cardswitch.Deps{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Disk: p.disk.FS(),
+		Listen: p.listen, Dial: p.dial, Keys: w.keys, Seed: w.options.Seed<<8 | w.starts,
+		Skew: p.node.skew, Questions: w.questions(), Dialect: w.dialect}
+}
+
+// start starts the program on what its disk has.
 func (n *node) start() error {
-	n.starts++
-	ctx, stop := context.WithCancel(context.Background())
-	p := &process{node: n, disk: n.disk, stop: stop, ended: make(chan error, 1)}
 	n.dressDisk()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	sw, err := cardswitch.New(n.config, cardswitch.Deps{Log: log, Disk: n.disk.FS(),
-		Listen: p.listen, Dial: p.dial, Keys: n.keys, Seed: n.world.options.Seed<<8 | n.starts,
-		Skew: n.skew, Questions: n.world.questions(), Dialect: n.world.dialect})
+	p := &process{node: n, disk: n.diskNow(), ended: make(chan error, 1)}
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	run, err := p.open(ctx)
 	if err != nil {
 		stop()
 		return err
 	}
-	p.sw, n.now = sw, p
-	go func() { p.ended <- sw.Run(ctx) }()
+	n.mu.Lock()
+	n.now = p
+	n.mu.Unlock()
+	go func() { p.ended <- run() }()
 	return nil
+}
+
+// open opens the journal, and returns what then runs until ctx ends.
+func (p *process) open(ctx context.Context) (run func() error, err error) {
+	if p.node.world.options.several() {
+		return p.join(ctx)
+	}
+	p.sw, err = cardswitch.New(p.node.config, p.deps())
+	return func() error { return p.sw.Run(ctx) }, err
 }
 
 // longStall is longer than anybody waits for a disk.
@@ -64,10 +150,14 @@ const longStall = 6 * time.Second
 
 // dressDisk gives the disk its manners.
 func (n *node) dressDisk() {
-	o, draws := n.world.options, drawer{n.world.options.Seed, uint64(ofDisk)}
-	n.disk.Free(1 << 40)
-	if o.SlowDisk || o.AtSync {
-		n.disk.Slow(func() time.Duration {
+	o, k := n.world.options, ofDisk
+	if o.several() {
+		k = ofDisks + class(n.place)
+	}
+	draws, disk := drawer{n.world.options.Seed, uint64(k)}, n.diskNow()
+	disk.Free(1 << 40)
+	if o.SlowDisk || o.AtSync || o.several() {
+		disk.Slow(func() time.Duration {
 			r := draws.at(time.Now())
 			d := time.Duration(50+r.IntN(400)) * time.Microsecond
 			if o.SlowDisk && r.IntN(10) == 0 {
@@ -76,9 +166,16 @@ func (n *node) dressDisk() {
 			if o.SlowDisk && n.world.faulty() && r.IntN(300) == 0 {
 				d += longStall
 			}
-			return n.world.clock.in(ofDisk, d)
+			return n.world.clock.in(k, max(d, n.hanging()))
 		})
 	}
+}
+
+// hanging is how long the disk will still answer nothing.
+func (n *node) hanging() time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return time.Until(n.hangs)
 }
 
 var errNoPower = errors.New("the machine is off")
@@ -89,7 +186,9 @@ func (p *process) listen(at string) (net.Listener, error) {
 	}
 	l, err := p.node.world.network.listen(at)
 	if err == nil {
+		p.mu.Lock()
 		p.listeners = append(p.listeners, l)
+		p.mu.Unlock()
 	}
 	return l, err
 }
@@ -104,48 +203,54 @@ func (p *process) dial(ctx context.Context, at string) (net.Conn, error) {
 // cut takes the power away. What the disk keeps of what wasn't synced is drawn: nothing, all, or
 // some of it. Bytes that were on their way are lost with the connections.
 func (n *node) cut() {
-	p := n.now
+	p := n.process()
 	if p == nil || p.dead.Swap(true) {
 		return
 	}
 	mode := n.random.IntN(3)
-	n.disk = p.disk.Cut(func() bool {
+	kept := p.disk.Cut(func() bool {
 		return mode == 1 || mode == 2 && n.random.IntN(2) == 0
 	})
-	n.detach(p)
+	n.detach(p, kept)
 }
 
 // detach ends what the process had with the world.
-func (n *node) detach(p *process) {
+func (n *node) detach(p *process, kept *disktest.Disk) {
 	p.dead.Store(true)
-	for _, l := range p.listeners {
+	p.mu.Lock()
+	listeners := p.listeners
+	p.mu.Unlock()
+	for _, l := range listeners {
 		l.Close()
 	}
-	for _, w := range n.world.network.order {
+	for _, w := range n.cables {
 		w.cut()
 	}
+	if p.member != nil {
+		p.member.leave()
+	}
 	p.stop()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.gone = append(n.gone, p)
-	n.now = nil
+	n.disk, n.now = kept, nil
 }
 
 // died takes note that the process has ended by itself. The operating system lives on: the disk
 // has all that was written to it, synced or not.
 func (n *node) died(err error) {
-	p := n.now
+	p := n.process()
 	p.ended <- err // for who waits for all of them
-	n.disk = p.disk.Cut(func() bool { return true })
-	n.detach(p)
+	n.detach(p, p.disk.Cut(func() bool { return true }))
 }
 
-// end stops the switch in order.
+// end stops the program in order.
 func (n *node) end() error {
-	p := n.now
+	p := n.process()
 	p.stop()
 	err := <-p.ended
 	p.ended <- err
-	n.disk = p.disk.Cut(func() bool { return true })
-	n.detach(p)
+	n.detach(p, p.disk.Cut(func() bool { return true }))
 	return err
 }
 
@@ -159,12 +264,20 @@ func (n *node) await() {
 // audit reads the journal from what the disk would have kept, had its power been cut now and
 // nothing been kept that wasn't synced.
 func (n *node) audit() (*books, error) {
-	kept := n.now.disk.Kept(func() bool { return false })
-	s, err := store.Open(store.Options{Dir: n.config.Data.Dir, FS: kept.FS(),
-		KeyFile: n.config.Data.KeyFile})
+	s, err := n.kept()
 	if err != nil {
 		return nil, err
 	}
 	b, err := readBooks(s)
 	return b, errors.Join(err, s.Close())
+}
+
+// kept opens what the disk would have kept.
+func (n *node) kept() (*store.Store, error) {
+	kept := n.diskNow().Kept(func() bool { return false })
+	o := store.Options{Dir: n.config.Data.Dir, FS: kept.FS(), LogOnly: n.witness}
+	if !n.witness {
+		o.KeyFile = n.config.Data.KeyFile
+	}
+	return store.Open(o)
 }

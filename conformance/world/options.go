@@ -11,6 +11,7 @@ const (
 	maxShops = 3
 	maxBanks = 2
 	maxLines = 2 // connections of a shop, links of a bank
+	maxNodes = 3
 )
 
 // Options are what a world is like, all drawn from its seed. Each run has a part of the faults only
@@ -91,6 +92,46 @@ type Options struct {
 	Sealed  bool // links have envelopes
 	Rekeys  bool // whose keys change
 	BadKeys bool // which goes wrong
+
+	// What several nodes have in addition.
+	Nodes     int
+	Witness   bool // the last one is a witness
+	Between   time.Duration
+	ShortLog  bool // a node that was away gets the whole journal
+	Splits    bool
+	Twice     bool // whoever takes over is hurt as well
+	Dark      bool // the power of all is cut at once
+	Hangs     bool // disks do
+	Lossy     bool
+	Transfers bool
+	Drifts    bool // clocks are set
+	Chatty    bool // links are tested again and again
+	Blinks    bool // a node restarts at once, while two others don't hear each other
+}
+
+// several tells whether the switch is a cluster.
+func (o Options) several() bool { return o.Nodes > 1 }
+
+func (o Options) classes() int64 {
+	if o.several() {
+		return manyClasses
+	}
+	return classes
+}
+
+// DrawSeveral gives the options of a seed whose switch is a cluster.
+func DrawSeveral(seed uint64) Options {
+	o := Draw(seed)
+	r := rand.New(rand.NewPCG(seed, 0x5e7e7a1))
+	some := func(chance int) bool { return r.IntN(100) < chance }
+	o.Nodes, o.Witness = maxNodes, some(60)
+	o.Between = time.Duration(50+r.IntN(1500)) * time.Microsecond
+	o.ShortLog, o.Splits, o.Twice, o.Dark = some(30), some(60), some(30), some(15)
+	o.Hangs, o.Lossy, o.Transfers, o.Drifts = some(30), some(30), some(30), some(25)
+	o.Chatty, o.Blinks = some(30), some(30)
+	// While nodes agree more waits for one write than is remembered.
+	o.Forgets = false
+	return o
 }
 
 // Draw gives the options of a seed.
@@ -115,7 +156,7 @@ func Draw(seed uint64) Options {
 		SlowDisk: some(40), FullDisk: some(10), FailDisk: some(10), Crashes: some(40),
 		AtSync: some(30), Steps: some(15), Forgets: some(30), Audits: some(40),
 
-		Reloads: some(15), Stops: some(15),
+		Reloads: some(15), Stops: some(15), Nodes: 1,
 	}
 	if some(20) {
 		o.Latency *= 20
@@ -157,7 +198,7 @@ func (o Options) String() string {
 	for _, field := range strings.Fields(strings.Trim(fmt.Sprintf("%+v", plain(o)), "{}")) {
 		name, value, _ := strings.Cut(strings.ToLower(field), ":")
 		switch value {
-		case "false":
+		case "false", "0s":
 		case "true":
 			said = append(said, name)
 		default:

@@ -22,8 +22,10 @@ type event struct {
 
 // play runs both phases: faults, then none, until all is done or too much time has passed.
 func (w *World) play() {
-	if !w.start() {
-		return
+	for _, n := range w.nodes {
+		if !w.start(n) {
+			return
+		}
 	}
 	w.workload()
 	w.follow(w.draw(), w.options.Span+2*time.Second)
@@ -44,10 +46,15 @@ func (w *World) play() {
 	}
 	w.check()
 	w.clock.sleep(ofWorld, time.Millisecond)
+	n, _ := w.active()
+	if n == nil {
+		w.say("nobody is active in the end")
+		return
+	}
 	w.mu.Lock()
 	w.trace.add("the switch is stopped")
 	w.mu.Unlock()
-	if err := w.node.end(); err != nil {
+	if err := n.end(); err != nil {
 		w.say("the switch ends with %v", err)
 	}
 }
@@ -58,10 +65,16 @@ func (w *World) stallEnds() {
 	if !w.options.SlowDisk {
 		return
 	}
-	for began := time.Now(); time.Since(began) < longStall || w.node.now == nil && !w.broke(); {
+	for began := time.Now(); time.Since(began) < longStall || w.down() && !w.broke(); {
 		w.clock.sleep(ofWorld, 250*time.Millisecond)
 		w.look()
 	}
+}
+
+// down tells whether nobody serves.
+func (w *World) down() bool {
+	_, sw := w.active()
+	return sw == nil
 }
 
 // faulty tells whether it is the first phase.
@@ -84,30 +97,37 @@ func (w *World) broke() bool {
 	return len(w.broken) > 0
 }
 
-// start switches the machine on, and holds the journal that it comes up with against what left.
-func (w *World) start() bool {
-	w.clock.sleep(ofStart, time.Millisecond)
-	err := w.node.start()
+// start switches a machine on. One that is alone comes up with a journal that is held against what
+// left.
+func (w *World) start(n *node) bool {
+	k := ofStart
+	if w.options.several() {
+		k = ofNodes + class(n.place)
+	}
+	w.clock.sleep(k, time.Millisecond)
+	err := n.start()
 	if errors.Is(err, store.ErrStalled) { // it is started again, as by the service manager
 		w.tell("the disk is too slow to start: %v", err)
-		w.node.disk = w.node.disk.Cut(func() bool { return true })
-		return w.start()
+		n.replaceDisk()
+		return w.start(n)
 	}
 	if err != nil {
-		w.say("the switch can't start: %v", err)
+		w.say("%s can't start: %v", n, err)
 		return false
 	}
 	w.mu.Lock()
-	w.trace.add("the switch starts")
+	w.trace.add("%s starts", n)
 	w.mu.Unlock()
 	w.clock.sleep(ofWorld, time.Microsecond)
-	w.compare("after a start")
+	if p := n.process(); !w.options.several() {
+		w.compare("after a start", p.sw.Journal())
+	}
 	return true
 }
 
-// compare holds the journal of the running switch against what left it.
-func (w *World) compare(when string) {
-	b, err := readBooks(w.node.now.sw.Journal())
+// compare holds a journal against what left.
+func (w *World) compare(when string, journal *store.Store) {
+	b, err := readBooks(journal)
 	if err != nil {
 		w.say("%s the journal can't be read: %v", when, err)
 		return
@@ -129,7 +149,7 @@ func (w *World) workload() {
 	defer w.mu.Unlock()
 	for _, p := range w.shops {
 		for i := range p.world.options.Lines {
-			w.parties.Go(func() { p.keep(i, p.at(i)) })
+			w.parties.Go(func() { p.keep(i, w.addresses(p, i)) })
 		}
 	}
 	r := w.stream("workload")
@@ -163,31 +183,38 @@ func (w *World) follow(events []event, span time.Duration) {
 // look sees whether the switch has ended by itself, and starts it again as the machine's service
 // manager would.
 func (w *World) look() {
-	p := w.node.now
-	if p == nil {
-		w.start()
-		return
-	}
-	select {
-	case err := <-p.ended:
-		w.mu.Lock()
-		w.trace.add("the switch has ended: %v", err)
-		w.mu.Unlock()
-		w.node.died(err)
-	default:
-		w.operate(p)
+	for _, n := range w.nodes {
+		if n.isOff() {
+			continue
+		}
+		p := n.process()
+		if p == nil {
+			w.start(n)
+			continue
+		}
+		select {
+		case err := <-p.ended:
+			w.mu.Lock()
+			w.trace.add("%s has ended: %v", n, err)
+			w.mu.Unlock()
+			n.died(err)
+		default:
+			if sw := p.serves(); sw != nil {
+				w.operate(sw)
+			}
+		}
 	}
 }
 
 // operate is what an operator does about the work list: all is sent again.
-func (w *World) operate(p *process) {
-	list, err := p.sw.WorkList()
+func (w *World) operate(sw *cardswitch.Switch) {
+	list, err := sw.WorkList()
 	if err != nil {
 		w.tell("the work list can't be read: %v", err)
 	}
 	for _, o := range list {
 		w.tell("an operator has %d of %s sent again", o.STAN, o.Center)
-		err := p.sw.Resolve(o.ID, cardswitch.Resolution{Act: "retry", Who: "operator", Why: "a test"})
+		err := sw.Resolve(o.ID, cardswitch.Resolution{Act: "retry", Who: "operator", Why: "a test"})
 		if err != nil {
 			w.tell("it can't be: %v", err)
 		}
@@ -206,23 +233,37 @@ func (w *World) heal() {
 	for _, c := range w.network.order {
 		c.heal()
 	}
-	if w.node.now == nil {
-		return
-	}
-	w.node.disk.Free(1 << 40)
-	if w.options.Changes {
-		if err := w.node.now.sw.Reload(w.node.config); err != nil {
+	w.healNodes()
+	n, sw := w.active()
+	if sw != nil && w.options.Changes {
+		if err := sw.Reload(n.config); err != nil && !w.options.several() {
 			w.say("the first configuration isn't taken again: %v", err)
+		}
+	}
+}
+
+// healNodes ends what is wrong with the machines.
+func (w *World) healNodes() {
+	if w.between != nil {
+		w.between.heal()
+	}
+	for _, n := range w.nodes {
+		n.mu.Lock()
+		n.hangs = time.Time{}
+		n.mu.Unlock()
+		if n.process() != nil {
+			n.diskNow().Free(1 << 40)
 		}
 	}
 }
 
 // settled tells whether nothing is left to be done by anybody.
 func (w *World) settled() bool {
-	if w.node.now == nil {
+	_, sw := w.active()
+	if sw == nil {
 		return false
 	}
-	status := w.node.now.sw.Status()
+	status := sw.Status()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.shops {
@@ -237,11 +278,12 @@ func (w *World) settled() bool {
 
 // undrained says what is left, of what should not be.
 func (w *World) undrained() {
-	if w.node.now == nil {
-		w.say("the switch doesn't run")
+	_, sw := w.active()
+	if sw == nil {
+		w.say("no switch serves")
 		return
 	}
-	status := w.node.now.sw.Status()
+	status := sw.Status()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.violation("not drained: %d open, %d owed, %d shelved", status.Open, status.Owed, status.Shelved)
@@ -256,8 +298,13 @@ func (w *World) undrained() {
 
 // check lays the three books side by side.
 func (w *World) check() {
-	w.compare("in the end")
-	sw := w.node.now.sw
+	_, sw := w.active()
+	if sw == nil {
+		w.say("nobody serves in the end")
+		return
+	}
+	w.compare("in the end", sw.Journal())
+	w.sameEverywhere()
 	entries, err := count.FromJournal(sw.Journal(), nil)
 	if err != nil {
 		w.say("the journal can't be counted: %v", err)
@@ -289,13 +336,15 @@ func (w *World) close(doors []net.Listener) {
 	for _, l := range doors {
 		l.Close()
 	}
-	if w.node.now != nil { // it has failed, or the world has
-		w.node.cut()
+	for _, n := range w.nodes { // one has failed, or the world has
+		n.cut()
 	}
 	for _, c := range w.network.order {
 		c.heal()
 		c.cut()
 	}
-	w.node.await()
+	for _, n := range w.nodes {
+		n.await()
+	}
 	w.parties.Wait()
 }

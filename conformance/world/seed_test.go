@@ -19,6 +19,7 @@ type flags struct {
 	seed, first, count, seeds *uint64
 	jobs                      *int
 	stop, many, breaks        *bool
+	several                   *bool
 	time                      *time.Duration
 }
 
@@ -33,6 +34,8 @@ var given = flags{
 	many:   flag.Bool("many", false, "run TestMany"),
 	jobs:   flag.Int("jobs", 1, "how many processes TestMany has"),
 	breaks: flag.Bool("breaks", false, "run TestBreaks"),
+
+	several: flag.Bool("several", false, "the switch of every seed is a cluster of nodes"),
 }
 
 // hangTime is how long a world may take that takes a fraction of a second.
@@ -48,6 +51,23 @@ func play(t *testing.T, o Options, g *Ground, each func(string)) (r Result) {
 	cryptotest.SetGlobalRandom(t, o.Seed)
 	synctest.Test(t, func(t *testing.T) { r = Run(o, g, each) })
 	return r
+}
+
+// draw gives the options of a seed, as the flags say.
+func draw(seed uint64) Options {
+	if *given.several {
+		return DrawSeveral(seed)
+	}
+	return Draw(seed)
+}
+
+// again is what plays a world again.
+func again(o Options) string {
+	flags := ""
+	if o.several() {
+		flags = " -several"
+	}
+	return fmt.Sprintf("go test ./conformance/world -run TestSeed -seed %d%s -v", o.Seed, flags)
 }
 
 // ground makes what worlds share.
@@ -66,9 +86,8 @@ func judge(t *testing.T, r Result) {
 	if len(r.Broken) == 0 {
 		return
 	}
-	t.Errorf("seed %d broke a promise\n%s\n%s\n%s\nagain: "+
-		"go test ./conformance/world -run TestSeed -seed %d -v",
-		r.Options.Seed, r.Options, r.Last, strings.Join(r.Broken, "\n"), r.Options.Seed)
+	t.Errorf("seed %d broke a promise\n%s\n%s\n%s\nagain: %s", r.Options.Seed, r.Options, r.Last,
+		strings.Join(r.Broken, "\n"), again(r.Options))
 }
 
 // One seed, named by -seed, line by line.
@@ -76,7 +95,7 @@ func TestSeed(t *testing.T) {
 	if *given.seed == 0 {
 		t.Skip("name one with -seed")
 	}
-	o := Draw(*given.seed)
+	o := draw(*given.seed)
 	t.Log(o)
 	r := play(t, o, ground(t), func(line string) { fmt.Println(line) })
 	t.Logf("%d events, digest %x, %d sales, %d starts", r.Events, r.Digest, r.Sales, r.Starts)
@@ -96,11 +115,15 @@ func TestKept(t *testing.T) {
 		if strings.HasPrefix(number, "#") || number == "" {
 			continue
 		}
-		seed, err := strconv.ParseUint(number, 10, 64)
+		drawn, draw := number, Draw
+		if after, ok := strings.CutPrefix(number, "several:"); ok {
+			drawn, draw = after, DrawSeveral
+		}
+		seed, err := strconv.ParseUint(drawn, 10, 64)
 		if err != nil || bug == "" {
 			t.Fatalf("%q is no seed with its bug", lines.Text())
 		}
-		t.Run(number, func(t *testing.T) { judge(t, play(t, Draw(seed), g, nil)) })
+		t.Run(number, func(t *testing.T) { judge(t, play(t, draw(seed), g, nil)) })
 	}
 }
 
@@ -113,7 +136,7 @@ func TestFresh(t *testing.T) {
 			*given.count > 0 && played == *given.count || *given.stop && failed > 0 {
 			break
 		}
-		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) { judge(t, play(t, Draw(seed), g, nil)) })
+		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) { judge(t, play(t, draw(seed), g, nil)) })
 		if played++; !ok {
 			failed++
 		}
@@ -127,8 +150,11 @@ func TestFresh(t *testing.T) {
 func TestAgain(t *testing.T) {
 	g := ground(t)
 	for seed := range uint64(12) {
+		o := Draw(seed)
+		if seed%2 == 1 {
+			o = DrawSeveral(seed)
+		}
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			o := Draw(seed)
 			first, second := play(t, o, g, nil), play(t, o, g, nil)
 			for n := 0; n < 2 && first.Digest != second.Digest; n++ {
 				first, second = second, play(t, o, g, nil)

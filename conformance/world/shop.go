@@ -29,10 +29,10 @@ func (w *World) newShop(i int) *shop {
 		sessions: make([]*session, w.options.Lines), byRRN: map[string]*sale{}}
 }
 
-// keep holds one line to the switch until the world ends.
-func (p *shop) keep(line int, at string) {
+// keep holds one line to the switch until the world ends: at one address, or another.
+func (p *shop) keep(line int, at []string) {
 	w, random := p.world, p.world.stream(fmt.Sprint(p.name, " line ", line))
-	for {
+	for next := 0; ; next++ {
 		w.clock.sleep(p.timed, time.Duration(20+random.IntN(200))*time.Millisecond)
 		w.mu.Lock()
 		over := w.over
@@ -41,17 +41,18 @@ func (p *shop) keep(line int, at string) {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		conn, err := w.network.dial(ctx, at)
+		conn, err := w.network.dial(ctx, at[next%len(at)])
 		cancel()
 		if err != nil {
 			continue
 		}
-		in, err := w.seal(conn, p.name, line, true)
+		in, err := w.seal(w.center(conn, p.name), p.name, line, true)
 		if err != nil {
 			conn.Close()
 			continue
 		}
 		p.serve(in, line)
+		next-- // the same again
 	}
 }
 

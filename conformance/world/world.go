@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"cardswitch/conformance/load/sealed"
+	"cardswitch/hsm/keyring"
 	"cardswitch/spec"
 	"cardswitch/spec/dialect"
-	"cardswitch/store/disktest"
 	cardswitch "cardswitch/switch"
 )
 
@@ -31,7 +31,12 @@ type World struct {
 	ground  *Ground
 	clock   *clock
 	network *network
-	node    *node
+	nodes   []*node
+	config  cardswitch.Config
+	keys    *keyring.Ring // in a security module, which outlives processes
+	starts  uint64        // of switches
+	between *between      // the nodes; nil: there is one
+	fencing *fencing
 	shops   []*shop
 	banks   []*bank
 	ends    map[string]*sealed.End // of their links, if these have envelopes
@@ -77,12 +82,12 @@ func NewGround(dir string) (*Ground, error) {
 // Run plays the world of the options, in the bubble that it is called in. each is given every line
 // as it happens, if it isn't nil.
 func Run(o Options, g *Ground, each func(string)) Result {
-	w := &World{options: o, clock: &clock{taken: map[int64]bool{}},
+	w := &World{options: o, clock: &clock{classes: o.classes(), taken: map[int64]bool{}},
 		witness: newWitness(), order: newOrder(), faults: true,
 		ends: map[string]*sealed.End{}, ground: g, trace: trace{began: time.Now(), each: each}}
 	w.network = newNetwork(w.clock, o.room())
 	w.people()
-	w.node = &node{world: w, random: w.stream("node"), disk: disktest.New()}
+	w.machines()
 	listeners, err := w.build(g.dir)
 	if err != nil {
 		w.violation("the world can't be built: %v", err)
@@ -135,12 +140,14 @@ func (w *World) people() {
 	}
 }
 
-func (p *shop) at(line int) string {
-	return fmt.Sprintf("127.0.0.1:71%c%d", p.name[len(p.name)-1], line)
+// at is where a node listens for a line of a shop.
+func (p *shop) at(node, line int) string {
+	return fmt.Sprintf("127.0.%d.1:71%c%d", node, p.name[len(p.name)-1], line)
 }
 
-func (b *bank) at(line int) string {
-	return fmt.Sprintf("127.0.0.1:72%c%d", b.name[len(b.name)-1], line)
+// at is where a bank listens for a line of a node.
+func (b *bank) at(node, line int) string {
+	return fmt.Sprintf("127.0.%d.1:72%c%d", node, b.name[len(b.name)-1], line)
 }
 
 // build lays the wires, writes the configuration, and lets the banks listen.
@@ -154,25 +161,30 @@ func (w *World) build(dir string) ([]net.Listener, error) {
 	for _, p := range w.shops {
 		c.Centers = append(c.Centers, p.config(w.options))
 		for i := range w.options.Lines {
-			w.network.lay(fmt.Sprintf("%s/%d", p.name, i), p.at(i), w.options.Latency, w.options.Seed)
+			w.lay(p.name, i, true, p.at)
 		}
 	}
 	for _, b := range w.banks {
 		c.Centers = append(c.Centers, b.config())
 		for i := range maxLines {
-			w.network.lay(fmt.Sprintf("%s/%d", b.name, i), b.at(i), w.options.Latency, w.options.Seed)
-			l, err := w.network.listen(b.at(i))
-			if err != nil {
-				return doors, err
+			w.lay(b.name, i, false, b.at)
+			for _, n := range w.data() {
+				l, err := w.network.listen(b.at(n.place, i))
+				if err != nil {
+					return doors, err
+				}
+				doors = append(doors, l)
+				w.parties.Go(func() { b.accept(l, i) })
 			}
-			doors = append(doors, l)
-			w.parties.Go(func() { b.accept(l, i) })
 		}
 	}
 	c.Complete()
-	w.node.config = c
+	w.config = c
 	if err := c.Validate(); err != nil {
 		return doors, err
+	}
+	for _, n := range w.nodes {
+		n.config = w.configOf(n)
 	}
 	return doors, w.enroll()
 }
@@ -180,7 +192,7 @@ func (w *World) build(dir string) ([]net.Listener, error) {
 // config is the switch's entry for a shop.
 func (p *shop) config(o Options) cardswitch.CenterConfig {
 	c := cardswitch.CenterConfig{Name: p.name, Role: cardswitch.RoleMerchant,
-		Acquirers: []string{p.acquirer}, AnswerTime: bankTime + time.Second, Echo: echo(),
+		Acquirers: []string{p.acquirer}, AnswerTime: bankTime + time.Second, Echo: o.echo(),
 		UnknownOriginal: 914}
 	if o.Tolerant {
 		c.UnknownOriginal = 400
@@ -190,7 +202,7 @@ func (p *shop) config(o Options) cardswitch.CenterConfig {
 	}
 	c.KeyChange = cardswitch.KeyChangeUs
 	for i := range o.Lines {
-		c.Links = append(c.Links, cardswitch.LinkConfig{Name: fmt.Sprint(i), Listen: p.at(i),
+		c.Links = append(c.Links, cardswitch.LinkConfig{Name: fmt.Sprint(i), Listen: p.at(0, i),
 			From: []string{"127.0.0.0/8"}, ReadTimeout: 8 * time.Second,
 			WriteTimeout: 2 * time.Second, Envelope: o.envelope()})
 	}
@@ -199,14 +211,14 @@ func (p *shop) config(o Options) cardswitch.CenterConfig {
 
 func (b *bank) config() cardswitch.CenterConfig {
 	c := cardswitch.CenterConfig{Name: b.name, Role: cardswitch.RoleIssuer, Institution: b.id,
-		AnswerTime: bankTime, Echo: echo(), KeyChange: cardswitch.KeyChangeUs,
+		AnswerTime: bankTime, Echo: b.world.options.echo(), KeyChange: cardswitch.KeyChangeUs,
 		SAF: &cardswitch.SAFConfig{First: 300 * time.Millisecond, Wait: time.Second,
 			BackoffMax: 2 * time.Second, InFlight: 4},
 		Failover:       &cardswitch.FailoverConfig{Hold: 3 * time.Second},
 		Reconciliation: b.world.options.reconciliation(), StandIn: b.standIn(),
 		Negative: b.world.options.negative()}
 	for i := range maxLines {
-		c.Links = append(c.Links, cardswitch.LinkConfig{Name: fmt.Sprint(i), Order: i, Dial: b.at(i),
+		c.Links = append(c.Links, cardswitch.LinkConfig{Name: fmt.Sprint(i), Order: i, Dial: b.at(0, i),
 			ReadTimeout: 8 * time.Second, WriteTimeout: 2 * time.Second,
 			Envelope: b.world.options.envelope()})
 	}
@@ -238,7 +250,10 @@ const standInRules = `rules:
     limits: [{days: 1, count: 6, amount: 20000}]
 `
 
-func echo() cardswitch.EchoConfig {
+func (o Options) echo() cardswitch.EchoConfig {
+	if o.Chatty {
+		return cardswitch.EchoConfig{After: 50 * time.Millisecond, Wait: time.Second, Misses: 2}
+	}
 	return cardswitch.EchoConfig{After: 3 * time.Second, Wait: time.Second, Misses: 2}
 }
 
@@ -266,7 +281,7 @@ func (w *World) result() Result {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := Result{Options: w.options, Broken: w.broken, Digest: w.trace.digest, Events: w.trace.count,
-		Starts: int(w.node.starts), Last: w.trace.last()}
+		Starts: int(w.starts), Last: w.trace.last()}
 	for _, p := range w.shops {
 		r.Sales += len(p.sales)
 	}

@@ -1,0 +1,76 @@
+package world
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// fencing watches that one node is active at a time, as the centers see it: once one term's switch
+// has sent a byte, none of an earlier term sends any, to whomever.
+type fencing struct {
+	world *World
+
+	mu     sync.Mutex
+	owners map[string]*duty // of connections, by the address that dialed
+	newest *duty            // of those that have sent something
+	heard  map[string]*duty // the newest by center
+}
+
+func newFencing(w *World) *fencing {
+	return &fencing{world: w, owners: map[string]*duty{}, heard: map[string]*duty{}}
+}
+
+func (f *fencing) own(dialed string, d *duty) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.owners[dialed] = d
+}
+
+// spoke is asked as bytes of a duty leave its node.
+func (f *fencing) spoke(d *duty, over string) {
+	f.mu.Lock()
+	newest := f.newest
+	if newest == nil || d.term > newest.term {
+		f.newest = d
+	}
+	f.mu.Unlock()
+	if newest != nil && d.term < newest.term {
+		f.world.say("%s sends over %s in term %d, after %s has in term %d", d.process.node, over, d.term,
+			newest.process.node, newest.term)
+	}
+}
+
+// came is asked as bytes come to a center. What is on its way when its sender is deposed may come
+// late only where something holds it up.
+func (f *fencing) came(center, dialed string) {
+	f.mu.Lock()
+	d, newest := f.owners[dialed], f.heard[center]
+	if d != nil && (newest == nil || d.term > newest.term) {
+		f.heard[center] = d
+	}
+	f.mu.Unlock()
+	if d != nil && newest != nil && d.term < newest.term && f.world.options.prompt() {
+		f.world.say("%s hears %s of term %d, after %s of term %d", center, d.process.node, d.term,
+			newest.process.node, newest.term)
+	}
+}
+
+// center makes an end of a connection that of a center.
+func (w *World) center(conn net.Conn, name string) net.Conn {
+	if w.fencing == nil {
+		return conn
+	}
+	e := conn.(*end)
+	dialed := e.LocalAddr().String()
+	if e.side() == 1 {
+		dialed = e.RemoteAddr().String()
+	}
+	e.hear = func() { w.fencing.came(name, dialed) }
+	return e
+}
+
+// prompt tells whether whatever leaves arrives within a few milliseconds.
+func (o Options) prompt() bool {
+	return !o.Stalls && !o.Deaf && !o.Splits && !o.Mute && o.Latency < 3*time.Millisecond
+}
