@@ -323,7 +323,9 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 	s.wheel.Lift(r)
 	from.inFlight--
 	if r.Sent != nil {
-		r.Sent.Reported(answered, time.Duration(now-r.Arrived))
+		if !d.Reason.Unsent() { // else the link and its center had no part in it
+			r.Sent.Reported(answered, time.Duration(now-r.Arrived))
+		}
 		r.Sent.Release()
 	}
 	if r.Held != nil {

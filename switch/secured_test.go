@@ -269,6 +269,11 @@ func TestPINsThatCantCross(t *testing.T) {
 			shop.send("1200", pinSale(y, i, "1234", "3530111222211119"))
 			want(t, shop.read("1210"), map[int]string{39: "126"})
 		}
+		for _, line := range y.sw.Links().Centers[1].Lines { // the issuer never saw them
+			if line.Sick {
+				t.Errorf("link %s is sick of another's PINs", line.Name)
+			}
+		}
 		for cause, want := range map[string]float64{"pin": 11, "pins_tried": 1} {
 			m := y.metric("cardswitch_security_events_total", map[string]string{"center": "hq-1",
 				"cause": cause})
