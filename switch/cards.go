@@ -33,37 +33,42 @@ func (s *Switch) openCard(ctx context.Context, c *center, p *security.Profile, i
 			f.Reason, f.Fault = txn.Malformed, in.Fault
 		}
 	case f.Reason == txn.CardUnreadable:
-		s.terminalFailed(c, f)
+		s.terminalFailed(c, f.Terminal)
 	}
 }
 
 // terminalFailed counts what a terminal sent and couldn't be taken, and raises the alarm when that
 // goes on.
-func (s *Switch) terminalFailed(c *center, f *security.Finding) {
-	p2pe := s.tables.Load().seats[c.id].profile.config.p2pe()
-	if f.Terminal == (security.Terminal{}) || p2pe == nil {
+func (s *Switch) terminalFailed(c *center, who security.Terminal) {
+	seat, ok := s.tables.Load().seats[c.id]
+	if who == (security.Terminal{}) || !ok {
 		return
 	}
-	n := s.terminals.failure(terminalKey{c.id, f.Terminal})
-	if n%p2pe.Alarm != 0 {
+	agreed := seat.profile.config.terminals()
+	if agreed == nil {
 		return
 	}
-	s.metrics.security.WithLabelValues(c.name, txn.CardSuspect.String()).Inc()
+	n := s.terminals.failure(terminalKey{c.id, who})
+	if n%agreed.Alarm != 0 {
+		return
+	}
+	s.metrics.security.WithLabelValues(c.name, causeOf(txn.CardSuspect)).Inc()
 	now := s.now()
 	if _, may := c.suspects.may(now); !may {
 		return
 	}
 	s.log.Error("a terminal fails again and again", "center", c.name, "terminal",
-		f.Terminal.String(), "failures", n, "hint", "wrong key, a defect, or somebody who tries")
+		who.String(), "failures", n, "hint", "wrong key, a defect, or somebody who tries")
 	if s.deps.Security != nil {
 		s.deps.Security.Security(SecurityEvent{At: time.Unix(0, now), Center: c.name,
-			Reason: txn.CardSuspect, Terminal: f.Terminal.String()})
+			Reason: txn.CardSuspect, Terminal: who.String()})
 	}
 }
 
-// holdTerminal gets the terminal of a message whose card data were opened.
+// holdTerminal gets the terminal of a message whose card data were opened, or that has a PIN under
+// its key.
 func (s *Switch) holdTerminal(p *profile, a *arrival) {
-	if !a.found.Opened || a.refused != txn.None && a.refused != txn.JournalNotReady {
+	if !a.found.Opened && !a.found.PIN || a.refused != txn.None && a.refused != txn.JournalNotReady {
 		return
 	}
 	var err error
@@ -93,11 +98,11 @@ func (s *Switch) replays(c *center, a *arrival, original found) bool {
 	if a.terminal == nil || original.known && a.mti.Class() == 4 {
 		return false
 	}
-	err := s.terminals.fresh(a.terminal, a.found.Counter, c.config.p2pe().Window)
+	err := s.terminals.fresh(a.terminal, a.found.Counter, c.config.terminals().Window)
 	if err == nil {
 		return false
 	}
-	s.terminalFailed(c, &a.found)
+	s.terminalFailed(c, a.found.Terminal)
 	s.said(SecurityEvent{Center: c.name, MTI: a.mti, Reason: txn.CardReplayed,
 		Terminal: a.found.Terminal.String()}, c, err)
 	return true
@@ -108,7 +113,10 @@ func (s *Switch) useCounter(c *center, a *arrival) {
 	if a.terminal == nil {
 		return
 	}
-	err := s.terminals.use(s.pending.batch, a.terminal, a.found.Counter, c.config.p2pe().Window)
+	err := s.terminals.use(s.pending.batch, a.terminal, a.found.Counter, c.config.terminals().Window)
+	if a.found.Opened {
+		s.terminals.proved(a.terminal.key)
+	}
 	if err != nil && !replayed(err) {
 		s.log.Error("a counter couldn't be noted", "terminal", a.found.Terminal.String(),
 			"error", err)

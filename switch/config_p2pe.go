@@ -1,9 +1,6 @@
 package cardswitch
 
 import (
-	"fmt"
-	"strings"
-
 	"cardswitch/hsm/dukpt"
 	"cardswitch/spec/p2pe"
 	"cardswitch/switch/security"
@@ -25,12 +22,6 @@ type P2PEConfig struct {
 	Alarm int `yaml:"alarm,omitempty"`
 }
 
-// The schemes.
-const (
-	P2PETDES = "tdes-dukpt"
-	P2PEAES  = "aes-dukpt"
-)
-
 // p2pe is what is agreed about encrypted card data; nil: nothing is.
 func (c *CenterConfig) p2pe() *P2PEConfig {
 	if c.Security == nil {
@@ -48,11 +39,6 @@ func (p *P2PEConfig) complete() {
 	}
 }
 
-func keyTypes() map[string]dukpt.KeyType {
-	return map[string]dukpt.KeyType{"aes-128": dukpt.AES128, "aes-192": dukpt.AES192,
-		"aes-256": dukpt.AES256}
-}
-
 func (p *P2PEConfig) validate(f *faults, path, role string) {
 	if role != RoleMerchant {
 		f.add(path, "leave it out here", "is only for merchants")
@@ -68,23 +54,17 @@ func (p *P2PEConfig) validate(f *faults, path, role string) {
 		f.add(path+".element", "use a private one, such as 127", "%d can't hold encrypted card data",
 			p.Element)
 	}
-	f.between(path+".window", p.Window, 1, dukpt.MostWidth)
-	f.between(path+".alarm", p.Alarm, 1, 100_000)
-	f.noTwice(path+".key_sets", p.KeySets)
-	for i, set := range p.KeySets {
-		if len(set) < 4 || len(set) > 16 || strings.Trim(set, "0123456789ABCDEF") != "" {
-			f.add(fmt.Sprintf("%s.key_sets[%d]", path, i), "use what a KSN begins with",
-				"%q isn't 4 to 16 hexadecimal digits in capitals", set)
-		}
-	}
+	p.terminals().bounds(f, path)
+}
+
+// terminals is what it says of their keys.
+func (p *P2PEConfig) terminals() *TerminalsConfig {
+	return &TerminalsConfig{Scheme: p.Scheme, Key: p.Key, Window: p.Window, KeySets: p.KeySets,
+		Alarm: p.Alarm}
 }
 
 // profile says the same to package security.
 func (p *P2PEConfig) profile() *security.P2PE {
-	out := &security.P2PE{AES: p.Scheme == P2PEAES, Key: dukpt.TDEA2, Element: p.Element,
-		Required: p.Required, Sets: p.KeySets}
-	if out.AES {
-		out.Key = keyTypes()[p.Key]
-	}
-	return out
+	return &security.P2PE{Terminals: *p.terminals().profile(), Element: p.Element,
+		Required: p.Required}
 }

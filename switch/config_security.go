@@ -39,6 +39,9 @@ type MACConfig struct {
 // PINConfig is how element 52 is filled.
 type PINConfig struct {
 	Format int `yaml:"format"` // of ISO 9564-1: 0, 1, 3, 4
+	// Terminals says that a merchant's PINs come under keys of its terminals (DUKPT), not under one
+	// of the center.
+	Terminals *TerminalsConfig `yaml:"terminals,omitempty"`
 }
 
 // The ways to make a MAC. X9.19 and ISO 9797-1 are the same algorithm (3) with TDES; the first has
@@ -52,6 +55,9 @@ const (
 func (s *SecurityConfig) complete() {
 	if s.P2PE != nil {
 		s.P2PE.complete()
+	}
+	if s.PIN != nil && s.PIN.Terminals != nil {
+		s.PIN.Terminals.complete(s.P2PE)
 	}
 	m := s.MAC
 	if m == nil {
@@ -80,6 +86,9 @@ func (s *SecurityConfig) validate(f *faults, path, role string) {
 	}
 	if s.PIN == nil {
 		return
+	}
+	if s.PIN.Terminals != nil {
+		s.PIN.Terminals.validate(f, path+".pin.terminals", role, s)
 	}
 	format, err := pinblock.ParseFormat(s.PIN.Format)
 	if err != nil {
@@ -140,6 +149,9 @@ func (s *SecurityConfig) profile(center string, d *spec.Dialect) (*security.Prof
 			return nil, err
 		}
 		p.PIN = &security.PIN{Format: format}
+		if t := s.PIN.Terminals; t != nil {
+			p.PIN.Terminals = t.profile()
+		}
 	}
 	if s.P2PE != nil {
 		p.P2PE = s.P2PE.profile()

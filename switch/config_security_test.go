@@ -46,5 +46,51 @@ func TestValidateSecurity(t *testing.T) {
 		"PINs in in format 1": {func(c *Config) {
 			c.Centers[0].Security = &SecurityConfig{PIN: &PINConfig{Format: 1}}
 		}, nil},
+		"terminals of an issuer": {with(func(s *SecurityConfig) {
+			s.PIN.Terminals = &TerminalsConfig{Scheme: P2PETDES}
+		}), []string{pin + ".terminals"}},
+	})
+}
+
+func TestValidateTerminals(t *testing.T) {
+	ofTerminals := func(change func(s *SecurityConfig)) func(c *Config) {
+		return func(c *Config) {
+			s := &SecurityConfig{PIN: &PINConfig{Terminals: &TerminalsConfig{Scheme: P2PETDES}},
+				Generations: true}
+			c.Centers[0].Security = s
+			change(s)
+			c.Complete()
+		}
+	}
+	const shopsPIN = merchant + ".security.pin.terminals"
+	testSpoiled(t, map[string]spoiled{
+		"terminals' PINs": {ofTerminals(func(*SecurityConfig) {}), nil},
+		"terminals without element 53": {ofTerminals(func(s *SecurityConfig) {
+			s.Generations = false
+		}), []string{shopsPIN}},
+		"terminals' scheme": {ofTerminals(func(s *SecurityConfig) { s.PIN.Terminals.Scheme = "rsa" }),
+			[]string{shopsPIN + ".scheme"}},
+		"a key of tdes-dukpt": {ofTerminals(func(s *SecurityConfig) {
+			s.PIN.Terminals.Key = "tdea-2"
+		}), []string{shopsPIN + ".key"}},
+		"format 4 of tdes-dukpt": {ofTerminals(func(s *SecurityConfig) { s.PIN.Format = 4 }),
+			[]string{shopsPIN + ".scheme"}},
+		"aes-dukpt and format 0": {ofTerminals(func(s *SecurityConfig) {
+			s.PIN.Terminals.Scheme = P2PEAES
+		}), []string{shopsPIN + ".key"}},
+		"aes-dukpt with TDEA keys": {ofTerminals(func(s *SecurityConfig) {
+			s.PIN.Terminals.Scheme, s.PIN.Terminals.Key = P2PEAES, "tdea-3"
+		}), nil},
+		"key sets": {ofTerminals(func(s *SecurityConfig) {
+			s.PIN.Terminals.KeySets = []string{"FFFF", "xyz"}
+		}), []string{shopsPIN + ".key_sets[1]"}},
+		"as p2pe": {ofTerminals(func(s *SecurityConfig) {
+			s.PIN.Terminals.Scheme = ""
+			s.P2PE = &P2PEConfig{Scheme: P2PETDES, KeySets: []string{"FFFF98"}, Window: 9}
+		}), nil},
+		"another than p2pe": {ofTerminals(func(s *SecurityConfig) {
+			s.P2PE = &P2PEConfig{Scheme: P2PETDES}
+			s.PIN.Terminals.Window = 9
+		}), []string{shopsPIN}},
 	})
 }

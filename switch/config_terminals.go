@@ -14,7 +14,7 @@ import (
 // one KSN for both, so that what is left out here is as there.
 type TerminalsConfig struct {
 	Scheme  string   `yaml:"scheme,omitempty"` // tdes-dukpt, aes-dukpt
-	Key     string   `yaml:"key,omitempty"`    // of aes-dukpt: aes-128, aes-192, aes-256, tdea-2, tdea-3
+	Key     string   `yaml:"key,omitempty"`    // of aes-dukpt: aes-128 and so on, tdea-2, tdea-3
 	Window  int      `yaml:"window,omitempty"` // how many counters back a KSN may come late
 	KeySets []string `yaml:"key_sets,omitempty"`
 	Alarm   int      `yaml:"alarm,omitempty"` // after how many failures of a terminal in a row

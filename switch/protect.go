@@ -15,7 +15,7 @@ func (s *Switch) acceptPIN(c, dest *center, a *arrival) (*security.Block, txn.Re
 	if s.beside.guard == nil || c.security == nil && dest.security == nil {
 		return nil, txn.None
 	}
-	b, why := s.beside.guard.Accept(c.security, dest.security, a.msg, a.found.Keys)
+	b, why := s.beside.guard.Accept(c.security, dest.security, a.msg, &a.found)
 	if why != txn.None {
 		s.blamed(c, why)
 	}
@@ -72,6 +72,7 @@ func (s *Switch) protect(p *pending, e *effect, shield *security.Profile) bool {
 		return false
 	}
 	p.out, e.from, e.end, e.sealed = out, from, len(out), true
+	s.crossed(e)
 	return false
 }
 
@@ -81,8 +82,18 @@ func (s *Switch) unprotected(e *effect, why txn.Reason, err error) {
 	switch why {
 	case txn.PINKeyUnknown, txn.PINUnreadable:
 		s.blamed(e.asker, why)
+		if e.pin != nil {
+			s.terminalFailed(e.asker, e.pin.Terminal())
+		}
 	default:
 		s.failing(e.to, why, err)
+	}
+}
+
+// crossed takes note that a terminal's PIN was under the right key.
+func (s *Switch) crossed(e *effect) {
+	if e.pin != nil && e.pin.Terminal() != (security.Terminal{}) {
+		s.terminals.proved(terminalKey{e.asker.id, e.pin.Terminal()})
 	}
 }
 
@@ -93,6 +104,8 @@ func (s *Switch) protectOne(by time.Time, e *effect, frame []byte, shield *secur
 	out, why, err := s.beside.guard.Protect(ctx, nil, shield, frame, e.pin)
 	if why != txn.None {
 		s.unprotected(e, why, err)
+	} else {
+		s.crossed(e)
 	}
 	if s.fenced.Load() {
 		return

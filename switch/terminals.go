@@ -17,8 +17,9 @@ import (
 // has the transaction's first record: after a crash both are there, or neither is.
 //
 // In memory are the terminals of late, so many at most. Of one beyond, the window is read again
-// when it comes back, outside the switch's lock. One in use or not yet durable is never let go, and
-// no terminal that didn't prove its key gets a row on the disk.
+// when it comes back, outside the switch's lock. One in use or not yet durable is never let go. A
+// terminal that encrypts card data proves its key before it gets a row on the disk; whether a PIN
+// is under the right key shows only when it has been taken.
 type terminals struct {
 	store *store.Store
 	most  int
@@ -136,11 +137,20 @@ func (t *terminals) use(b *store.Batch, one *terminal, counter uint32, width int
 	if err != nil {
 		return err
 	}
-	one.window, one.failed = w, 0
+	one.window = w
 	one.users++
 	b.Set(one.key.bytes(), value)
 	b.Then(func() { t.release(one) })
 	return nil
+}
+
+// proved takes note that a terminal has the right key, after failures or not.
+func (t *terminals) proved(k terminalKey) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.list[k]; e != nil {
+		e.Value.(*terminal).failed = 0
+	}
 }
 
 // failure counts one that couldn't be taken, and tells how many there were in a row.

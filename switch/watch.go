@@ -72,7 +72,8 @@ func (s *Switch) judged(l *link.Link, c *center, p *security.Profile, m *spec.Me
 // blamed counts a PIN of a center that couldn't be carried.
 func (s *Switch) blamed(c *center, why txn.Reason) {
 	s.said(SecurityEvent{Center: c.name, Reason: why}, c, nil)
-	if why == txn.PINKeyUnknown {
+	seat, ok := s.tables.Load().seats[c.id]
+	if why == txn.PINKeyUnknown && ok && seat.profile.config.terminals() == nil {
 		s.wantKey(c, keyring.ZPK, keyring.In, why)
 	}
 }
@@ -132,6 +133,16 @@ func causeOf(r txn.Reason) string {
 		return "pins_tried"
 	case txn.IssuerOutOfStep:
 		return "center_out_of_step"
+	case txn.CardInClear:
+		return "card_in_clear"
+	case txn.CardKeyUnknown:
+		return "card_key"
+	case txn.CardUnreadable:
+		return "card_data"
+	case txn.CardReplayed:
+		return "ksn"
+	case txn.CardSuspect:
+		return "terminal"
 	}
 	return "format"
 }

@@ -3,6 +3,7 @@ package security_test
 import (
 	"testing"
 
+	"cardswitch/switch/security"
 	"cardswitch/switch/txn"
 )
 
@@ -45,7 +46,7 @@ func BenchmarkTranslate(b *testing.B) {
 	out := []byte(nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		block, why := g.Accept(p[0], p[1], m, keys)
+		block, why := g.Accept(p[0], p[1], m, &security.Finding{Keys: keys})
 		if why == txn.None {
 			out, why, _ = g.Protect(b.Context(), out[:0], p[1], m.Raw(), block)
 		}

@@ -4,36 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"cardswitch/hsm"
-	"cardswitch/hsm/dukpt"
-	"cardswitch/hsm/keyring"
 	"cardswitch/spec"
 	"cardswitch/spec/p2pe"
 	"cardswitch/switch/txn"
 )
-
-// Terminal names the initial key of a terminal: its KSN without the counter. It is no secret. The
-// zero value is none.
-type Terminal struct {
-	id   [10]byte
-	size uint8
-}
-
-// TerminalNamed is the terminal of a name: 8 bytes of AES DUKPT, 10 of TDES DUKPT.
-func TerminalNamed(name []byte) (t Terminal) {
-	t.size = uint8(copy(t.id[:], name))
-	return t
-}
-
-// String is the name in hexadecimal.
-func (t Terminal) String() string { return fmt.Sprintf("%X", t.id[:t.size]) }
-
-// AppendTo appends the name: 8 bytes of AES DUKPT, 10 of TDES DUKPT.
-func (t Terminal) AppendTo(dst []byte) []byte { return append(dst, t.id[:t.size]...) }
 
 // OpenCard opens the card data of a message whose code is right, if it has such, and gives the
 // message with them in clear in elements 2, 14, 35 and 45, in new memory that the caller wipes. Nil
@@ -63,7 +40,11 @@ func (g *Guard) OpenCard(ctx context.Context, p *Profile, m *spec.Message, f *Fi
 		f.Err = err
 		return nil
 	}
-	key, err := g.base(p.P2PE, sealed.KSN)
+	slot, err := p.P2PE.slot(sealed.KSN)
+	var key hsm.Key
+	if err == nil {
+		key, _, err = g.keys.Newest(slot)
+	}
 	if err != nil {
 		f.Reason, f.Err = txn.CardKeyUnknown, err
 		return nil
@@ -99,45 +80,14 @@ func (g *Guard) readSealed(p *P2PE, m *spec.Message, w *work, f *Finding) (p2pe.
 	case len(named) != 0 && !bytes.Equal(named, sealed.KSN):
 		return sealed, errTwoKSNs
 	}
-	if p.AES {
-		ksn, err := dukpt.ParseAESKSN(sealed.KSN)
-		if err != nil || len(sealed.Data)%16 != 0 {
-			return sealed, errors.Join(p2pe.ErrElement, err)
-		}
-		f.Counter, f.Terminal = ksn.Counter(), TerminalNamed(ksn.ID().AppendTo(nil))
-		return sealed, nil
-	}
-	ksn, err := dukpt.ParseTDESKSN(sealed.KSN)
-	if err != nil {
+	if f.Terminal, f.Counter, err = p.read(sealed.KSN); err != nil ||
+		p.AES && len(sealed.Data)%16 != 0 {
 		return sealed, errors.Join(p2pe.ErrElement, err)
 	}
-	f.Counter, f.Terminal = ksn.Counter(), TerminalNamed(ksn.ID().AppendTo(nil))
 	return sealed, nil
 }
 
-var (
-	errTwoKSNs = errors.New("element 53 names another KSN than the encrypted card data")
-	errKeySet  = errors.New("the KSN is of no key set of this center (hint: see " +
-		"security.p2pe.key_sets)")
-)
-
-// base is the base key of the terminal's key set.
-func (g *Guard) base(p *P2PE, ksn []byte) (hsm.Key, error) {
-	slot := keyring.Slot{Purpose: keyring.BDK, Center: p.center}
-	if len(p.Sets) > 0 {
-		text := fmt.Sprintf("%X", ksn)
-		for _, set := range p.Sets {
-			if strings.HasPrefix(text, set) {
-				slot.Set = set
-			}
-		}
-		if slot.Set == "" {
-			return nil, errKeySet
-		}
-	}
-	key, _, err := g.keys.Newest(slot)
-	return key, err
-}
+var errTwoKSNs = errors.New("element 53 names another KSN than the encrypted card data")
 
 // inTheClear gives the message with its card data.
 func (w *work) inTheClear(p *Profile, m *spec.Message, card p2pe.Card, f *Finding) []byte {

@@ -36,7 +36,8 @@ func NewGuard(m hsm.Module, k Keys, took func(hsm.Operation, time.Duration)) *Gu
 	caps := m.Caps()
 	away := func(o hsm.Operation) bool { return caps[o] == hsm.Inside || caps[o] == hsm.KeyInside }
 	g := &Guard{module: m, keys: k, took: took,
-		remote: [3]bool{away(hsm.MakeMAC), away(hsm.TranslateZonePIN), away(hsm.OpenCard)}}
+		remote: [3]bool{away(hsm.MakeMAC),
+			away(hsm.TranslateZonePIN) || away(hsm.TranslateTerminalPIN), away(hsm.OpenCard)}}
 	g.works.New = func() any { return new(work) }
 	return g
 }
@@ -53,10 +54,15 @@ func (g *Guard) Permit(p *Profile, allowed hsm.Profile) error {
 			return err
 		}
 	}
-	if p.PIN != nil {
-		return allowed.Check(hsm.TranslateZonePIN, g.module.Caps())
+	if p.PIN == nil {
+		return nil
 	}
-	return nil
+	if p.PIN.Terminals != nil {
+		if err := allowed.Check(hsm.TranslateTerminalPIN, g.module.Caps()); err != nil {
+			return err
+		}
+	}
+	return allowed.Check(hsm.TranslateZonePIN, g.module.Caps())
 }
 
 // Elsewhere tells whether any of its work is.

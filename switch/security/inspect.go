@@ -22,10 +22,12 @@ type Finding struct {
 	// then to be read as if it said only this (see Bare).
 	Order []byte
 
-	// Of a message with card data that a terminal encrypted, also of one whose can't be opened.
+	// Of a message with card data or a PIN that a terminal encrypted, also of one whose can't be
+	// opened.
 	Terminal Terminal
 	Counter  uint32 // of its KSN
 	Opened   bool   // the message now has its card data in clear
+	PIN      bool   // there is a PIN under the terminal's key
 }
 
 // Inspect looks at element 53 and the code of a message that could be read. A key is chosen by the
@@ -66,13 +68,27 @@ func (f *Finding) readControl(p *Profile, m *spec.Message, code int) spec.Fault 
 		if p.PIN != nil && pin != (f.Keys.Format != keying.NoPIN) {
 			return spec.Fault{Element: 53, Kind: spec.FaultValue}
 		}
-		return spec.Fault{}
+		return f.readTerminal(p, pin)
 	}
 	var order []byte
 	if f.Keys, order, err = keying.ParseChange(text); err != nil || m.MTI().Class() != 8 {
 		return spec.Fault{Element: 53, Kind: spec.FaultValue}
 	}
 	f.Order = bytes.Clone(order)
+	return spec.Fault{}
+}
+
+// readTerminal reads whose key a PIN is under, where terminals have such.
+func (f *Finding) readTerminal(p *Profile, pin bool) spec.Fault {
+	if !pin || p.PIN.Terminals == nil {
+		return spec.Fault{}
+	}
+	var err error
+	if f.Terminal, f.Counter, err = p.PIN.Terminals.read(f.Keys.KSN()); err != nil {
+		f.Err = err
+		return spec.Fault{Element: 53, Kind: spec.FaultValue}
+	}
+	f.PIN = true
 	return spec.Fault{}
 }
 

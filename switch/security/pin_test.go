@@ -78,7 +78,7 @@ func carried(t testing.TB, g *security.Guard, p [2]*security.Profile, m *spec.Me
 	if f.Reason != txn.None {
 		t.Fatalf("inspected: %v, %v", f.Reason, f.Err)
 	}
-	block, why := g.Accept(p[0], p[1], m, f.Keys)
+	block, why := g.Accept(p[0], p[1], m, &f)
 	if why != txn.None {
 		return nil, why
 	}
@@ -146,16 +146,19 @@ func TestPINsAreRefused(t *testing.T) {
 		"a merchant without an agreement": {none, p[1], txn.PINNotTaken},
 		"two without one":                 {none, nil, txn.None},
 	} {
-		if b, why := g.Accept(c.from, c.to, good, keys); why != c.want || b != nil {
+		f := security.Finding{Keys: keys}
+		if b, why := g.Accept(c.from, c.to, good, &f); why != c.want || b != nil {
 			t.Errorf("%s: %v", name, why)
 		}
 	}
 	future, other := keys, keys
 	future.ZPK, other.Format = 7, 3
-	if _, why := g.Accept(p[0], p[1], good, future); why != txn.PINKeyUnknown {
+	f := security.Finding{Keys: future}
+	if _, why := g.Accept(p[0], p[1], good, &f); why != txn.PINKeyUnknown {
 		t.Errorf("an unknown generation: %v", why)
 	}
-	if _, why := g.Accept(p[0], p[1], good, other); why != txn.PINUnreadable {
+	f.Keys = other
+	if _, why := g.Accept(p[0], p[1], good, &f); why != txn.PINUnreadable {
 		t.Errorf("another format than agreed: %v", why)
 	}
 }
@@ -179,7 +182,8 @@ func TestPINKeysByGeneration(t *testing.T) {
 func TestBlocksAreHidden(t *testing.T) {
 	g, p, x := zones(t, 0, 0)
 	m := withPIN(t, x[0], "1234", pan)
-	b, why := g.Accept(p[0], p[1], m, g.Inspect(t.Context(), p[0], m).Keys)
+	f := g.Inspect(t.Context(), p[0], m)
+	b, why := g.Accept(p[0], p[1], m, &f)
 	if why != txn.None {
 		t.Fatal(why)
 	}
@@ -217,7 +221,8 @@ func TestFormatsFitTheDialect(t *testing.T) {
 func TestPINsOfOthers(t *testing.T) {
 	g, p, x := zones(t, 0, 0)
 	m := withPIN(t, x[0], "1234", pan)
-	b, why := g.Accept(p[0], p[1], m, g.Inspect(t.Context(), p[0], m).Keys)
+	f := g.Inspect(t.Context(), p[0], m)
+	b, why := g.Accept(p[0], p[1], m, &f)
 	if why != txn.None {
 		t.Fatal(why)
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"cardswitch/hsm"
-	"cardswitch/hsm/dukpt"
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/keyring"
 	"cardswitch/hsm/mac"
@@ -38,21 +37,20 @@ type MAC struct {
 }
 
 // PIN is the form of the PIN blocks of a center, in both directions.
-type PIN struct{ Format pinblock.Format }
+type PIN struct {
+	Format pinblock.Format
+	// Terminals says that what comes is under keys of the center's terminals, whose KSN is in
+	// element 53 (package keying). Nil: it is under the center's own key.
+	Terminals *Terminals
+}
 
 // P2PE is how terminals encrypt card data, in what comes from a center (package p2pe).
 type P2PE struct {
-	AES     bool          // AES DUKPT, else TDES DUKPT
-	Key     dukpt.KeyType // of the data keys
+	Terminals
 	Element int
 	// Required says that card data come in no other way: a message with a card number, a track or
 	// a security code in clear is refused, wherever in it they are.
 	Required bool
-	// Sets are the key sets that a KSN may begin with, in capital hexadecimal digits, each with a
-	// base key of its own. None: the center has one base key.
-	Sets []string
-
-	center string
 }
 
 // places are the elements with the code.
@@ -87,6 +85,9 @@ func (p *Profile) Compile(center string) error {
 		}
 	}
 	if p.PIN != nil {
+		if p.PIN.Terminals != nil {
+			p.PIN.Terminals.center = center
+		}
 		if length, _ := p.Dialect.Fixed(52); length != p.PIN.Format.Size() {
 			return fmt.Errorf("element 52 of dialect %s has %d bytes, a PIN block of %v has %d (hint: "+
 				"define the element so in a dialect of its own)", p.Dialect.Name(), length, p.PIN.Format,

@@ -56,6 +56,7 @@ type Partner struct {
 	Elements    []int
 	PIN         int // format of its PIN blocks
 	Generations bool
+	KSN         []byte // of the terminal whose key PINs are under; none: they are under the zpk
 
 	keys map[keyring.Slot][][]byte
 }
@@ -147,7 +148,10 @@ func (p *Partner) Seal(frame []byte) []byte {
 	p.T.Helper()
 	var zpk uint16
 	m := p.Index(frame)
-	if m.Has(52) {
+	switch {
+	case m.Has(52) && p.KSN != nil:
+		zpk = 1 // of the base key
+	case m.Has(52):
 		zpk = p.newest(keyring.ZPK, keyring.In)
 	}
 	return p.SealWith(frame, zpk, p.newest(keyring.ZAK, keyring.In))
@@ -171,6 +175,9 @@ func (p *Partner) SealWith(frame []byte, zpk, zak uint16) []byte {
 		if m.MTI().Class() == 8 && m.Has(53) { // a change of keys
 			control[0] = 2
 			control = m.Append(control, 53)
+		}
+		if zpk != 0 {
+			control = append(control, p.KSN...)
 		}
 		e.Set(53, control)
 	}

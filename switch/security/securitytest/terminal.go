@@ -8,6 +8,8 @@ import (
 	"cardswitch/hsm/dukpt"
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/keyring"
+	"cardswitch/hsm/pinblock"
+	"cardswitch/spec"
 )
 
 // Terminal is one of a merchant's that encrypts card data, as package p2pe says. Its keys are
@@ -59,7 +61,7 @@ func (r *Terminal) Encrypt(items string) string {
 // Again does the same under the last counter.
 func (r *Terminal) Again(items string) string {
 	r.T.Helper()
-	key, err := r.key()
+	key, err := r.key(dukpt.DataRequest, dukpt.AES128)
 	if err != nil {
 		r.T.Fatal(err)
 	}
@@ -79,7 +81,37 @@ func (r *Terminal) Again(items string) string {
 	return fmt.Sprintf("01%02X%X%X", len(ksn), ksn, data)
 }
 
-func (r *Terminal) key() (*dukpt.Key, error) {
+// PIN is the block of a PIN under the present counter: of format 0, or 4 where AES keys make it.
+func (r *Terminal) PIN(kind dukpt.KeyType, pin, pan string) []byte {
+	r.T.Helper()
+	key, err := r.key(dukpt.PIN, kind)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	format := pinblock.Format0
+	if kind == dukpt.AES128 {
+		format = pinblock.Format4
+	}
+	sealing, err := key.PINKey()
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	digits, err := pinblock.ParsePIN([]byte(pin))
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	of, err := spec.ParsePAN(pan)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	block, err := sealing.Encrypt(nil, format, digits, of)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	return block
+}
+
+func (r *Terminal) key(u dukpt.Usage, kind dukpt.KeyType) (*dukpt.Key, error) {
 	if r.AES {
 		bdk, err := dukpt.NewAESBDK(r.bdk, dukpt.AESOptions{})
 		if err != nil {
@@ -89,7 +121,7 @@ func (r *Terminal) key() (*dukpt.Key, error) {
 		if err != nil {
 			return nil, err
 		}
-		return bdk.Key(ksn, dukpt.DataRequest, dukpt.AES128)
+		return bdk.Key(ksn, u, kind)
 	}
 	bdk, err := dukpt.NewTDESBDK(r.bdk)
 	if err != nil {
@@ -99,7 +131,7 @@ func (r *Terminal) key() (*dukpt.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bdk.Key(ksn, dukpt.DataRequest)
+	return bdk.Key(ksn, u)
 }
 
 // Items are a card's, as a terminal encrypts them; track 2 or number and expiry.
