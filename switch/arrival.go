@@ -184,6 +184,9 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	q := t.routes.Query(m, at)
 	q.Merchant = p.place
 	a.route, a.routed = t.routes.Choose(&q)
+	if a.routed && int(a.route.To[0]) >= len(t.destinations) {
+		a.route, a.routed = routing.Route{}, false // an issuer of another shard, which decides on it
+	}
 	t.look(a, at)
 }
 

@@ -30,7 +30,7 @@ func (s *Switch) askAbout(q CardCheck, key journal.Key, pan spec.PAN, card [16]b
 	route, ok := t.routes.Choose(&routing.Query{MTI: 0x1100, PAN: cardrange.Align(number, length),
 		PANLen: uint8(length), ProcessingCode: s.checkProcessing(), Acquirer: key.Acquirer(),
 		At: now / 1e9, Merchant: nobody})
-	if !ok || len(route.To) == 0 {
+	if !ok || len(route.To) == 0 || int(route.To[0]) >= len(t.destinations) {
 		return nil, txn.NoRoute
 	}
 	dest := t.destinations[route.To[0]]

@@ -33,6 +33,13 @@ type ClusterConfig struct {
 	DiskHang time.Duration `yaml:"disk_hang"`
 	// LogMB is how much is kept for a member that is away.
 	LogMB int `yaml:"log_mb"`
+	// Shards are groups of issuers, each with a journal and an active node of its own. Empty: there is
+	// one journal for all.
+	Shards []ShardConfig `yaml:"shards,omitempty"`
+
+	// Shard is the one that a configuration is of (Config.Shard), Elsewhere the issuers of the others.
+	Shard     string   `yaml:"-"`
+	Elsewhere []string `yaml:"-"`
 }
 
 // MemberConfig is one node of a new cluster.
@@ -52,6 +59,14 @@ const (
 // DefaultCluster is the name of a cluster that is given none, and of a node that is alone: so
 // others can join it.
 const DefaultCluster = "cardswitch"
+
+// Group is the name under which the nodes agree: the cluster's, or that of a shard of it.
+func (c *ClusterConfig) Group() string {
+	if c.Shard == "" {
+		return c.Name
+	}
+	return c.Name + "/" + c.Shard
+}
 
 // Same tells whether two say the same. Both may be nil.
 func (c *ClusterConfig) Same(o *ClusterConfig) bool {

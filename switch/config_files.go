@@ -40,7 +40,15 @@ func (c *Config) Routes() (*routing.Table, error) {
 		sources = append(sources, routing.Source{Name: c.Path(name), Text: text})
 	}
 	parser := routing.Parser{Destinations: c.Issuers(), Merchants: c.Merchants()}
-	return parser.Parse(sources...)
+	if c.Cluster == nil {
+		return parser.Parse(sources...)
+	}
+	parser.Destinations = append(parser.Destinations, c.Cluster.Elsewhere...)
+	t, err := parser.Parse(sources...)
+	if err == nil && len(c.Cluster.Shards) > 0 {
+		err = t.Divides(c.shardOf)
+	}
+	return t, err
 }
 
 // CheckFiles reads every dialect and certificate that the configuration names, so that a link that

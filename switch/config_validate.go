@@ -59,8 +59,12 @@ func (c *Config) Validate() error {
 	c.validateListeners(&f)
 	c.validateFees(&f)
 	c.validateEnvelopes(&f)
+	c.validateShards(&f)
 	return errors.Join(f...)
 }
+
+// mostSocket is the kernel's limit for a unix socket's name, 108 bytes with its end.
+const mostSocket = 107
 
 func (c *Config) validateTop(f *faults) {
 	f.required("data.dir", c.Data.Dir, "name the folder of the journal")
@@ -68,8 +72,7 @@ func (c *Config) validateTop(f *faults) {
 	f.between("data.retention_days", c.Data.RetentionDays, 1, 3660)
 	f.between("data.min_free_mb", c.Data.MinFreeMB, 0, 1<<20)
 	f.required("admin.socket", c.Admin.Socket, "name the operators' unix socket")
-	// The kernel's limit for a unix socket's name is 108 bytes with its end.
-	if len(c.Admin.Socket) > 107 {
+	if len(c.Admin.Socket) > mostSocket {
 		f.add("admin.socket", "choose a path of at most 107 bytes", "is too long for a unix socket")
 	}
 	if c.Admin.HTTP != "" {

@@ -75,6 +75,14 @@ const (
 	// openAfter is how long after a start merchants wait at most for the issuers' links.
 	openAfter = 2 * time.Second
 
+	// passedTimeout is how long a merchant may be silent towards one shard: the nodes' doors watch
+	// the connection itself.
+	passedTimeout = 24 * time.Hour
+	// mostNodes is from how many nodes' doors a shard takes as many connections as from a merchant.
+	mostNodes = 16
+	// doorWindow is no bound: each shard has the merchant's window.
+	doorWindow = 1 << 30
+
 	// failureWait is how long a switch whose disk has failed tries to end in order.
 	failureWait = 3 * time.Second
 )

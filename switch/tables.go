@@ -3,7 +3,6 @@ package cardswitch
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -258,19 +257,8 @@ func (s *Switch) profileOf(c CenterConfig, extra map[string]*spec.Dialect, produ
 // linkConfig says the same to the links.
 func (s *Switch) linkConfig(config *Config, p *profile) (link.CenterConfig, error) {
 	c := &p.config
-	out := link.CenterConfig{ID: p.id, Name: c.Name, Role: link.Merchant, Dialect: p.dialect,
-		Identities: append(append([]string{}, c.Acquirers...), c.Forwarders...),
-		Window:     c.Window, SignOn: link.SignOnPeer,
-		Echo: link.Echo{After: c.Echo.After, Wait: c.Echo.Wait, Misses: c.Echo.Misses}}
-	if c.Institution != "" {
-		out.Identities = append(out.Identities, c.Institution)
-	}
-	switch c.SignOn {
-	case SignOnUs:
-		out.SignOn = link.SignOnUs
-	case SignOnNone:
-		out.SignOn = link.SignOnNone
-	}
+	out := c.linkCenter()
+	out.ID, out.Dialect = p.id, p.dialect
 	if c.Role == RoleIssuer {
 		out.Role = link.Issuer
 		out.Failover = link.Failover{Errors: c.Failover.Errors, Within: c.Failover.Within,
@@ -291,27 +279,16 @@ func (s *Switch) lineConfig(config *Config, center string, l *LinkConfig) (link.
 	if err != nil {
 		return link.LinkConfig{}, err
 	}
-	out := link.LinkConfig{ID: id, Name: l.Name, Order: l.Order, Listen: l.Listen, Dial: l.Dial,
-		MaxConnections: l.MaxConnections, MaxFrame: l.MaxFrame, QueueBytes: l.QueueMB << 20,
-		ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout,
-		Framing: link.Framing{Length: l.Framing.Length, Inclusive: l.Framing.Inclusive,
-			TPDU: l.Framing.TPDU, Header: l.Framing.Header}}
-	for _, from := range l.From {
-		p, err := netip.ParsePrefix(from)
-		if err != nil {
-			return out, err
-		}
-		out.From = append(out.From, p)
+	out, err := l.line(config)
+	if err != nil {
+		return out, err
 	}
+	out.ID = id
 	if e := l.Envelope; e != nil {
 		out.Envelope = &link.Envelope{ID: e.ID, Policy: e.policy(), EpochTime: e.Epoch}
 		if s.deps.Keys != nil {
 			out.Envelope.Keys = s.linkKeys()
 		}
-	}
-	if l.TLS != nil {
-		out.TLS = &link.TLS{Cert: config.Path(l.TLS.Cert), Key: config.Path(l.TLS.Key),
-			CA: config.Path(l.TLS.CA), Names: l.TLS.Names}
 	}
 	return out, nil
 }

@@ -44,6 +44,9 @@ func backupConfig(command *cobra.Command) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.one(); err != nil {
+		return nil, err
+	}
 	if to, _ := command.Flags().GetString("target"); to != "" {
 		l.Backup.To = to
 	}

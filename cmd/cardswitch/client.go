@@ -56,6 +56,9 @@ func socketPath(command *cobra.Command) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := l.one(); err != nil {
+		return "", err
+	}
 	if l.Admin.Socket == "" {
 		d := cardswitch.Defaults()
 		d.Complete()

@@ -26,21 +26,34 @@ func newClusterStatusCommand() *cobra.Command {
 		Short: "Show the nodes; exit 3 if losing one more would stop the service",
 		Long: "Shows which node is the active one and how far the others are, as the asked node\n" +
 			"knows it: what they lag is known to the active one only. Exits with 3 if fewer than\n" +
-			"two data nodes have all of the journal, or no node is the active one.",
+			"two data nodes have all of the journal, or no node is the active one. Where there are\n" +
+			"several shards it lists them all; --shard shows the nodes of one.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			l, err := shardsMeant(command)
+			if err != nil {
+				return err
+			}
+			if l != nil {
+				return showShards(command, l)
+			}
 			var st admin.ClusterStatus
-			err := show(command, "/v1/cluster", nil,
+			err = show(command, "/v1/cluster", nil,
 				func(command *cobra.Command, s admin.ClusterStatus) error {
 					st = s
 					return printCluster(command, &s)
 				})
-			if err == nil && st.Node != 0 && (st.Leader == 0 || st.State == "active" && !st.Redundant) {
+			if err == nil && unhealthy(&st) {
 				return &failure{Code: exitUnhealthy}
 			}
 			return err
 		},
 	}
+}
+
+// unhealthy tells whether losing one more node would stop the service.
+func unhealthy(s *admin.ClusterStatus) bool {
+	return s.Node != 0 && (s.Leader == 0 || s.State == "active" && !s.Redundant)
 }
 
 func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
@@ -128,7 +141,8 @@ func newClusterTransferCommand() *cobra.Command {
 		Use:   "transfer [NODE]",
 		Short: "Let another node become the active one, without a decline",
 		Long: "Lets the active node take nothing new, finish what is in flight, and hand over to the\n" +
-			"node of that number, or to the best one. Ask it of the active node.",
+			"node of that number, or to the best one. Ask it of the active node. Where there are\n" +
+			"several shards, --shard names the one that is moved.",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeNodes(),
 		RunE: func(command *cobra.Command, args []string) error {

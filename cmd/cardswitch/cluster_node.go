@@ -42,6 +42,10 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 		DataKey: n.store.KeyName(), Listen: c.Listen, Address: c.Address, Identity: id, Logger: n.log,
 		Program: wire.Program{Reads: store.Reads, Name: buildInfo().name()}, Level: n.store.Level,
 		Serve: n.serveCompanions, Superseded: n.superseded}
+	if n.house != nil {
+		w.Net, w.Dial = n.house.groups.Listen(c.Shard), n.house.groups.Dial(c.Shard)
+		w.Take = n.take
+	}
 	var members []replica.Member
 	for _, m := range c.Members {
 		w.Peers = append(w.Peers, wire.Peer{Node: m.Node, Address: m.Address})
@@ -50,7 +54,7 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 	if n.wire, err = wire.Connect(w); err != nil {
 		return err
 	}
-	n.replica, err = replica.Start(replica.Config{Cluster: c.Name, Generation: generation,
+	n.replica, err = replica.Start(replica.Config{Cluster: c.Group(), Generation: generation,
 		Node: c.Node, Members: members, Heartbeat: c.Heartbeat, Election: c.Election, Tick: c.Tick,
 		DiskHang: c.DiskHang, LogBytes: uint64(c.LogMB) << 20, Logger: n.log}, n.store, n.wire)
 	if err != nil {

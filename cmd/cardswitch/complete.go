@@ -43,6 +43,17 @@ func asked[T any](path string, word func(*T) string) completion {
 	}
 }
 
+// completeShards offers those of the configuration.
+func completeShards() completion {
+	return func(command *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		l, err := load(command.Flags())
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return l.Shards(), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 func completeLinks() completion {
 	return asked("/v1/links", func(l *admin.LinkLine) string { return l.Center + "/" + l.Link })
 }

@@ -32,6 +32,8 @@ func newDrillLabCommand() *cobra.Command {
 			"  transfer, drain    an operator has another node lead, or ends it in order\n" +
 			"  upgrade            all nodes begin as those of an older program (--old); one by one\n" +
 			"                     they become this program's, the older one's again, and this one's\n\n" +
+			"With --shards each issuer has a journal and an active node of its own; the first one's is\n" +
+			"hurt, and the other should go on.\n\n" +
 			"For each it prints the longest time within which no merchant got an issuer's answer.\n" +
 			"At the end the merchants' receipts, each node's journal and the issuers' postings are\n" +
 			"compared, transaction by transaction. Exit code 1 if anything is lost, double,\n" +
@@ -48,6 +50,7 @@ func newDrillLabCommand() *cobra.Command {
 	flags.Uint64Var(&config.Seed, "seed", rand.Uint64N(1_000_000), "of the partners' choices")
 	flags.StringVar(&config.Dir, "dir", os.TempDir(), "where the folder of the run is made")
 	flags.BoolVar(&config.Keep, "keep", false, "leave the folder, also if all went well")
+	flags.BoolVar(&config.Shards, "shards", false, "a shard for each issuer, active at two nodes")
 	flags.BoolVar(&config.Loopback, "loopback", false, "no namespaces; nobody can be cut off then")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		var err error

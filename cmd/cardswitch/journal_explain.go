@@ -166,6 +166,9 @@ func openFolder(command *cobra.Command) (*store.Store, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := l.one(); err != nil {
+			return nil, err
+		}
 		defaults := cardswitch.Defaults()
 		l.Data.Dir = orElse(l.Data.Dir, defaults.Data.Dir)
 		l.Data.KeyFile = orElse(l.Data.KeyFile, defaults.Data.KeyFile)

@@ -49,7 +49,8 @@ func knownKeys() nameTree {
 		"fields": {open: nil}, "header": nil, "trailer": nil, "count": nil, "sum": nil, "luhn": nil}
 	known["cluster"] = nameTree{"name": nil, "node": nil, "role": nil, "listen": nil, "address": nil,
 		"members": {"node": nil, "role": nil, "address": nil}, "cert": nil, "key": nil, "ca": nil,
-		"heartbeat": nil, "election": nil, "tick": nil, "disk_hang": nil, "log_mb": nil}
+		"heartbeat": nil, "election": nil, "tick": nil, "disk_hang": nil, "log_mb": nil,
+		"shards": {"name": nil, "issuers": nil, "http": nil}}
 	known["settlement"] = nameTree{"fees": {"merchant": nil, "issuer": nil, "from": nil, "to": nil,
 		"per_mille": nil, "per_item": nil}}
 	known["keys"]["periods"] = nameTree{open: {"rotate": nil, "uses": nil, "period": nil,

@@ -51,11 +51,49 @@ type loaded struct {
 // configuration. It refuses every name it doesn't know. Whether the values make
 // sense is for Validate.
 func load(flags *pflag.FlagSet) (*loaded, error) {
+	l, err := read(flags)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.choose(flags)
+}
+
+// read is load without the choice of a shard.
+func read(flags *pflag.FlagSet) (*loaded, error) {
 	file, text, err := readConfig(flags)
 	if err != nil {
 		return nil, err
 	}
 	return assemble(flags, file, text)
+}
+
+// choose takes the shard that is meant.
+func (l *loaded) choose(flags *pflag.FlagSet) error {
+	name, _ := flags.GetString("shard")
+	if name == "" {
+		return nil
+	}
+	config, ok := l.Shard(name)
+	if !ok {
+		return wrongUsage(fmt.Sprintf("there is no shard %q", name), l.shardsHint())
+	}
+	l.Config = config
+	return nil
+}
+
+// one says that a shard must be named, where there are several.
+func (l *loaded) one() error {
+	if len(l.Shards()) == 0 || l.Cluster.Shard != "" {
+		return nil
+	}
+	return wrongUsage("there are several shards, each with a journal of its own", l.shardsHint())
+}
+
+func (l *loaded) shardsHint() string {
+	if len(l.Shards()) == 0 {
+		return "leave --shard out: the configuration has no cluster.shards"
+	}
+	return "name one with --shard: " + strings.Join(l.Shards(), ", ")
 }
 
 // assemble puts the environment and the flags over the text of the file.
@@ -157,7 +195,7 @@ func refuseNumbers(from, to reflect.Type, value any) (any, error) {
 
 // loadValid is load for commands that need a configuration without faults.
 func loadValid(flags *pflag.FlagSet) (*loaded, error) {
-	l, err := load(flags)
+	l, err := read(flags)
 	if err != nil {
 		return nil, err
 	}
@@ -168,5 +206,5 @@ func loadValid(flags *pflag.FlagSet) (*loaded, error) {
 	if err := l.Validate(); err != nil {
 		return nil, &failure{Code: exitUsage, What: fmt.Errorf("%s is not valid:\n%w", l.file, err)}
 	}
-	return l, nil
+	return l, l.choose(flags)
 }

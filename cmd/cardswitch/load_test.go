@@ -45,7 +45,8 @@ func TestSampleHasEveryKey(t *testing.T) {
 		Window: 1}}
 	config.Settlement.Fees = []cardswitch.FeeConfig{{Merchant: "b", Issuer: "a", PerMille: "1",
 		PerItem: 1}}
-	config.Cluster = &cardswitch.ClusterConfig{Members: []cardswitch.MemberConfig{{}}}
+	config.Cluster = &cardswitch.ClusterConfig{Members: []cardswitch.MemberConfig{{}},
+		Shards: []cardswitch.ShardConfig{{}}}
 	config.Complete()
 	text, err := yaml.Marshal(&config)
 	if err != nil {

@@ -49,6 +49,9 @@ type node struct {
 	fetching  sync.Mutex // held while a file of the active node is put in place
 	site      site
 
+	house    *house    // of a shard; nil: there is one journal for all
+	passages *passages // where merchants' connections come to a shard
+
 	backing       sync.Mutex // held while a backup is made
 	backupMetrics backupMetrics
 	archiver      atomic.Pointer[backup.Archiver] // of tails; nil: none is at work
@@ -160,23 +163,32 @@ func (n *node) tell(ctx context.Context, e audit.Event, r audit.Result, what, wh
 
 // reconfigure puts another configuration in force, or leaves all as it is.
 func (n *node) reconfigure() error {
+	if n.house != nil {
+		return n.house.reconfigure()
+	}
 	config, err := n.reload()
 	if err != nil {
 		return err
 	}
+	return n.adopt(&config)
+}
+
+var errFixed = errors.New("production, keys, audit, vault and cluster change at a restart only")
+
+func (n *node) adopt(config *cardswitch.Config) error {
 	old := n.config.Load()
 	if config.Production != old.Production || !config.Keys.Same(&old.Keys) ||
 		config.Audit != old.Audit || config.Vault != old.Vault ||
 		!config.Cluster.Same(old.Cluster) {
-		return errors.New("production, keys, audit, vault and cluster change at a restart only")
+		return errFixed
 	}
 	if a := n.active.Load(); a != nil {
-		if err := a.Switch.Reload(config); err != nil {
+		if err := a.Switch.Reload(*config); err != nil {
 			return err
 		}
 	}
-	tellLegacy(n.log, &config)
-	n.config.Store(&config)
+	tellLegacy(n.log, config)
+	n.config.Store(config)
 	return nil
 }
 

@@ -46,6 +46,8 @@ func newRootCommand() *cobra.Command {
 	completeFlag(root, "output", fixed("table", "json"))
 	flags.StringP("config", "c", "", "configuration file (default cardswitch.yaml, if there)")
 	flags.String("socket", "", "operators' socket (default: the configuration's)")
+	flags.String("shard", "", "the shard that is meant, where the configuration has several")
+	completeFlag(root, "shard", completeShards())
 	return root
 }
 

@@ -43,6 +43,9 @@ func start(command *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
+	if l.Cluster != nil && l.Cluster.Shard != "" {
+		return wrongUsage("a node runs all shards", "leave --shard out; `cluster transfer` moves one")
+	}
 	log := newLogger(command.ErrOrStderr(), l.Log)
 	signals, deaf := hear()
 	defer deaf()
@@ -73,7 +76,7 @@ func start(command *cobra.Command) (err error) {
 		return &failure{Code: exitUsage, What: err}
 	}
 	for {
-		n, err := newNode(command.Context(), l.Config, cardswitch.Deps{Log: log}, again)
+		n, err := newProgram(command.Context(), l.Config, cardswitch.Deps{Log: log}, again)
 		if errors.Is(err, errStopped) {
 			log.Info("cardswitch ends", "because", errStopped)
 			return nil
@@ -119,7 +122,7 @@ func letBackgroundWait() {
 }
 
 // untilStopped runs the node and hears signals and systemd meanwhile.
-func untilStopped(ctx context.Context, n *node, log *slog.Logger,
+func untilStopped(ctx context.Context, n program, log *slog.Logger,
 	signals <-chan os.Signal) error {
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
@@ -150,7 +153,7 @@ func untilStopped(ctx context.Context, n *node, log *slog.Logger,
 	}
 }
 
-func reload(n *node, log *slog.Logger, systemd notifier) {
+func reload(n program, log *slog.Logger, systemd notifier) {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
 	tell(log, systemd.reloading(time.Duration(now.Nano())))

@@ -26,6 +26,7 @@ type Config struct {
 	Old      string // an older one, as whose nodes the cluster begins; "": none is at hand
 	Dir      string // where the folder of the run is made
 	Keep     bool   // leave the folder, also if all went well
+	Shards   bool   // of each issuer one; every node is then the active one of a shard
 	Loopback bool   // no namespaces, even where they could be made: nobody is cut off then
 	Rate     float64
 	Seed     uint64
@@ -101,6 +102,9 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 // setUp starts issuers, nodes and merchants, and waits until all is whole.
 func (r *run) setUp(ctx context.Context) error {
 	secret := sealed.Secret(fmt.Sprintf("lab %d", r.Seed))
+	if r.Shards {
+		secret = nil // the nodes' doors have no envelopes
+	}
 	links, err := r.town.openIssuers(r.place, secret, r.Seed)
 	if err != nil {
 		return err
@@ -134,17 +138,13 @@ func (r *run) close() {
 	r.place.close()
 }
 
-// whole waits until one node is active and all others have all that it has.
+// whole waits until one node is active and all others have all that it has, in every shard if there
+// are some. It gives that node, of the first shard.
 func (r *run) whole(ctx context.Context) (serves *node, err error) {
 	for end := time.Now().Add(startTime); time.Now().Before(end); {
-		for _, n := range r.nodes {
-			s, e := n.status(ctx)
-			if e == nil && s.State == active && s.InSync == nodes {
-				return n, nil
-			}
-			if e != nil {
-				err = e
-			}
+		var serve []*node
+		if serve, err = r.serving(ctx); err == nil {
+			return serve[0], nil
 		}
 		if !pause(ctx, 50*time.Millisecond) {
 			return nil, ctx.Err()

@@ -73,7 +73,12 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 		for m := range merchants {
 			s.Acquirers = append(s.Acquirers, acquirer(m))
 		}
-		if n > 1 {
+		if r.Shards {
+			s.Secret, s.Cluster = nil, s.Cluster+shardsSection()
+			if err := shareMaster(r.nodes, s); err != nil {
+				return err
+			}
+		} else if n > 1 {
 			if err := copyKeys(r.nodes[0].stage, s); err != nil {
 				return err
 			}
@@ -163,21 +168,26 @@ func (n *node) died() (words string, ended bool) {
 
 // status is what the node says of the cluster.
 func (n *node) status(ctx context.Context) (s admin.ClusterStatus, err error) {
-	return s, n.ask(ctx, http.MethodGet, "/v1/cluster", nil, &s)
+	return n.statusOf(ctx, n.run.groups()[0])
 }
 
 // transfer has another node take over, as an operator would.
 func (n *node) transfer(ctx context.Context) error {
-	return n.ask(ctx, http.MethodPost, "/v1/cluster/transfer", map[string]int{"node": 0}, nil)
+	return n.transferTo(ctx, n.run.groups()[0], 0)
 }
 
 // ask asks the node on its operators' socket. One that stands still doesn't answer.
 func (n *node) ask(ctx context.Context, method, path string, order, into any) error {
+	return n.askOf(ctx, n.run.groups()[0], method, path, order, into)
+}
+
+// askOf asks the node of one group; "" is the only one.
+func (n *node) askOf(ctx context.Context, group, method, path string, order, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*dialTime)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", n.stage.Socket())
+			return new(net.Dialer).DialContext(ctx, "unix", n.socket(group))
 		}}}
 	var body bytes.Buffer
 	if order != nil {

@@ -34,6 +34,9 @@ type Measure struct {
 	After    time.Duration `json:"after"`    // from the fault to that first one
 	P99      time.Duration `json:"p99"`      // of the answers of the three seconds after the fault
 	Declined int           `json:"declined"` // by the cluster itself or an issuer, meanwhile
+
+	// Others is the gap of the other shards.
+	Others time.Duration `json:"others,omitempty"`
 }
 
 // measure looks at the answers from a second before a fault on.

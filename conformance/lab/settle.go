@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -43,15 +45,14 @@ func (r *run) drain(ctx context.Context) error {
 		if !pause(ctx, 100*time.Millisecond) {
 			return ctx.Err()
 		}
-		serves, err := r.whole(ctx)
-		if err != nil {
+		if _, err := r.whole(ctx); err != nil {
 			return err
 		}
-		var s cardswitch.Status
-		if err := serves.ask(ctx, "GET", "/v1/status", nil, &s); err != nil {
-			continue // it was deposed meanwhile
+		owed, err := r.owed(ctx)
+		if err != nil {
+			continue // one was deposed meanwhile
 		}
-		r.report.Owed = s.Open + s.Owed + s.Shelved
+		r.report.Owed = owed
 		if quiet++; r.report.Owed > 0 {
 			quiet = 0
 		}
@@ -59,29 +60,57 @@ func (r *run) drain(ctx context.Context) error {
 	return nil
 }
 
+// owed is what is open, owed or on the work lists.
+func (r *run) owed(ctx context.Context) (owed int, err error) {
+	serve, err := r.serving(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for i, group := range r.groups() {
+		var s cardswitch.Status
+		if err := serve[i].askOf(ctx, group, "GET", "/v1/status", nil, &s); err != nil {
+			return 0, err
+		}
+		owed += s.Open + s.Owed + s.Shelved
+	}
+	return owed, nil
+}
+
 // judge lays the three ledgers side by side, and the nodes' journals.
 func (r *run) judge() error {
 	books := r.town.books()
-	var first *book
-	for _, n := range r.nodes {
-		b, err := n.read()
-		switch {
-		case err != nil:
-			r.report.Journals = append(r.report.Journals, fmt.Sprintf("node %d: %v", n.number, err))
-			continue
-		case first == nil:
-			first, books.Switch = b, b.entries
-		case !first.agrees(b):
-			r.report.Journals = append(r.report.Journals,
-				fmt.Sprintf("node %d's journal, through record %d, isn't that of the first, through %d",
-					n.number, b.last, first.last))
-		}
+	books.Switch = make(map[string]count.Entry)
+	for _, group := range r.groups() {
+		maps.Copy(books.Switch, r.compare(group))
 	}
 	c := books.Count()
 	r.report.Count = c
 	r.report.Lost, r.report.Double = c.Of(count.Lost), c.Of(count.Double)
 	r.report.Unexplained = c.Unexplained()
 	return nil
+}
+
+// compare reads a group's journal at each node, and gives what the first says of each transaction.
+func (r *run) compare(group string) map[string]count.Entry {
+	var first *book
+	for _, n := range r.nodes {
+		b, err := n.read(group)
+		switch {
+		case err != nil:
+			r.report.Journals = append(r.report.Journals, fmt.Sprintf("node %d: %v", n.number, err))
+			continue
+		case first == nil:
+			first = b
+		case !first.agrees(b):
+			r.report.Journals = append(r.report.Journals,
+				fmt.Sprintf("node %d's journal %s, through record %d, isn't that of the first, through %d",
+					n.number, group, b.last, first.last))
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return first.entries
 }
 
 // book is a node's journal.
@@ -110,8 +139,9 @@ func (b *book) agrees(o *book) bool {
 }
 
 // read verifies a node's journal and folds it into what it believes of each transaction.
-func (n *node) read() (b *book, err error) {
-	s, err := store.Open(store.Options{Dir: n.stage.File("data"), KeyFile: n.stage.File("data.key")})
+func (n *node) read(group string) (b *book, err error) {
+	s, err := store.Open(store.Options{Dir: filepath.Join(n.stage.File("data"), group),
+		KeyFile: n.stage.File("data.key")})
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ type answer struct {
 	took     time.Duration
 	approved bool // by an issuer, so it went all the way
 	undone   bool // taken back since, which is part of what it took
+	issuer   int
 }
 
 func issuerName(n int) string { return fmt.Sprintf("issuer-%d", n) }
@@ -85,6 +86,9 @@ func (t *town) openIssuers(p *place, secret sealed.Secret, seed uint64) (links [
 }
 
 func envelopeOf(secret sealed.Secret, link string) *wire.Envelope {
+	if secret == nil {
+		return nil
+	}
 	return &wire.Envelope{Link: link, Keys: map[uint16]envelope.Key{1: secret.Key(link, 1)}}
 }
 
@@ -119,6 +123,7 @@ func (t *town) came(r pos.Result) {
 	defer t.mu.Unlock()
 	undone := r.Receipt.State == ledger.Cancelled
 	t.answers = append(t.answers, answer{at: time.Now(), took: r.Elapsed, undone: undone,
+		issuer:   issuerOf(r.Receipt.Card),
 		approved: undone || r.Receipt.State == ledger.Approved})
 }
 

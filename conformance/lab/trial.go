@@ -64,7 +64,7 @@ func (r *run) try(ctx context.Context, t Trial) error {
 		return r.upgrades(ctx, t.Times)
 	}
 	for n := range t.Times {
-		serves, err := r.whole(ctx)
+		serves, err := r.spread(ctx)
 		if err != nil {
 			return err
 		}
@@ -78,13 +78,16 @@ func (r *run) try(ctx context.Context, t Trial) error {
 			return nil
 		}
 		pause(ctx, time.Until(at.Add(watched)))
-		m := measure(t.Kind, at, r.town.since(at.Add(-time.Second)))
+		m := measure(t.Kind, at, r.answersOf(0, at))
+		if r.Shards {
+			m.Others = measure(t.Kind, at, r.answersOf(1, at)).Gap
+		}
 		if err := healed(); err != nil {
 			return fmt.Errorf("lab: %s: %w", t.Kind, err)
 		}
 		r.report.add(m)
-		fmt.Fprintf(r.Progress, "%s %d of %d: back after %s\n", t.Kind, n+1, t.Times,
-			m.Gap.Round(time.Millisecond))
+		fmt.Fprintf(r.Progress, "%s %d of %d: back after %s%s\n", t.Kind, n+1, t.Times,
+			m.Gap.Round(time.Millisecond), m.beside())
 	}
 	return nil
 }

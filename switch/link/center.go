@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"cardswitch/spec"
 )
 
 // Center is one center with its lines. It stays the same value as long as its name is configured.
@@ -45,6 +47,9 @@ func (c *Center) ID() uint16 { return c.config.Load().ID }
 
 // Name is the configured one.
 func (c *Center) Name() string { return c.name }
+
+// Dialect is the configured one.
+func (c *Center) Dialect() *spec.Dialect { return c.config.Load().Dialect }
 
 // Role is the side it is on.
 func (c *Center) Role() Role { return c.role }

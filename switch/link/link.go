@@ -104,6 +104,9 @@ func (l *Link) Name() string { return l.line.config.Name }
 // Remote is the address at the other end.
 func (l *Link) Remote() string { return l.socket.RemoteAddr().String() }
 
+// From is the same, for who passes the connection on.
+func (l *Link) From() net.Addr { return l.socket.RemoteAddr() }
+
 // Order is the line's: 0 primary, 1 standby, 2 DR.
 func (l *Link) Order() int { return l.line.config.Order }
 

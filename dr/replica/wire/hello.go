@@ -25,6 +25,7 @@ const (
 	forMessages purpose = iota + 1
 	forStream
 	forJoin // by who has no certificate yet, but a token
+	forPass // a connection that a center made with who dials
 )
 
 // mostHello bounds hello and verdict.

@@ -110,6 +110,8 @@ func (w *Wire) welcome(raw net.Conn) error {
 		return w.hear(conn, in, h.From)
 	case forStream:
 		return w.stream(conn, h.From, string(h.Request))
+	case forPass:
+		return w.taken(conn, raw, &h)
 	}
 	return errHello
 }

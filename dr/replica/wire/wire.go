@@ -30,6 +30,9 @@ type Config struct {
 	Receive func(from uint64, message []byte)
 	// Serve writes what a peer asked for by Stream; nil: nothing is served.
 	Serve func(ctx context.Context, from uint64, request string, to io.Writer) error
+	// Take is given a connection that a peer passes on, and what it says of it; nil: none are taken.
+	// Whether it returns an error or not, the connection is its own from then on.
+	Take func(from uint64, what string, conn net.Conn) error
 	// Superseded is told once that there is a higher generation: this node must stop for good.
 	Superseded func(generation uint64)
 
@@ -76,6 +79,8 @@ type Wire struct {
 	peers map[uint64]*peer
 	out   map[uint64]bool   // who was taken out
 	conns map[net.Conn]bool // that came
+	// passes are those that centers' connections go over.
+	passes map[net.Conn]bool
 }
 
 // Start listens and dials until Close.
@@ -96,7 +101,7 @@ func Start(c Config) (*Wire, error) {
 		c.Receive = func(uint64, []byte) {}
 	}
 	w := &Wire{config: c, log: c.Logger, peers: make(map[uint64]*peer), out: make(map[uint64]bool),
-		conns: make(map[net.Conn]bool), began: time.Now()}
+		conns: make(map[net.Conn]bool), passes: make(map[net.Conn]bool), began: time.Now()}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	var err error
 	if w.listener, err = c.Net(c.Listen); err != nil {
@@ -171,6 +176,9 @@ func (w *Wire) Close() error {
 	w.mu.Lock()
 	for c := range w.conns {
 		_ = c.Close() // it may have ended
+	}
+	for c := range w.passes {
+		_ = c.Close()
 	}
 	w.mu.Unlock()
 	w.done.Wait()

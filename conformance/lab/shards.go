@@ -1,0 +1,157 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"cardswitch/conformance/load/cards"
+	"cardswitch/conformance/load/stage"
+	"cardswitch/hsm/keyring/master"
+	"cardswitch/switch/admin"
+)
+
+// With shards each issuer has a journal and an active node of its own. Faults are done to the node
+// where the first one is active; the others are to go on.
+
+// groups are the names of the shards; "" alone is that there are none.
+func (r *run) groups() []string {
+	if !r.Shards {
+		return []string{""}
+	}
+	var names []string
+	for i := range issuers {
+		names = append(names, shardName(i))
+	}
+	return names
+}
+
+func shardName(i int) string { return fmt.Sprintf("s%d", i) }
+
+// shardsSection goes on with the section cluster of the configuration.
+func shardsSection() string {
+	var b strings.Builder
+	b.WriteString("  shards:\n")
+	for i := range issuers {
+		fmt.Fprintf(&b, "    - {name: %s, issuers: [%s]}\n", shardName(i), issuerName(i))
+	}
+	return b.String()
+}
+
+// socket is the operators' of a group.
+func (n *node) socket(group string) string {
+	if group == "" {
+		return n.stage.Socket()
+	}
+	return filepath.Join(n.stage.Dir, "admin-"+group+".sock")
+}
+
+// shareMaster gives a node the master key of the first one.
+func shareMaster(before []*node, to *stage.Stage) error {
+	name := to.File("data/master.key")
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	if len(before) == 0 {
+		made, err := master.Create(master.Options{Path: name})
+		if err == nil {
+			made.Wipe()
+		}
+		return err
+	}
+	text, err := os.ReadFile(before[0].stage.File("data/master.key"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, text, 0o600)
+}
+
+// statusOf is what the node says of a group.
+func (n *node) statusOf(ctx context.Context, group string) (s admin.ClusterStatus, err error) {
+	return s, n.askOf(ctx, group, http.MethodGet, "/v1/cluster", nil, &s)
+}
+
+// transferTo has another node take a group over, as an operator would; 0 is the best one.
+func (n *node) transferTo(ctx context.Context, group string, to int) error {
+	return n.askOf(ctx, group, http.MethodPost, "/v1/cluster/transfer", map[string]int{"node": to},
+		nil)
+}
+
+// serving are the nodes that are active, by group; an error if a group isn't whole.
+func (r *run) serving(ctx context.Context) (serve []*node, err error) {
+	for _, group := range r.groups() {
+		var serves *node
+		for _, n := range r.nodes {
+			s, e := n.statusOf(ctx, group)
+			if e == nil && s.State == active && s.InSync == nodes {
+				serves = n
+			}
+			err = errors.Join(err, e)
+		}
+		if serves == nil {
+			return nil, errors.Join(fmt.Errorf("no node is active with all others in sync %s", group), err)
+		}
+		serve = append(serve, serves)
+	}
+	return serve, nil
+}
+
+// spread waits until all is whole, and moves shards so that each is active at another node.
+func (r *run) spread(ctx context.Context) (first *node, err error) {
+	for {
+		if first, err = r.whole(ctx); err != nil || !r.Shards {
+			return first, err
+		}
+		serve, err := r.serving(ctx)
+		if err != nil {
+			continue // it has just changed
+		}
+		at := slices.IndexFunc(serve[1:], func(n *node) bool { return n == first }) + 1
+		if at == 0 {
+			return first, nil
+		}
+		to := r.nodes[first.number%nodes] // the next one; there are fewer shards than nodes
+		if err := first.transferTo(ctx, shardName(at), to.number); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// answersOf gives the answers from a second before a time on: all of them, or with shards those of
+// the first one, or, if shard isn't 0, of the others.
+func (r *run) answersOf(shard int, at time.Time) (out []answer) {
+	all := r.town.since(at.Add(-time.Second))
+	if !r.Shards {
+		return all
+	}
+	for _, a := range all {
+		if (a.issuer == 0) == (shard == 0) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// issuerOf is the place of the issuer of a masked card.
+func issuerOf(card string) int {
+	for _, r := range cards.Ranges() {
+		if strings.HasPrefix(card, r.Prefix[:6]) {
+			return r.Issuer
+		}
+	}
+	return 0
+}
+
+// beside says how the other shards fared.
+func (m *Measure) beside() string {
+	if m.Others == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; the other shard's longest gap %s", m.Others.Round(time.Millisecond))
+}

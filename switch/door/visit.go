@@ -1,0 +1,120 @@
+package door
+
+import (
+	"context"
+	"sync/atomic"
+
+	"cardswitch/spec"
+	"cardswitch/switch/link"
+)
+
+// visit is one connection of a merchant.
+type visit struct {
+	door   *Door
+	link   *link.Link
+	ctx    context.Context
+	end    context.CancelFunc
+	ways   []*way                 // by shard
+	signOn atomic.Pointer[[]byte] // the sign-on that was accepted; nil: it isn't signed on
+}
+
+// Function codes of network management (DE 24).
+const (
+	signOn  = 801
+	signOff = 802
+	echo    = 831
+)
+
+// Up is link's.
+func (d *Door) Up(l *link.Link) {
+	v := &visit{door: d, link: l}
+	v.ctx, v.end = context.WithCancel(context.Background())
+	for i := range d.config.Shards {
+		v.ways = append(v.ways, newWay(v, i))
+	}
+	l.Data = v
+	d.mu.Lock()
+	d.here[v] = true
+	d.mu.Unlock()
+}
+
+// Down is link's. What was asked is not answered any more: the merchant asks again elsewhere.
+func (d *Door) Down(l *link.Link, _ []link.Unsent, _ error) {
+	v := l.Data.(*visit)
+	d.mu.Lock()
+	delete(d.here, v)
+	d.mu.Unlock()
+	v.end()
+	for _, w := range v.ways {
+		w.close()
+	}
+}
+
+// Received is link's: each message goes to its shard.
+func (d *Door) Received(l *link.Link, in []link.Inbound) {
+	v := l.Data.(*visit)
+	routes := d.routes.Load()
+	for i := range in {
+		m := &in[i]
+		mti := m.Message.MTI()
+		switch {
+		case !m.Fault.OK():
+			v.pass(0, m)
+		case mti.Class() == 8 && mti.IsResponse():
+			v.answered(&m.Message)
+		case mti == 0x1804 && functionOf(&m.Message) == echo:
+			d.echoed(v, m)
+		case l.State() == link.Draining:
+			// It was never here: who asked asks the node that it finds next.
+		default:
+			v.pass(routes.shardOf(&m.Message), m)
+		}
+	}
+	for _, w := range v.ways {
+		w.flush()
+	}
+	l.Flush()
+}
+
+func (v *visit) pass(shard int, m *link.Inbound) { v.ways[shard].ask(m) }
+
+// answered takes the merchant's answer to an echo test or sign-off of the door.
+func (v *visit) answered(m *spec.Message) {
+	duty := link.SendEcho
+	if functionOf(m) == signOff {
+		duty = link.SendSignOff
+	}
+	v.link.NetworkAnswered(duty, true)
+}
+
+// session notes what the first shard answered to a sign-on or sign-off, and lets the others know.
+func (v *visit) session(asked []byte, function, action int) {
+	if action < 800 || action > 899 {
+		return
+	}
+	before := v.signOn.Load()
+	switch function {
+	case signOn:
+		v.signOn.Store(&asked)
+		v.link.SetSignedOn(true)
+	case signOff:
+		v.signOn.Store(nil)
+		v.link.SetSignedOn(false)
+	default:
+		return
+	}
+	if (before != nil) == (function == signOn) {
+		return
+	}
+	for _, w := range v.ways[1:] {
+		w.anew()
+	}
+}
+
+func functionOf(m *spec.Message) int {
+	n, ok := m.Number(24)
+	if !ok {
+		return -1
+	}
+	return int(n)
+}
