@@ -63,6 +63,12 @@ commands, a line each from standard input (one that ends with & isn't waited for
 
 ` + issuer.Commands + `
 
+Codes and PINs are agreed in --file; the keys' file has lines as zak:issuer-sakura:in@1 0123...,
+named as the switch's key list does, in being what comes to the switch. The PIN of a test card
+is the four digits before its check digit; another is answered 117:
+
+  protect: {keys: sakura.keys, generations: true, mac: {algorithm: cmac}, pin: {format: 0}}
+
 To certify a center against it, let it stand where the switch would be: whatever it sends is by
 the 1993 edition, and what it books is in the ledger.
 
@@ -108,6 +114,10 @@ func simIssuer(command *cobra.Command) error {
 	if stats.Reconciled > 0 {
 		t.row("days compared", fmt.Sprintf("%d, %d out of balance", stats.Reconciled,
 			stats.OutOfBalance))
+	}
+	if tried := stats.RightPINs + stats.WrongPINs + stats.UnreadablePINs; tried > 0 {
+		t.row("PINs", fmt.Sprintf("%d, %d wrong, %d unreadable", tried, stats.WrongPINs,
+			stats.UnreadablePINs))
 	}
 	if stats.Absences > 0 {
 		t.row("times away", stats.Absences)

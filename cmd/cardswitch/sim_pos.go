@@ -20,6 +20,11 @@ func newSimPOSCommand() *cobra.Command {
 			"what it can't know, and keeps the receipts. Weights of the business are in --file:\n\n" +
 			"  mix: {sale: 78, return: 3, authorization: 6, completion: 4, offline: 4, cancel: 5,\n" +
 			"        reduce: 0, validity: 0}\n\n" +
+			"and there also what is agreed on codes, PINs and what terminals encrypt; the keys' file\n" +
+			"has lines as `zak:hq-aoyama:in@1 0123...`, named as the switch's `key list` does:\n\n" +
+			"  protect: {keys: hq.keys, generations: true, mac: {algorithm: x9.19},\n" +
+			"            pin: {format: 0, terminals: tdes-dukpt, wrong: 0.02},\n" +
+			"            p2pe: {scheme: tdes-dukpt}}\n\n" +
 			"With --commands it does nothing by itself, but takes commands from standard input:\n\n" +
 			pos.Commands,
 		Example: "  cardswitch sim pos --address 127.0.0.1:7101 --total 1000\n" +
@@ -123,6 +128,9 @@ func printShop(command *cobra.Command, stats pos.Stats) error {
 	t.row("late answers", stats.Late)
 	if stats.Keys > 0 {
 		t.row("link keys changed", stats.Keys)
+	}
+	if stats.Unreadable > 0 {
+		t.row("unreadable, or with a wrong code", stats.Unreadable)
 	}
 	if stats.Refused > 0 {
 		t.row("envelopes refused", stats.Refused)

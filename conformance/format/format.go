@@ -99,6 +99,15 @@ func (f *Format) Pack(m *Message) ([]byte, error) {
 	return append(wire, m.tail...), nil
 }
 
+// Wire is one element as a message has it, with the prefix of its length.
+func (f *Format) Wire(n int, value string) ([]byte, error) {
+	m := iso8583.NewMessage(f.spec)
+	if f.spec.Fields[n] == nil || m.BinaryField(n, []byte(value)) != nil {
+		return nil, fmt.Errorf("element %d doesn't take this value", n)
+	}
+	return m.GetField(n).Pack()
+}
+
 // Unpack reads the message, strictly.
 func (f *Format) Unpack(wire []byte) (*Message, error) {
 	in := iso8583.NewMessage(f.spec)

@@ -47,6 +47,9 @@ func (i *Issuer) business(l *line, c *wire.Conn, m *format.Message) {
 	if do.Delay != nil {
 		delay = *do.Delay
 	}
+	if do.Action == "" && i.guard.HasPIN(m) {
+		do.Action = i.tried(m)
+	}
 	if do.Refuse == "" && i.sealed(m) {
 		do.Refuse = "915"
 	}
@@ -66,6 +69,22 @@ func (i *Issuer) business(l *line, c *wire.Conn, m *format.Message) {
 		return
 	}
 	time.AfterFunc(wait, func() { i.deliver(l, c, answer, do) })
+}
+
+// tried is the action code for a message's PIN: none for a right one.
+func (i *Issuer) tried(m *format.Message) string {
+	right, err := i.guard.PIN(m)
+	switch {
+	case err != nil:
+		i.count(func(s *Stats) { s.UnreadablePINs++ })
+		i.options.Logger.Warn("a PIN block can't be opened", "issuer", i.options.Name, "error", err)
+		return "126"
+	case !right:
+		i.count(func(s *Stats) { s.WrongPINs++ })
+		return "117"
+	}
+	i.count(func(s *Stats) { s.RightPINs++ })
+	return ""
 }
 
 // rule finds what to do with a message.

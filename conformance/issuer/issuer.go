@@ -18,6 +18,7 @@ import (
 
 	"cardswitch/conformance/format"
 	"cardswitch/conformance/ledger"
+	"cardswitch/conformance/protect"
 	"cardswitch/conformance/wire"
 )
 
@@ -25,6 +26,7 @@ import (
 type Issuer struct {
 	options  Options
 	format   *format.Format
+	guard    *protect.Guard // nil: nothing is protected but by envelopes
 	lines    []*line
 	calendar *calendar   // nil: no business days
 	refusing atomic.Bool // signed off by ourselves: 910 to who asks all the same
@@ -64,6 +66,8 @@ type Stats struct {
 	Keys int // link keys that came or were brought
 
 	Absences, Reconciled, OutOfBalance int
+
+	RightPINs, WrongPINs, UnreadablePINs int
 }
 
 // Start opens the center's links. It returns when those that listen do so.
@@ -75,7 +79,12 @@ func Start(ctx context.Context, o Options) (*Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Issuer{options: o, format: f, rules: o.Rules, random: rand.New(rand.NewPCG(o.Seed, 1))}
+	guard, err := protect.New(o.Protect, protect.Issuer, f)
+	if err != nil {
+		return nil, err
+	}
+	i := &Issuer{options: o, format: f, guard: guard, rules: o.Rules,
+		random: rand.New(rand.NewPCG(o.Seed, 1))}
 	ctx, i.cancel = context.WithCancel(ctx)
 	i.life = ctx
 	if o.Days != nil {
@@ -153,7 +162,7 @@ func (i *Issuer) dial(ctx context.Context, l *line) {
 }
 
 func (i *Issuer) attach(ctx context.Context, l *line, nc net.Conn) *wire.Conn {
-	c, err := wire.Open(nc, wire.Options{
+	options := wire.Options{
 		Format:   i.format,
 		Framing:  i.options.Framing,
 		Envelope: l.Envelope,
@@ -170,7 +179,11 @@ func (i *Issuer) attach(ctx context.Context, l *line, nc net.Conn) *wire.Conn {
 				"link", l.Name, "error", err)
 		},
 		Closed: func(c *wire.Conn) { l.drop(c) },
-	})
+	}
+	if i.guard != nil {
+		options.Guard = i.guard
+	}
+	c, err := wire.Open(nc, options)
 	if err != nil {
 		i.options.Logger.Error("link", "issuer", i.options.Name, "error", err)
 		return nil

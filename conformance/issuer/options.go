@@ -12,6 +12,7 @@ import (
 	"cardswitch/conformance/format"
 	"cardswitch/conformance/keyblock"
 	"cardswitch/conformance/ledger"
+	"cardswitch/conformance/protect"
 	"cardswitch/conformance/wire"
 )
 
@@ -34,6 +35,8 @@ type Options struct {
 	Links       []Link       `yaml:"links"`
 	Rules       []Rule       `yaml:"rules"`
 	Latency     Delay        `yaml:"latency"` // of answers whose rule states none
+
+	Protect *protect.Options `yaml:"protect"` // codes and PINs; nil: none
 
 	KBPKFile string              `yaml:"kbpk_file"` // of the key under which link keys travel
 	KBPK     keyblock.Protection `yaml:"-"`         // of the file, unless it is given; nil: none
@@ -108,7 +111,7 @@ func (o *Options) complete() error {
 			return fmt.Errorf("kbpk_file: %w", err)
 		}
 	}
-	if err := o.Days.complete(); err != nil {
+	if err := errors.Join(o.Days.complete(), o.Protect.Complete()); err != nil {
 		return err
 	}
 	return o.checkLinks()

@@ -24,6 +24,7 @@ type Purchase struct {
 // Done is an approved transaction that a later one may refer to.
 type Done struct {
 	Message *format.Message
+	Card    Card
 	Receipt ledger.Receipt
 }
 
@@ -36,12 +37,17 @@ func (p *POS) Do(ctx context.Context, b Purchase) ledger.Receipt {
 		Card: format.Mask(m.Get(2)), Amount: b.Amount, State: ledger.Open, Sent: time.Now(),
 	}
 	p.options.Receipts.Add(r)
+	if p.guard != nil {
+		if err := p.guard.Dress(m); err != nil { // a card that can't be: it was never sent
+			return p.close(r.RRN, func(r *ledger.Receipt) { r.State = ledger.Declined })
+		}
+	}
 	if m.MTI[2] == '2' {
 		r = p.advise(ctx, m, r.RRN)
 	} else {
 		r = p.request(ctx, m, r.RRN)
 	}
-	p.finish(m, r)
+	p.finish(m, b.Card, r)
 	return r
 }
 
@@ -117,8 +123,8 @@ func (p *POS) undo(
 
 // reversal begins the message that undoes another.
 func (p *POS) reversal(m *format.Message) *format.Message {
-	return p.stamp(format.New("1420")).Copy(m, 2, 3, 4, 22, 26, 32, 37, 41, 42, 43, 49).
-		Set(56, ledger.Original(m))
+	return p.stamp(format.New("1420")).Copy(m, 2, 3, 4, 22, 26, 32, 37, 41, 42, 43, 49,
+		p.options.Protect.Sealed()).Set(56, ledger.Original(m))
 }
 
 // reverse insists on a reversal and gives the action code and the business day of its answer.
@@ -169,7 +175,7 @@ func (p *POS) close(rrn string, fn func(*ledger.Receipt)) ledger.Receipt {
 }
 
 // finish counts a transaction and remembers it if a later one may follow.
-func (p *POS) finish(m *format.Message, r ledger.Receipt) {
+func (p *POS) finish(m *format.Message, card Card, r ledger.Receipt) {
 	p.report(r)
 	if r.State != ledger.Approved || r.Kind == ledger.Validity {
 		return // there is nothing to take back
@@ -180,7 +186,7 @@ func (p *POS) finish(m *format.Message, r ledger.Receipt) {
 	if r.Kind == ledger.Authorization {
 		list = &p.authorizations
 	}
-	*list = append(*list, Done{m, r})
+	*list = append(*list, Done{m, card, r})
 	if len(*list) > 1000 {
 		*list = slices.Delete(*list, 0, 500)
 	}

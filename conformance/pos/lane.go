@@ -56,7 +56,7 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 	if err != nil {
 		return false
 	}
-	c, err := wire.Open(nc, wire.Options{
+	options := wire.Options{
 		Format:     p.format,
 		Framing:    p.options.Framing,
 		Envelope:   p.options.Envelope,
@@ -64,7 +64,11 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 		Refused:    func(*wire.Conn, error) { p.count(func(s *Stats) { s.Refused++ }) },
 		Received:   func(c *wire.Conn, m *format.Message) { p.received(l, c, m) },
 		Unreadable: func(*wire.Conn, []byte, error) { p.count(func(s *Stats) { s.Unreadable++ }) },
-	})
+	}
+	if p.guard != nil {
+		options.Guard = p.guard
+	}
+	c, err := wire.Open(nc, options)
 	if err != nil {
 		return false
 	}

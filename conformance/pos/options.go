@@ -11,6 +11,7 @@ import (
 
 	"cardswitch/conformance/keyblock"
 	"cardswitch/conformance/ledger"
+	"cardswitch/conformance/protect"
 	"cardswitch/conformance/wire"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	Connections int            `yaml:"connections"` // persistent ones, default 2
 	NoSignOn    bool           `yaml:"no_sign_on"`
 	Echo        time.Duration  `yaml:"echo"` // between echo tests; an unanswered one ends it; 0: none
+
+	Protect *protect.Options `yaml:"protect"` // codes, PINs, what terminals encrypt; nil: none
 
 	KBPKFile string              `yaml:"kbpk_file"` // of the key under which link keys travel
 	KBPK     keyblock.Protection `yaml:"-"`         // of the file, unless it is given; nil: none
@@ -117,7 +120,7 @@ func (o *Options) complete() error {
 			return fmt.Errorf("kbpk_file: %w", err)
 		}
 	}
-	if err := o.Envelope.Complete(); err != nil {
+	if err := errors.Join(o.Envelope.Complete(), o.Protect.Complete()); err != nil {
 		return err
 	}
 	return o.check()

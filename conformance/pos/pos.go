@@ -17,12 +17,14 @@ import (
 
 	"cardswitch/conformance/format"
 	"cardswitch/conformance/ledger"
+	"cardswitch/conformance/protect"
 )
 
 // POS is a running merchant center.
 type POS struct {
 	options Options
 	format  *format.Format
+	guard   *protect.Guard // nil: nothing is protected but by envelopes
 	cards   []Card
 	lanes   []*lane
 	zone    *time.Location
@@ -77,6 +79,10 @@ func Start(ctx context.Context, o Options) (*POS, error) {
 	if err != nil {
 		return nil, err
 	}
+	guard, err := protect.New(o.Protect, protect.Merchant, f)
+	if err != nil {
+		return nil, err
+	}
 	if len(o.Shops) == 0 {
 		o.Shops = defaultShops(f.Katakana())
 	}
@@ -84,6 +90,7 @@ func Start(ctx context.Context, o Options) (*POS, error) {
 	p := &POS{
 		options: o,
 		format:  f,
+		guard:   guard,
 		cards:   o.cards(),
 		zone:    time.FixedZone("JST", 9*3600),
 		prefix:  prefixOf(origin),

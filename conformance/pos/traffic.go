@@ -141,7 +141,7 @@ func (p *POS) follow(b *Purchase, earlier *[]Done) {
 	if b.Kind == ledger.Completion && p.draw(4) == 0 { // some hotels' guests take less
 		b.Amount = max(1, b.Amount-p.draw(b.Amount))
 	}
-	b.Card = Card{d.Message.Get(2), d.Message.Get(14)}
+	b.Card = d.Card
 }
 
 // take removes one earlier transaction at random, so that no two follow the same.

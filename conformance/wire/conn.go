@@ -27,11 +27,18 @@ type Options struct {
 	Framing      Framing
 	WriteTimeout time.Duration // default 5 s
 	Envelope     *Envelope     // nil: messages travel in clear
+	Guard        Guard         // nil: messages have no code, and no keys are named
 	Dialed       bool          // this end dialled; an envelope begins with that one
 	Received     func(c *Conn, m *format.Message)
 	Unreadable   func(c *Conn, message []byte, err error)
 	Refused      func(c *Conn, err error) // an envelope was, by us or by the peer
 	Closed       func(c *Conn)
+}
+
+// Guard packs a message with what protects it, and checks one that came (package protect).
+type Guard interface {
+	Pack(m *format.Message) ([]byte, error)
+	Check(raw []byte, m *format.Message) error
 }
 
 // Conn is one connection with a peer.
@@ -93,6 +100,9 @@ func (c *Conn) ReadMessage(r io.Reader) (*iso8583.Message, error) {
 		c.tpdu.Store(&tpdu)
 	}
 	m, err := c.options.Format.Unpack(message)
+	if err == nil && c.options.Guard != nil {
+		err = c.options.Guard.Check(message, m)
+	}
 	switch {
 	case err == nil && c.options.Received != nil:
 		c.options.Received(c, m)
@@ -115,7 +125,11 @@ func (c *Conn) next(r io.Reader) (message, tpdu []byte, err error) {
 
 // Send writes one message.
 func (c *Conn) Send(m *format.Message) error {
-	b, err := c.options.Format.Pack(m)
+	pack := c.options.Format.Pack
+	if c.options.Guard != nil {
+		pack = c.options.Guard.Pack
+	}
+	b, err := pack(m)
 	if err != nil {
 		return err
 	}
