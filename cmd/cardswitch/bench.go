@@ -24,7 +24,8 @@ func newBenchCommand() *cobra.Command {
 of their own on loopback, the journal durable on disk. Every link of
 the switch is in an envelope, as in production; the moov-based one has none. Loads, in this order:
 4x512 (4 connections with 512 requests outstanding each), 64x8, 1x1, open (a fixed
-rate, half of what 4x512 reached), then the moov-based switch at 4x512 and 64x8.`,
+rate, half of what 4x512 reached), then the moov-based switch at 4x512 and 64x8. With --nodes
+so many nodes of one cluster run on this machine and its one disk, to see what they cost.`,
 		Example: "  cardswitch bench --only 4x512 --duration 3s\n  cardswitch bench --runs 3 --assert",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -49,6 +50,7 @@ rate, half of what 4x512 reached), then the moov-based switch at 4x512 and 64x8.
 	flags.StringVar(&o.Dir, "dir", os.TempDir(), "folder for the journals, on the disk to measure")
 	flags.StringVar(&o.Profile, "profile", "", "folder for CPU profiles of the switch")
 	flags.BoolVar(&o.Plain, "plain", false, "links without envelopes, to see what those cost")
+	flags.IntVar(&o.Nodes, "nodes", 0, "measure a cluster of so many nodes too, at 4x512")
 	flags.StringVar(&file, "json", "bench.json", `file for the result, "" for none`)
 	flags.BoolVar(&hold, "assert", false, "fail if an aim is missed")
 	command.AddCommand(newBenchPartCommand())

@@ -49,17 +49,21 @@ var (
 
 // step is one row of the table.
 type step struct {
-	of   string
-	load Load
+	of    string
+	load  Load
+	nodes int // of a cluster; 0: the switch is alone
 }
 
 // steps in the order they run. The moov-based switch comes last: its garbage shall not be in the
 // way.
-func steps() []step {
-	return []step{
-		{switchOurs, loadPeak}, {switchOurs, loadMany}, {switchOurs, loadLone}, {switchOurs, loadOpen},
-		{switchMoov, loadPeak}, {switchMoov, loadMany}, {switchMoov8, loadPeak},
+func (o Options) steps() []step {
+	list := []step{{of: switchOurs, load: loadPeak}, {of: switchOurs, load: loadMany},
+		{of: switchOurs, load: loadLone}, {of: switchOurs, load: loadOpen}}
+	if o.Nodes > 1 {
+		list = append(list, step{fmt.Sprintf("%d nodes", o.Nodes), loadPeak, o.Nodes})
 	}
+	return append(list, step{of: switchMoov, load: loadPeak}, step{of: switchMoov, load: loadMany},
+		step{of: switchMoov8, load: loadPeak})
 }
 
 // Options are what a user may choose.
@@ -73,6 +77,7 @@ type Options struct {
 	Rate     int      // of the open loop; 0: half the peak
 	Profile  string   // folder for CPU profiles of the switch; empty: none
 	Plain    bool     // the switch's links without envelopes
+	Nodes    int      // of a cluster that is measured too; 0: none
 	Progress io.Writer
 
 	secret sealed.Secret // of the envelopes' keys
@@ -98,7 +103,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	var measures []Measure
-	for _, s := range steps() {
+	for _, s := range o.steps() {
 		if !o.wants(s) {
 			continue
 		}
@@ -129,7 +134,7 @@ func (o Options) wants(s step) bool {
 	}
 	return slices.ContainsFunc(o.Only, func(word string) bool {
 		return word == s.of || word == s.of+"/"+s.load.Name ||
-			word == s.load.Name && s.of == switchOurs
+			word == s.load.Name && (s.of == switchOurs || s.nodes > 0)
 	})
 }
 

@@ -100,17 +100,17 @@ func TestMissedAims(t *testing.T) {
 }
 
 func TestStepsAndRate(t *testing.T) {
-	o := Options{Only: []string{"4x512", "moov/64x8"}}
+	o := Options{Only: []string{"4x512", "moov/64x8"}, Nodes: 3}
 	var got []string
-	for _, s := range steps() {
+	for _, s := range o.steps() {
 		if o.wants(s) {
 			got = append(got, s.of+"/"+s.load.Name)
 		}
 	}
-	if diff := cmp.Diff([]string{"cardswitch/4x512", "moov/64x8"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"cardswitch/4x512", "3 nodes/4x512", "moov/64x8"}, got); diff != "" {
 		t.Error(diff)
 	}
-	open := step{switchOurs, loadOpen}
+	open := step{of: switchOurs, load: loadOpen}
 	if _, err := o.rate(open, nil); err == nil {
 		t.Error("an open loop without a rate is accepted")
 	}

@@ -24,15 +24,17 @@ const (
 
 // subject is the switch under test.
 type subject struct {
-	child   *process.Child
-	address string // of its listener for merchants
-	http    string // of its metrics; "" if it has none
+	child    *process.Child
+	standbys []*process.Child // of a cluster whose active node it is
+	address  string           // of its listener for merchants
+	http     string           // of its metrics; "" if it has none
 }
 
 // sample is a moment of the subject.
 type sample struct {
 	taken   bool
 	usage   process.Usage
+	others  []process.Usage // of the standbys
 	metrics metrics
 }
 
@@ -57,7 +59,7 @@ func measure(ctx context.Context, o Options, s step, rate int) (m Measure, err e
 	if err != nil {
 		return Measure{}, err
 	}
-	defer func() { err = errors.Join(err, sub.child.Stop(ending)) }()
+	defer func() { err = errors.Join(err, sub.stop()) }()
 	if sub.http != "" {
 		if err := signedOn(issuers, sub.child); err != nil {
 			return Measure{}, err
@@ -83,7 +85,7 @@ func measure(ctx context.Context, o Options, s step, rate int) (m Measure, err e
 
 // secretOf is that of the envelopes at a switch; the moov-based one has none.
 func (o Options) secretOf(s step) sealed.Secret {
-	if s.of != switchOurs {
+	if s.of != switchOurs && s.nodes == 0 {
 		return nil
 	}
 	return o.secret
@@ -108,6 +110,9 @@ func start(ctx context.Context, o Options, s step, dir string, issuers []string)
 	links := make([][]string, len(issuers))
 	for i, address := range issuers {
 		links[i] = []string{address}
+	}
+	if s.nodes > 0 {
+		return startNodes(ctx, o, s, dir, links)
 	}
 	st, err := stage.New(o.Program, dir, links)
 	if err != nil {
@@ -204,11 +209,18 @@ func (s *subject) sample() (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	if s.http == "" {
-		return sample{taken: true, usage: usage}, nil
+	at := sample{taken: true, usage: usage}
+	for _, c := range s.standbys {
+		if usage, err = process.UsageOf(c.PID()); err != nil {
+			return sample{}, err
+		}
+		at.others = append(at.others, usage)
 	}
-	m, err := scrape(s.http)
-	return sample{taken: true, usage: usage, metrics: m}, err
+	if s.http == "" {
+		return at, nil
+	}
+	at.metrics, err = scrape(s.http)
+	return at, err
 }
 
 func newMeasure(s step, from, to sample, report load.Report) Measure {
@@ -220,6 +232,10 @@ func newMeasure(s step, from, to sample, report load.Report) Measure {
 		n := float64(report.Measured)
 		m.CPU = float64((to.usage.CPU - from.usage.CPU).Nanoseconds()) / 1000 / n
 		m.Written = float64(to.usage.Written-from.usage.Written) / n
+		for i := range to.others {
+			m.Standbys = append(m.Standbys,
+				float64((to.others[i].CPU-from.others[i].CPU).Nanoseconds())/1000/n)
+		}
 		m.Synced = (to.metrics.sum(metricSynced) - from.metrics.sum(metricSynced)) / n
 	}
 	return m

@@ -12,19 +12,20 @@ import (
 
 // Measure is one load on one switch. Its keys in bench.json stay as they are.
 type Measure struct {
-	Switch       string  `json:"switch"`
-	Load         string  `json:"load"`
-	TPS          float64 `json:"tps"`
-	P50          int64   `json:"p50_us"`
-	P99          int64   `json:"p99_us"`
-	P999         int64   `json:"p999_us"`
-	CPU          float64 `json:"cpu_us_per_txn"`
-	Synced       float64 `json:"bytes_synced_per_txn"`
-	Written      float64 `json:"bytes_written_per_txn"` // by the kernel's count
-	RSS          float64 `json:"rss_mb"`
-	Transactions uint64  `json:"transactions"`
-	Rate         int     `json:"rate,omitempty"` // of the open loop
-	Money        Money   `json:"money"`
+	Switch       string    `json:"switch"`
+	Load         string    `json:"load"`
+	TPS          float64   `json:"tps"`
+	P50          int64     `json:"p50_us"`
+	P99          int64     `json:"p99_us"`
+	P999         int64     `json:"p999_us"`
+	CPU          float64   `json:"cpu_us_per_txn"`
+	Standbys     []float64 `json:"standby_cpu_us_per_txn,omitempty"` // of a cluster's other nodes
+	Synced       float64   `json:"bytes_synced_per_txn"`
+	Written      float64   `json:"bytes_written_per_txn"` // by the kernel's count
+	RSS          float64   `json:"rss_mb"`
+	Transactions uint64    `json:"transactions"`
+	Rate         int       `json:"rate,omitempty"` // of the open loop
+	Money        Money     `json:"money"`
 }
 
 // Money is the count after a run: what the merchants hold receipts for, what the issuers posted and
@@ -94,7 +95,16 @@ func (r Result) Print(out io.Writer) error {
 		fmt.Fprintf(t, "%s\t%s\t%.0f\t%d\t%d\t%d\t%.1f\t%.0f\t%.0f\t%.0f\t%s\t%s\t\n", m.Switch,
 			m.Load, m.TPS, m.P50, m.P99, m.P999, m.CPU, m.Synced, m.Written, m.RSS, ratio, money)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, m := range r.Loads {
+		if len(m.Standbys) > 0 {
+			fmt.Fprintf(out, "\n%s at %s: CPU of the standbys, µs/txn: %.1f\n", m.Switch, m.Load,
+				m.Standbys)
+		}
+	}
+	return nil
 }
 
 // Write writes the result as JSON.
