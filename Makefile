@@ -18,7 +18,7 @@ export CGO_ENABLED ?= 0
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FUZZTIME=$(FUZZTIME) is for each parser, JOBS=$(JOBS) of them at once; \
-CYCLES=$(CYCLES) for crash, MINUTES=$(MINUTES) for torture, KILLS=$(KILLS) for drill; \
+CYCLES=$(CYCLES) for crash, MINUTES=$(MINUTES) for torture, KILLS=$(KILLS) for drill, with SHARDS=1 of two shards; \
 OLD= is a commit for upgrade; SEVERAL=1 for world plays several nodes only; BENCH= are flags of bench"
 
 build: ## build bin/cardswitch
@@ -59,7 +59,7 @@ torture: build ## hurt switch, partners, links and disk for MINUTES, then compar
 	@./bin/cardswitch torture --duration $(MINUTES)m $(if $(SEED),--seed $(SEED))
 
 drill: build ## hurt the active one of three nodes, KILLS times and more, and measure each takeover
-	@./bin/cardswitch drill lab --kills $(KILLS)
+	@./bin/cardswitch drill lab --kills $(KILLS) $(if $(SHARDS),--shards)
 
 upgrade: build ## replace nodes of an older commit's program (OLD=) by this one's under load, and back
 	@OLD=$(OLD) .ci/upgrade

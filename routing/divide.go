@@ -17,6 +17,33 @@ func (t *Table) Nearest(pan uint64) (Route, bool) {
 	return Route{Rule: uint32(place), To: t.rules[place].to}, true
 }
 
+// Keeps makes sure that all cards of a table that divides go to the same part by the next one,
+// which may have more cards: what is known of a card stays where it is. The error names the first
+// rule of either by which one would move.
+func (t *Table) Keeps(next *Table, part func(destination string) string) error {
+	for _, table := range []*Table{t, next} {
+		for place := range table.rules {
+			o := table.origins[place]
+			for _, pan := range []uint64{o.cards.From, o.cards.To + 1} {
+				was, known := t.Nearest(pan)
+				is, ok := next.Nearest(pan)
+				if !known {
+					continue
+				}
+				from := part(t.destinations[was.To[0]])
+				if ok && part(next.destinations[is.To[0]]) == from {
+					continue
+				}
+				return &Error{File: o.file, Line: o.line,
+					What: "cards of " + from + " would go elsewhere",
+					Hint: "what is known of them would stay behind: let their business day end, then start " +
+						"all nodes again"}
+			}
+		}
+	}
+	return nil
+}
+
 // Divides makes sure that the card number alone says to which part of the destinations a message
 // goes: so what follows a transaction, with other amounts and times, goes to the same part.
 // The error names every rule by which it could go to two.

@@ -44,6 +44,37 @@ func TestDivides(t *testing.T) {
 	}
 }
 
+// A reload may bring cards, and takes none to another part.
+func TestKeeps(t *testing.T) {
+	part := func(destination string) string { return destination[:1] }
+	parse := func(text string) *routing.Table {
+		t.Helper()
+		table, err := routing.Parse("x", []byte("ranges: ["+text+"]"), []string{"a1", "a2", "b1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table
+	}
+	before := parse(`{prefix: "453500", destinations: [a1]}, {prefix: "360000", destinations: [b1]}`)
+	for text, keeps := range map[string]bool{
+		`{prefix: "453500", destinations: [a2]}, {prefix: "360000", destinations: [b1]}`: true,
+		`{prefix: "453500", destinations: [a1]}, {prefix: "360000", destinations: [b1]},
+		 {prefix: "400000", destinations: [b1]}`: true,
+		`{any: true, destinations: [a1]}, {prefix: "360000", destinations: [b1]}`:        true,
+		`{any: true, destinations: [a1]}`:                                                false,
+		`{prefix: "453500", destinations: [a1]}`:                                         false,
+		`{prefix: "453500", destinations: [b1]}, {prefix: "360000", destinations: [b1]}`: false,
+		`{prefix: "453500", destinations: [a1]}, {prefix: "360000", destinations: [b1]},
+		 {prefix: "45350067", destinations: [b1]}`: false,
+		`{from: "453500", to: "453501", destinations: [a1]}, {prefix: "360000", destinations: [b1]},
+		 {prefix: "4535010", destinations: [b1]}`: true,
+	} {
+		if err := before.Keeps(parse(text), part); (err == nil) != keeps {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestNearest(t *testing.T) {
 	table, err := routing.Parse("x", []byte(`ranges: [{prefix: "453500", destinations: [a1]},
   {prefix: "45350067", destinations: [b1], when: {mti: ["1200"]}}]`), []string{"a1", "b1"})

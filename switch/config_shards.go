@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"cardswitch/routing"
 	"cardswitch/spec"
 	"cardswitch/switch/link"
 )
@@ -242,6 +243,11 @@ func (c *Config) shardOf(issuer string) string {
 		return "shard " + c.Cluster.Shards[at].Name
 	}
 	return "no shard"
+}
+
+// KeepsShards refuses routes by which cards would go to another shard than before.
+func (c *Config) KeepsShards(before, after *routing.Table) error {
+	return before.Keeps(after, c.shardOf)
 }
 
 // line says of a link what links must know, but for its number.

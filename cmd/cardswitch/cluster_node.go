@@ -44,7 +44,7 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 		Serve: n.serveCompanions, Superseded: n.superseded}
 	if n.house != nil {
 		w.Net, w.Dial = n.house.groups.Listen(c.Shard), n.house.groups.Dial(c.Shard)
-		w.Take = n.take
+		w.Takes, w.Take = n.takes, n.take
 	}
 	var members []replica.Member
 	for _, m := range c.Members {

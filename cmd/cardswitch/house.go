@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cardswitch/dr/replica/wire"
+	"cardswitch/routing"
 	"cardswitch/spec/dialect"
 	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
@@ -35,6 +36,7 @@ type house struct {
 	door   *door.Door // nil: a witness serves nobody
 
 	reloading sync.Mutex
+	routes    *routing.Table // under reloading
 }
 
 // newProgram makes what the configuration says.
@@ -72,21 +74,21 @@ func (h *house) open(ctx context.Context, config *cardswitch.Config,
 		}
 		h.nodes = append(h.nodes, n)
 	}
-	if isWitness(config) {
+	c, err := doorOf(config)
+	if err != nil {
+		return err
+	}
+	if h.routes = c.Routes.Table; isWitness(config) {
 		return nil
 	}
-	if err := h.openDoor(config); err != nil {
+	if err := h.openDoor(config, c); err != nil {
 		return err
 	}
 	h.nodes[0].metrics.MustRegister(newDoorMetrics(h.door))
 	return nil
 }
 
-func (h *house) openDoor(config *cardswitch.Config) error {
-	c, err := doorOf(config)
-	if err != nil {
-		return err
-	}
+func (h *house) openDoor(config *cardswitch.Config, c door.Config) (err error) {
 	c.Logger = h.log.With("part", "door")
 	for i, name := range config.Shards() {
 		n := h.nodes[i]
@@ -174,6 +176,9 @@ func (h *house) reconfigure() error {
 	if err != nil {
 		return err
 	}
+	if err := h.config.Load().KeepsShards(h.routes, c.Routes.Table); err != nil {
+		return err
+	}
 	for _, n := range h.nodes {
 		own, _ := config.Shard(n.config.Load().Cluster.Shard)
 		if err := n.adopt(&own); err != nil {
@@ -181,6 +186,7 @@ func (h *house) reconfigure() error {
 		}
 	}
 	h.config.Store(&config)
+	h.routes = c.Routes.Table
 	if h.door == nil {
 		return nil
 	}

@@ -67,9 +67,7 @@ func TestHouse(t *testing.T) {
 	if err := m.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.reconfigure(); err != nil {
-		t.Error(err)
-	}
+	testReload(t, h, filepath.Join(dir, "routes.yaml"))
 	for n, c := range h.door.Counts() {
 		if c.Passed < 10 || c.Dropped != 0 {
 			t.Errorf("shard %d: %+v", n, c)
@@ -91,6 +89,25 @@ func TestHouse(t *testing.T) {
 	books.Switch = journalsOf(t, &config)
 	if c := books.Count(); !c.OK() {
 		t.Errorf("%+v", c)
+	}
+}
+
+// testReload has a house take the same again, and refuse that cards change their shards.
+func testReload(t *testing.T, h *house, routes string) {
+	t.Helper()
+	if err := h.reconfigure(); err != nil {
+		t.Error(err)
+	}
+	moved := strings.NewReplacer("issuer-0", "issuer-1", "issuer-1", "issuer-0")
+	text, err := os.ReadFile(routes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(routes, []byte(moved.Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.reconfigure(); err == nil || !strings.Contains(err.Error(), "would go elsewhere") {
+		t.Errorf("cards move to another shard by a reload: %v", err)
 	}
 }
 

@@ -42,6 +42,13 @@ func (p *passages) listen(address string) (net.Listener, error) {
 	return one, nil
 }
 
+// has tells whether a switch waits for connections of a link.
+func (p *passages) has(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open[name] != nil
+}
+
 var errNotHere = errors.New("the shard isn't active here")
 
 // bring gives a connection to the switch.
@@ -118,11 +125,27 @@ func (v *visiting) CloseWrite() error {
 	return side.CloseWrite()
 }
 
+// takes is wire's: whether a connection can be passed on to the switch now.
+func (n *node) takes(what string) error {
+	v, err := readVisitor(what)
+	if err == nil && !n.passages.has(v.Link) {
+		return errNotHere
+	}
+	return err
+}
+
+func readVisitor(what string) (v visitor, err error) {
+	if json.Unmarshal([]byte(what), &v) != nil {
+		return v, errors.New("not what a door says")
+	}
+	return v, nil
+}
+
 // take is wire's: a connection that another node's door passes on.
 func (n *node) take(_ uint64, what string, conn net.Conn) error {
-	var v visitor
-	if err := json.Unmarshal([]byte(what), &v); err != nil {
-		return errors.New("not what a door says")
+	v, err := readVisitor(what)
+	if err != nil {
+		return err
 	}
 	from, err := net.ResolveTCPAddr("tcp", v.From)
 	if err != nil {

@@ -74,6 +74,8 @@ type Door struct {
 	routes  atomic.Pointer[Routes]
 	patient atomic.Pointer[map[string]time.Duration]
 	counts  []counts
+	// gates are, by shard, for those that open a way to it.
+	gates []chan struct{}
 	// merchants are the configured ones.
 	merchants atomic.Pointer[[]link.CenterConfig]
 
@@ -111,6 +113,9 @@ func New(c Config) (*Door, error) {
 	}
 	d := &Door{config: c, log: c.Logger, counts: make([]counts, len(c.Shards)),
 		here: make(map[*visit]bool)}
+	for range c.Shards {
+		d.gates = append(d.gates, make(chan struct{}, openAtOnce))
+	}
 	d.routes.Store(&c.Routes)
 	d.patient.Store(&c.Patience)
 	d.merchants.Store(&c.Centers)

@@ -38,6 +38,8 @@ type shard struct {
 	silent  bool // it answers nothing but sign-ons
 	got     []string
 	conns   []net.Conn
+	opens   int
+	closed  bool // it takes no connections
 }
 
 func (s *shard) at() uint64 {
@@ -60,7 +62,8 @@ func (s *shard) open(_ context.Context, center, line string, from net.Addr) (net
 	ours, theirs := linktest.Pipe(64 << 10)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.place == 0 {
+	s.opens++
+	if s.place == 0 || s.closed {
 		return nil, errors.New("nowhere")
 	}
 	s.conns = append(s.conns, theirs)
@@ -108,6 +111,7 @@ func (s *shard) asked() []string {
 // house is a door with a merchant before it.
 type house struct {
 	t          *testing.T
+	net        *linktest.Net
 	door       *Door
 	dialect    *spec.Dialect
 	east, west *shard
@@ -133,6 +137,7 @@ func open(t *testing.T, signOn link.SignOn) *house {
 	h := &house{t: t, dialect: d, east: &shard{t: t, dialect: d, place: 1},
 		west: &shard{t: t, dialect: d, place: 2}, ended: make(chan error, 1)}
 	n := linktest.New(64 << 10)
+	h.net = n
 	h.door, err = New(Config{Listen: n.Listen, Institution: "99999000001",
 		Patience: map[string]time.Duration{"shop": 20 * time.Second},
 		Routes:   Routes{table, []int{0, 1}},
@@ -276,6 +281,40 @@ func TestAShardMoves(t *testing.T) {
 			"2: 1200 000004", "3: 1200 000002", "3: 1200 000003", "3: 1200 000004")
 		if c := h.door.Counts()[1]; c.Passed != 4 || c.Again != 3 || c.Dropped != 0 {
 			t.Errorf("%+v", c)
+		}
+	})
+}
+
+// However many merchants wait, a node that takes a shard over isn't run down by their doors.
+func TestFewTryAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, link.SignOnNone)
+		defer h.close()
+		h.west.closed = true
+		var more []net.Conn
+		for range 40 {
+			conn, err := h.net.Dial(t.Context(), address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			more = append(more, conn)
+			h.merchant = conn
+			h.sale(westCard)
+		}
+		time.Sleep(time.Second)
+		h.west.mu.Lock()
+		opens := h.west.opens
+		h.west.closed = false
+		h.west.mu.Unlock()
+		if most := openAtOnce * int(time.Second/openPause+1); opens < 10 || opens > most {
+			t.Errorf("%d tries in a second, at most %d should be", opens, most)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if got := len(h.west.asked()); got != len(more) {
+			t.Errorf("%d of %d were asked", got, len(more))
+		}
+		for _, conn := range more {
+			_ = conn.Close()
 		}
 	})
 }

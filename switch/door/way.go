@@ -3,8 +3,6 @@ package door
 import (
 	"context"
 	"encoding/binary"
-	"errors"
-	"io"
 	"net"
 	"slices"
 	"sync"
@@ -58,8 +56,11 @@ const (
 	mostAsked = 8 << 20
 	openTime  = 500 * time.Millisecond // a node that is gone takes no longer to be given up
 	openPause = 10 * time.Millisecond
-	signTime  = 2 * time.Second
-	writeTime = 5 * time.Second
+	// openAtOnce bounds how many ways to a shard are opened at once, by each pause where it takes
+	// none: those of all merchants would keep the node that takes over busy with their handshakes.
+	openAtOnce = 4
+	signTime   = 2 * time.Second
+	writeTime  = 5 * time.Second
 )
 
 func newWay(v *visit, shard int) *way {
@@ -199,13 +200,35 @@ func (w *way) close() {
 // keep holds a connection while there is something to ask.
 func (w *way) keep() {
 	for w.wanted() {
-		if err := w.serve(); err != nil {
-			select {
-			case <-time.After(openPause):
-			case <-w.visit.ctx.Done():
-			}
+		if conn, place := w.open(); conn != nil {
+			w.serve(conn, place)
 		}
 	}
+}
+
+// open opens a connection when it is its turn; nil: it could not be, and a pause has passed.
+func (w *way) open() (conn net.Conn, place uint64) {
+	v := w.visit
+	gate, shard := v.door.gates[w.shard], &v.door.config.Shards[w.shard]
+	select {
+	case gate <- struct{}{}:
+		defer func() { <-gate }()
+	case <-v.ctx.Done():
+		return nil, 0
+	}
+	if place = shard.Place(); place != 0 {
+		ctx, cancel := context.WithTimeout(v.ctx, openTime)
+		defer cancel()
+		conn, err := shard.Open(ctx, v.link.Center().Name(), v.link.Name(), v.link.From())
+		if err == nil {
+			return conn, place
+		}
+	}
+	select {
+	case <-time.After(openPause):
+	case <-v.ctx.Done():
+	}
+	return nil, 0
 }
 
 // wanted waits until something is to be asked; false: never again.
@@ -225,28 +248,14 @@ func (w *way) wanted() bool {
 	}
 }
 
-var errNowhere = errors.New("the shard is active nowhere")
-
-// serve opens a connection, asks what was not answered yet, and is the connection's life.
-func (w *way) serve() error {
-	shard := &w.visit.door.config.Shards[w.shard]
-	place := shard.Place()
-	if place == 0 {
-		return errNowhere
-	}
-	ctx, cancel := context.WithTimeout(w.visit.ctx, openTime)
-	l := w.visit.link
-	conn, err := shard.Open(ctx, l.Center().Name(), l.Name(), l.From())
-	cancel()
-	if err != nil {
-		return err
-	}
+// serve asks what was not answered yet, and is the connection's life.
+func (w *way) serve(conn net.Conn, place uint64) {
 	defer conn.Close()
 	stop := context.AfterFunc(w.visit.ctx, func() { _ = conn.Close() })
 	defer stop()
-	in := &reader{conn: conn, dialect: l.Center().Dialect()}
-	if err := w.signOn(conn, in); err != nil {
-		return err
+	in := &reader{conn: conn, dialect: w.visit.link.Center().Dialect()}
+	if w.signOn(conn, in) != nil {
+		return // it is opened again
 	}
 	w.begin(conn, place)
 	defer w.ended()
@@ -257,7 +266,6 @@ func (w *way) serve() error {
 	close(ended)
 	_ = conn.Close()
 	writing.Wait()
-	return io.EOF
 }
 
 // signOn says on a fresh connection what the merchant has said.

@@ -18,12 +18,20 @@ func (w *Wire) Pass(ctx context.Context, to uint64, what string) (net.Conn, erro
 	return conn, err
 }
 
-// taken gives a connection away that a peer passes on, and returns when it has ended: as long it is
-// one of those that Close ends. It doesn't count among those that came, for centers have many.
-func (w *Wire) taken(conn net.Conn, raw net.Conn, h *hello) error {
+// takes says why a connection that a peer passes on can't be taken now.
+func (w *Wire) takes(h *hello) error {
 	if w.config.Take == nil {
 		return errors.New("this node takes no connections of centers")
 	}
+	if w.config.Takes == nil {
+		return nil
+	}
+	return w.config.Takes(string(h.Request))
+}
+
+// taken gives a connection away that a peer passes on, and returns when it has ended: as long it is
+// one of those that Close ends. It doesn't count among those that came, for centers have many.
+func (w *Wire) taken(conn net.Conn, raw net.Conn, h *hello) error {
 	ended := make(chan struct{})
 	p := &passed{Conn: conn, raw: raw, ended: ended}
 	w.passing(raw, true)

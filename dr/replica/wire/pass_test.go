@@ -19,6 +19,12 @@ func TestPass(t *testing.T) {
 		came := make(chan net.Conn, 1)
 		a := o.node(1, nil)
 		b := o.node(2, func(c *Config) {
+			c.Takes = func(what string) error {
+				if what == "not now" {
+					return errors.New("later")
+				}
+				return nil
+			}
 			c.Take = func(from uint64, what string, conn net.Conn) error {
 				if what == "no" {
 					return errors.New("not here")
@@ -38,6 +44,9 @@ func TestPass(t *testing.T) {
 				t.Fatal(err)
 			}
 			return conn
+		}
+		if _, err := a.Pass(context.Background(), 2, "not now"); err == nil {
+			t.Error("passed to who takes none now")
 		}
 		refused := pass("no")
 		if _, err := refused.Read(make([]byte, 1)); err == nil {
@@ -78,12 +87,7 @@ func TestPassIsRefused(t *testing.T) {
 		a := o.node(1, nil)
 		o.node(2, nil)
 		time.Sleep(time.Second)
-		conn, err := a.Pass(context.Background(), 2, "shop")
-		if err == nil {
-			_, err = conn.Read(make([]byte, 1))
-			_ = conn.Close()
-		}
-		if err == nil {
+		if _, err := a.Pass(context.Background(), 2, "shop"); err == nil {
 			t.Error("taken")
 		}
 		if _, err := a.Pass(context.Background(), 9, "shop"); err == nil {

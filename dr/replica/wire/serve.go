@@ -93,6 +93,11 @@ func (w *Wire) welcome(raw net.Conn) error {
 	if v.Code == accepted && h.For == forJoin {
 		v.Code, v.Text = notServed, "this node lets nobody join"
 	}
+	if v.Code == accepted && h.For == forPass {
+		if err := w.takes(&h); err != nil {
+			v.Code, v.Text = notServed, err.Error()
+		}
+	}
 	if _, err := conn.Write(appendFrame(nil, kindVerdict, v.append(nil))); err != nil {
 		return err
 	}

@@ -30,8 +30,11 @@ type Config struct {
 	Receive func(from uint64, message []byte)
 	// Serve writes what a peer asked for by Stream; nil: nothing is served.
 	Serve func(ctx context.Context, from uint64, request string, to io.Writer) error
-	// Take is given a connection that a peer passes on, and what it says of it; nil: none are taken.
-	// Whether it returns an error or not, the connection is its own from then on.
+	// Takes says why no connection of which a peer says that can be passed on to this node now; nil if
+	// it can. It is asked before the peer is answered.
+	Takes func(what string) error
+	// Take is given such a connection; nil: none are taken. Whether it returns an error or not, the
+	// connection is its own from then on.
 	Take func(from uint64, what string, conn net.Conn) error
 	// Superseded is told once that there is a higher generation: this node must stop for good.
 	Superseded func(generation uint64)
