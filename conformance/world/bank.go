@@ -153,6 +153,7 @@ func (b *bank) asked(s *session, m *message) {
 			p.approval = fmt.Sprintf("%06d", b.random.IntN(1_000_000))
 			b.count(m, p, p.amount)
 		}
+		w.history.did(Posts, p)
 	}
 	b.inOrder(m)
 	w.trace.add("%s/%d gets %d %s %s: %s", b.name, s.line, m.MTI(), m.text(11), m.text(37), p.action)
@@ -315,6 +316,7 @@ func (b *bank) takeBack(m *message, o question) (what string) {
 	}
 	b.count(m, p, p.amount)
 	p.reversed = true
+	w.history.did(Withdraws, p)
 	return fmt.Sprint(p.asked.stan)
 }
 

@@ -34,9 +34,10 @@ type ask struct {
 	reason  string // of a reversal
 	tries   int
 	begun   time.Time
-	other   int64    // added to the amount, in what isn't the same question
-	on      *session // where it was sent last
-	final   bool     // it has its answer
+	sent    []time.Time // and has no answer yet
+	other   int64       // added to the amount, in what isn't the same question
+	on      *session    // where it was sent last
+	final   bool        // it has its answer
 	action  string
 	amount  int64  // of the answer
 	outcome string // all that an answer to the same question must have again

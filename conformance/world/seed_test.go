@@ -83,6 +83,10 @@ func ground(t *testing.T) *Ground {
 // judge fails the test for a world that broke a promise.
 func judge(t *testing.T, r Result) {
 	t.Helper()
+	if err := linearizable(r.Calls); err != nil {
+		r.Broken = append(r.Broken, err.Error())
+		r.Last += "\nVIOLATION " + err.Error()
+	}
 	if len(r.Broken) == 0 {
 		return
 	}

@@ -209,6 +209,7 @@ func (p *shop) send(a *ask) {
 		}
 		a.on = s
 		a.tries++
+		a.sent = append(a.sent, time.Now())
 		if w.options.Impatent {
 			wait = time.Duration(5+p.random.IntN(300)) * time.Millisecond
 		}
@@ -277,6 +278,7 @@ func (p *shop) handle(s *session, m *message) {
 // answered books an answer.
 func (p *shop) answered(a *ask, m *message) {
 	w, s, action := p.world, a.sale, m.text(39)
+	w.history.answered(a, m)
 	if stillOpen(a, action) {
 		return // no outcome: it is asked again
 	}

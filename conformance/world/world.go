@@ -42,6 +42,7 @@ type World struct {
 	ends    map[string]*sealed.End // of their links, if these have envelopes
 	witness *witness
 	order   *order
+	history history
 
 	mu     sync.Mutex
 	trace  trace
@@ -60,6 +61,7 @@ type Result struct {
 	Events  int
 	Sales   int
 	Starts  int
+	Calls   []Call // what the centers asked and did
 	Last    string // the last lines
 }
 
@@ -84,7 +86,7 @@ func NewGround(dir string) (*Ground, error) {
 func Run(o Options, g *Ground, each func(string)) Result {
 	w := &World{options: o, clock: &clock{classes: o.classes(), taken: map[int64]bool{}},
 		witness: newWitness(), order: newOrder(), faults: true,
-		ends: map[string]*sealed.End{}, ground: g, trace: trace{began: time.Now(), each: each}}
+		history: history{began: time.Now()}, ends: map[string]*sealed.End{}, ground: g, trace: trace{began: time.Now(), each: each}}
 	w.network = newNetwork(w.clock, o.room())
 	w.people()
 	w.machines()
@@ -281,7 +283,7 @@ func (w *World) result() Result {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := Result{Options: w.options, Broken: w.broken, Digest: w.trace.digest, Events: w.trace.count,
-		Starts: int(w.starts), Last: w.trace.last()}
+		Starts: int(w.starts), Calls: w.history.calls, Last: w.trace.last()}
 	for _, p := range w.shops {
 		r.Sales += len(p.sales)
 	}
