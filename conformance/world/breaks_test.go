@@ -22,7 +22,7 @@ func breaks(t *testing.T) []string {
 	}
 	one, errOne := filepath.Glob("testdata/breaks/*.patch")
 	several, err := filepath.Glob(severalBreaks + "/*.patch")
-	if err := errors.Join(errOne, err); err != nil || len(one) == 0 {
+	if err := errors.Join(errOne, err); err != nil || len(one) == 0 || len(several) == 0 {
 		t.Fatal("there are no breaks", err)
 	}
 	return append(one, several...)

@@ -137,6 +137,7 @@ func (m *member) Leads(_ context.Context, it role.Duty, term uint64, _ time.Time
 		w.compare(fmt.Sprintf("as %s takes over", n), m.store)
 	}
 	m.duty.Store(it.(*duty))
+	w.fencing.alone(it.(*duty))
 	return nil
 }
 

@@ -29,6 +29,9 @@ func (f *fencing) own(dialed string, d *duty) {
 
 // spoke is asked as bytes of a duty leave its node.
 func (f *fencing) spoke(d *duty, over string) {
+	if !d.mayLeave() {
+		f.world.say("%s sends over %s in term %d, without a lease", d.process.node, over, d.term)
+	}
 	f.mu.Lock()
 	newest := f.newest
 	if newest == nil || d.term > newest.term {
@@ -38,6 +41,19 @@ func (f *fencing) spoke(d *duty, over string) {
 	if newest != nil && d.term < newest.term {
 		f.world.say("%s sends over %s in term %d, after %s has in term %d", d.process.node, over, d.term,
 			newest.process.node, newest.term)
+	}
+}
+
+// alone holds that nobody else may speak when a duty may.
+func (f *fencing) alone(d *duty) {
+	for _, n := range f.world.nodes {
+		p := n.process()
+		if p == nil || p == d.process {
+			continue
+		}
+		if other := p.member.duty.Load(); other != nil && other.mayLeave() && d.mayLeave() {
+			f.world.say("%s may speak in term %d, and %s in term %d", n, other.term, d.process.node, d.term)
+		}
 	}
 }
 

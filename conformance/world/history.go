@@ -32,8 +32,8 @@ type history struct {
 	calls []Call
 }
 
-// answered notes the answer to a message of a shop. Which of its repeats it answers nobody knows: of
-// those that have no answer yet the first leaves most room.
+// answered notes the answer to a message of a shop. Which of its repeats it answers nobody knows:
+// of those that have no answer yet the first leaves most room.
 func (h *history) answered(a *ask, m *message) {
 	asked := a.begun
 	if len(a.sent) > 0 {

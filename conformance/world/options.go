@@ -105,7 +105,7 @@ type Options struct {
 	Lossy     bool
 	Transfers bool
 	Drifts    bool // clocks are set
-	Chatty    bool // links are tested again and again
+	Insists   bool // merchants ask what was answered again and again, and little else
 	Blinks    bool // a node restarts at once, while two others don't hear each other
 }
 
@@ -128,7 +128,10 @@ func DrawSeveral(seed uint64) Options {
 	o.Between = time.Duration(50+r.IntN(1500)) * time.Microsecond
 	o.ShortLog, o.Splits, o.Twice, o.Dark = some(30), some(60), some(30), some(15)
 	o.Hangs, o.Lossy, o.Transfers, o.Drifts = some(30), some(30), some(30), some(25)
-	o.Chatty, o.Blinks = some(30), some(30)
+	o.Insists, o.Blinks = some(30), some(30)
+	if o.Insists { // what must be agreed on first holds up all that is to leave after it
+		o.Sales = min(o.Sales, 12)
+	}
 	// While nodes agree more waits for one write than is remembered.
 	o.Forgets = false
 	return o

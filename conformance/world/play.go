@@ -45,6 +45,7 @@ func (w *World) play() {
 		return
 	}
 	w.check()
+	w.sameEverywhere()
 	w.clock.sleep(ofWorld, time.Millisecond)
 	n, _ := w.active()
 	if n == nil {
@@ -304,7 +305,6 @@ func (w *World) check() {
 		return
 	}
 	w.compare("in the end", sw.Journal())
-	w.sameEverywhere()
 	entries, err := count.FromJournal(sw.Journal(), nil)
 	if err != nil {
 		w.say("the journal can't be counted: %v", err)

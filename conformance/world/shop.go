@@ -20,6 +20,7 @@ type shop struct {
 	sales    []*sale
 	byRRN    map[string]*sale
 	stan     int
+	told     *ask // the request that was answered last
 }
 
 func (w *World) newShop(i int) *shop {
@@ -65,6 +66,9 @@ func (p *shop) serve(conn net.Conn, line int) {
 	}
 	p.sessions[line] = s
 	p.signOn(s)
+	if w.options.Insists {
+		p.insist(s)
+	}
 	w.mu.Unlock()
 	s.serve(p.handle)
 }
@@ -84,6 +88,20 @@ func (p *shop) signOn(s *session) {
 			s.conn.Close()
 		}
 	})
+}
+
+// insist asks what was answered last again and again. The answer is kept, so nothing is written for
+// it: whoever still speaks is heard.
+func (p *shop) insist(s *session) {
+	w, a := p.world, p.told
+	if s.gone || !w.faults {
+		return
+	}
+	if s.on && a != nil && a.other == 0 {
+		a.sent = append(a.sent, time.Now())
+		s.send(a.frame())
+	}
+	w.after(p.timed, 60*time.Millisecond, func() { p.insist(s) })
 }
 
 func (p *shop) nextSTAN() string {
@@ -297,6 +315,9 @@ func (p *shop) answered(a *ask, m *message) {
 	}
 	a.final, a.action, a.outcome, a.amount = true, action, summary(m), int64(m.number(4))
 	p.promised(a, m)
+	if a.mti == "1200" || a.mti == "1100" {
+		p.told = a
+	}
 	if action < "902" || a.mti == "1200" || a.mti == "1100" {
 		w.witness.answered(reply{p.name, m.kind(), a.stan, action})
 	}

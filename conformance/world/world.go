@@ -86,7 +86,8 @@ func NewGround(dir string) (*Ground, error) {
 func Run(o Options, g *Ground, each func(string)) Result {
 	w := &World{options: o, clock: &clock{classes: o.classes(), taken: map[int64]bool{}},
 		witness: newWitness(), order: newOrder(), faults: true,
-		history: history{began: time.Now()}, ends: map[string]*sealed.End{}, ground: g, trace: trace{began: time.Now(), each: each}}
+		history: history{began: time.Now()}, ends: map[string]*sealed.End{}, ground: g,
+		trace: trace{began: time.Now(), each: each}}
 	w.network = newNetwork(w.clock, o.room())
 	w.people()
 	w.machines()
@@ -194,7 +195,7 @@ func (w *World) build(dir string) ([]net.Listener, error) {
 // config is the switch's entry for a shop.
 func (p *shop) config(o Options) cardswitch.CenterConfig {
 	c := cardswitch.CenterConfig{Name: p.name, Role: cardswitch.RoleMerchant,
-		Acquirers: []string{p.acquirer}, AnswerTime: bankTime + time.Second, Echo: o.echo(),
+		Acquirers: []string{p.acquirer}, AnswerTime: bankTime + time.Second, Echo: echo(),
 		UnknownOriginal: 914}
 	if o.Tolerant {
 		c.UnknownOriginal = 400
@@ -213,7 +214,7 @@ func (p *shop) config(o Options) cardswitch.CenterConfig {
 
 func (b *bank) config() cardswitch.CenterConfig {
 	c := cardswitch.CenterConfig{Name: b.name, Role: cardswitch.RoleIssuer, Institution: b.id,
-		AnswerTime: bankTime, Echo: b.world.options.echo(), KeyChange: cardswitch.KeyChangeUs,
+		AnswerTime: bankTime, Echo: echo(), KeyChange: cardswitch.KeyChangeUs,
 		SAF: &cardswitch.SAFConfig{First: 300 * time.Millisecond, Wait: time.Second,
 			BackoffMax: 2 * time.Second, InFlight: 4},
 		Failover:       &cardswitch.FailoverConfig{Hold: 3 * time.Second},
@@ -252,10 +253,7 @@ const standInRules = `rules:
     limits: [{days: 1, count: 6, amount: 20000}]
 `
 
-func (o Options) echo() cardswitch.EchoConfig {
-	if o.Chatty {
-		return cardswitch.EchoConfig{After: 50 * time.Millisecond, Wait: time.Second, Misses: 2}
-	}
+func echo() cardswitch.EchoConfig {
 	return cardswitch.EchoConfig{After: 3 * time.Second, Wait: time.Second, Misses: 2}
 }
 
