@@ -254,3 +254,34 @@ func TestOneProcessADirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What a drill does to the disk is over by itself, and can be ended early.
+func TestHeldDisk(t *testing.T) {
+	s := openOn(t, vfs.NewMem())
+	defer closeStore(t, s)
+	write := func() chan error {
+		done := make(chan error, 1)
+		go func() {
+			b := s.db.NewBatch()
+			set(b, []byte(aboutPosition), s.position.value())
+			done <- s.commitAside(b)
+		}()
+		return done
+	}
+	release := s.HoldDisk(s.patience)
+	held := write()
+	select {
+	case <-held:
+		t.Error("a write became durable while the disk was held")
+	case <-time.After(50 * time.Millisecond):
+	}
+	release()
+	release() // once more does nothing
+	if err := <-held; err != nil {
+		t.Error(err)
+	}
+	s.HoldDisk(50 * time.Millisecond)
+	if err := <-write(); err != nil {
+		t.Error(err)
+	}
+}

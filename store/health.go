@@ -92,3 +92,14 @@ func (s *Store) Held() uint64 {
 	m := s.db.Metrics()
 	return m.MemTable.Size + m.MemTable.ZombieSize + uint64(m.BlockCache.Size) + s.index.Held()
 }
+
+// HoldDisk has the disk answer no sync for a time, as a drill: as if it had stalled. It is over
+// before the store would give up, and release ends it now.
+func (s *Store) HoldDisk(lasts time.Duration) (release func()) {
+	answer := s.fs.Hold()
+	late := time.AfterFunc(min(lasts, s.patience*4/5), answer)
+	return func() {
+		late.Stop()
+		answer()
+	}
+}

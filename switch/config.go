@@ -15,6 +15,7 @@ type Config struct {
 	Vault       VaultConfig    `yaml:"vault"`
 	Backup      BackupConfig   `yaml:"backup"`
 	Checks      ChecksConfig   `yaml:"checks"`
+	Drills      DrillsConfig   `yaml:"drills,omitempty"`
 	Log         LogConfig      `yaml:"log"`
 	Routing     RoutingConfig  `yaml:"routing"`
 	Dialects    []string       `yaml:"dialects"`   // extra dialect files

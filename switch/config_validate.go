@@ -84,6 +84,7 @@ func (c *Config) validateTop(f *faults) {
 	c.Backup.validate(f, "backup")
 	c.Vault.validate(f, "vault")
 	c.Checks.validate(f, "checks")
+	c.Drills.validate(f, "drills")
 	c.Cluster.validate(f, "cluster")
 	f.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	f.oneOf("log.format", c.Log.Format, "json", "text")

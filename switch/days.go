@@ -221,3 +221,23 @@ func (s *Switch) settles(name string) (*center, error) {
 	}
 	return nil, fmt.Errorf("no center is named %q; see `cardswitch link list`", name)
 }
+
+// ToCutOver is how far the nearest end of a business day is that comes by the clock, before now or
+// after; false: none does.
+func (s *Switch) ToCutOver() (near time.Duration, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Unix(0, s.now())
+	for _, c := range s.centers {
+		if c.settling == nil || !c.settling.byTime {
+			continue
+		}
+		days := &c.settling.calendar
+		for _, of := range [...]time.Time{now, now.Add(-24 * time.Hour)} {
+			if far := days.End(days.At(of)).Sub(now).Abs(); !ok || far < near {
+				near, ok = far, true
+			}
+		}
+	}
+	return near, ok
+}

@@ -16,6 +16,7 @@ type Status struct {
 	Owed     int           `json:"owed"`              // advices waiting for delivery
 	Shelved  int           `json:"shelved"`           // advices waiting for a person
 	StandIn  []string      `json:"standin,omitempty"` // issuers that stand-in decides for
+	Drills   []string      `json:"drills_overdue,omitempty"`
 	Counts   Counts        `json:"counts"`
 	Latency  Latency       `json:"latency"`
 	Journal  JournalStatus `json:"journal"`
@@ -62,6 +63,7 @@ const (
 	LinkSignOn  LinkAct = "sign-on"  // 1804/801
 	LinkSignOff LinkAct = "sign-off" // 1804/802
 	LinkEcho    LinkAct = "echo"     // 1804/831
+	LinkCut     LinkAct = "cut"      // of a drill: end it at once, and take nothing until resume
 )
 
 // Told is what came back on one connection for what an operator asked of its center.

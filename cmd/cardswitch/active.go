@@ -90,6 +90,9 @@ func (n *node) options(metrics prometheus.Gatherer) admin.Options {
 		Audit: n.evidence, Evidence: n.evidence,
 		Access: func() admin.Access { return admin.NewAccess(n.config.Load()) },
 		Reload: n.reconfigure, Backup: n.orderedBackup}
+	if !isWitness(n.config.Load()) {
+		o.Drills = n
+	}
 	if n.wire != nil {
 		o.Cluster, o.Consent = n, &n.site.consent
 	}

@@ -85,11 +85,15 @@ func (n *node) shareKeyStore(config *cardswitch.Config) error {
 
 // serveCompanions writes what a standby asks for: the list, or one of the files. Who has no journal
 // gets none of them.
-func (n *node) serveCompanions(_ context.Context, from uint64, request string, to io.Writer) error {
+func (n *node) serveCompanions(ctx context.Context, from uint64, request string,
+	to io.Writer) error {
 	switch n.store.Log().Member(from).Kind {
 	case replica.Data, replica.Learner:
 		if request == wordRequest {
 			return n.giveWord(from, to)
+		}
+		if strings.HasPrefix(request, drillRequest) {
+			return n.servePractice(ctx, request, to)
 		}
 		return n.giveCompanion(request, to)
 	}

@@ -13,9 +13,24 @@ import (
 )
 
 func newDrillCommand() *cobra.Command {
-	return group("drill", "Practise failures, and measure for how long nobody is served",
+	command := group("drill", "Practise failures, and measure for how long nobody is served",
+		newDrillNodeCommand(), newDrillLinkCommand(), newDrillRestoreCommand(),
+		newDrillNetworkCommand(), newDrillDiskCommand(), newDrillSiteCommand(),
+		newDrillHistoryCommand(), newDrillShowCommand(), newDrillCalendarCommand(),
 		newDrillLabCommand())
+	command.Long = drillHelp
+	return command
 }
+
+const drillHelp = `Practises failures on the running cluster, under its traffic: looks first whether
+all is well (--dry-run only looks), does the fault, ends it, and prints a report: when it was
+noticed, when the first transaction was answered again, what became of those in doubt, whether
+the nodes' journals agree, and what to do. It is ended early, and undone, on bad signs.
+
+Order a drill at a data node that isn't the active one: what is measured is what its journal
+takes, by its clock, some milliseconds after the active node has sent the answer. Each needs a
+reason, which is kept with it and in the audit logs of both nodes. "lab" alone hurts no cluster
+but its own.`
 
 func newDrillLabCommand() *cobra.Command {
 	config := lab.Config{}
@@ -30,6 +45,7 @@ func newDrillLabCommand() *cobra.Command {
 			"  cut                nothing passes between it and the other nodes\n" +
 			"  deafened, muted    nothing of them comes to it, or nothing of it to them\n" +
 			"  transfer, drain    an operator has another node lead, or ends it in order\n" +
+			"  practise           the drills that operators order, each at another node\n" +
 			"  upgrade            all nodes begin as those of an older program (--old); one by one\n" +
 			"                     they become this program's, the older one's again, and this one's\n\n" +
 			"With --shards each issuer has a journal and an active node of its own; the first one's is\n" +

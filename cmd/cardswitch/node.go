@@ -56,6 +56,8 @@ type node struct {
 	backupMetrics backupMetrics
 	archiver      atomic.Pointer[backup.Archiver] // of tails; nil: none is at work
 
+	practice practice
+
 	operators, public net.Listener
 }
 
@@ -110,7 +112,7 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 	if err := n.takePart(config); err != nil {
 		return err
 	}
-	n.metrics.MustRegister(newClusterMetrics(n))
+	n.metrics.MustRegister(newClusterMetrics(n), newDrillMetrics(n))
 	n.front.Show(n.standbyServer())
 	if err := n.tell(ctx, audit.SystemStarted, audit.Done, "node "+config.Node, ""); err != nil {
 		return err

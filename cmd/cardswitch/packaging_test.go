@@ -52,6 +52,7 @@ func metricNames(t *testing.T) []string {
 			c.Negative = new(cardswitch.NegativeConfig)
 		}
 	}
+	config.Drills.Calendar = []cardswitch.DrillRule{{Kind: "node", Days: 1}}
 	config.Complete()
 	n, err := newNode(t.Context(), config,
 		cardswitch.Deps{Log: slog.New(slog.DiscardHandler)}, nil)

@@ -21,6 +21,7 @@ func (n *node) run(ctx context.Context) error {
 		fetched.Go(func() { n.fetches(doors) })
 		fetched.Go(func() { n.listens(doors) })
 	}
+	fetched.Go(func() { n.tendDrills(doors) })
 	err := n.turned(ctx, n.roles.Serve(ctx))
 	closeDoors()
 	fetched.Wait()

@@ -22,9 +22,14 @@ func readOptions(command *cobra.Command, options any) error {
 	if name == "" {
 		return nil
 	}
+	return decodeOptions(command, name, options)
+}
+
+// decodeOptions reads a simulator's options from a file.
+func decodeOptions(command *cobra.Command, name string, options any) error {
 	file, err := os.Open(name)
 	if err != nil {
-		return wrongUsage(err.Error(), "name a file of options with --file")
+		return wrongUsage(err.Error(), "name a file of options")
 	}
 	defer file.Close()
 	decoder := yaml.NewDecoder(file)

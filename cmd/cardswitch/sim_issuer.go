@@ -32,6 +32,7 @@ func newSimIssuerCommand() *cobra.Command {
 	flags.String("rules", "", "file of rules")
 	flags.String("latency", "", `before each answer: "20ms", "5ms..30ms" or "exp 12ms"`)
 	flags.String("ledger", "", "write the ledger here at the end")
+	flags.Duration("ledger-every", 0, "and so often meanwhile, as for drill --ledger")
 	flags.String("days", "", "keep business days: ours (we name them) or theirs (the switch does)")
 	flags.String("day", "", "the first business day, YYMMDD (default today)")
 	flags.String("cutover", "", "hh:mm in Tokyo at which a day of ours ends (default by command)")
@@ -93,6 +94,9 @@ func simIssuer(command *cobra.Command) error {
 		}
 	}
 	go simCommands(command, center.Command)
+	if every, _ := command.Flags().GetDuration("ledger-every"); every > 0 {
+		go keepLedger(command, center, every)
+	}
 	<-command.Context().Done()
 	center.Close()
 	if name, _ := command.Flags().GetString("ledger"); name != "" {
@@ -225,4 +229,25 @@ func issuerDays(command *cobra.Command, o *issuer.Options) error {
 		o.Timed = append(o.Timed, issuer.Timed{At: at, Command: line})
 	}
 	return nil
+}
+
+// keepLedger writes the ledger time after time, whole each time.
+func keepLedger(command *cobra.Command, center *issuer.Issuer, every time.Duration) {
+	name, _ := command.Flags().GetString("ledger")
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-command.Context().Done():
+			return
+		case <-ticker.C:
+		}
+		err := center.Export(name + ".part")
+		if err == nil {
+			err = os.Rename(name+".part", name)
+		}
+		if err != nil {
+			fmt.Fprintf(command.ErrOrStderr(), "the ledger can't be written: %s\n", err)
+		}
+	}
 }

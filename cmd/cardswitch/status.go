@@ -52,6 +52,9 @@ func printStatus(command *cobra.Command, s *cardswitch.Status) error {
 	if len(s.StandIn) > 0 {
 		t.row("stand-in for", strings.Join(s.StandIn, " "))
 	}
+	if len(s.Drills) > 0 {
+		t.row("drills overdue", strings.Join(s.Drills, " "))
+	}
 	t.row("latency", fmt.Sprintf("p50 %s  p99 %s  p99.9 %s", micros(s.Latency.P50),
 		micros(s.Latency.P99), micros(s.Latency.P999)))
 	t.row("journal", fmt.Sprintf("record %d, last commit %s, %d MB free",

@@ -150,6 +150,11 @@ func (r *run) whole(ctx context.Context) (serves *node, err error) {
 			return nil, ctx.Err()
 		}
 	}
+	for _, n := range r.nodes {
+		if words, ended := n.died(); ended {
+			err = errors.Join(err, errors.New(words))
+		}
+	}
 	return nil, errors.Join(fmt.Errorf("lab: the cluster isn't whole within %s", startTime), err)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cardswitch/conformance/count"
+	"cardswitch/dr/drill"
 )
 
 // Report is what a run came to.
@@ -24,6 +25,8 @@ type Report struct {
 	Owed        int      `json:"owed"`               // still to be delivered when time was up
 	Journals    []string `json:"journals,omitempty"` // that differ or aren't whole
 	Died        []string `json:"died,omitempty"`     // nodes that ended by themselves: their words
+
+	Drills []*drill.Report `json:"drills,omitempty"` // that were ordered
 }
 
 // Measure is one fault with what the merchants saw of it.
@@ -99,7 +102,10 @@ func (r *Report) Summaries() (list []Summary) {
 // Clean says whether no transaction was lost, doubled, left unexplained or owed, no node ended by
 // itself, and an upgrade declined nothing. How long it took is for the reader to judge.
 func (r *Report) Clean() bool {
-	return r != nil && r.Count != nil && r.Lost+r.Double+r.Unexplained+r.Owed+len(r.Journals)+
+	if r == nil || slices.ContainsFunc(r.Drills, failed) {
+		return false
+	}
+	return r.Count != nil && r.Lost+r.Double+r.Unexplained+r.Owed+len(r.Journals)+
 		len(r.Died) == 0 && r.declined(Upgrade) == 0
 }
 
@@ -111,3 +117,5 @@ func (r *Report) declined(k Kind) (n int) {
 	}
 	return n
 }
+
+func failed(d *drill.Report) bool { return d.Outcome != drill.Passed }

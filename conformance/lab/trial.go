@@ -21,12 +21,13 @@ const (
 	Muted    Kind = "muted"      // nothing of it comes to the others
 	Transfer Kind = "transfer"   // an operator has another node lead
 	Drain    Kind = "drain"      // it is asked to end, as for an upgrade
+	Practise Kind = "practise"   // the drills that operators order, one after the other
 	Upgrade  Kind = "upgrade"    // each node is replaced by one of another program, and back
 )
 
 // Kinds are all there are.
 func Kinds() []Kind {
-	return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Drain, Upgrade}
+	return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Drain, Practise, Upgrade}
 }
 
 // Trial is a fault done some times.
@@ -38,7 +39,7 @@ type Trial struct {
 // Plan is the usual one, or only some kinds of it. Of an upgrade there must be told from what.
 func Plan(kills int, only []string) (plan []Trial, err error) {
 	all := []Trial{{Kill, kills}, {Stop, 3}, {Cut, 3}, {Deafened, 2}, {Muted, 2}, {Twice, 2},
-		{Transfer, 3}, {Drain, 3}, {Upgrade, 1}}
+		{Transfer, 3}, {Drain, 3}, {Practise, 1}, {Upgrade, 1}}
 	if len(only) == 0 {
 		return all[:len(all)-1], nil
 	}
@@ -60,7 +61,10 @@ const lasts = 2 * time.Second
 
 // try does one kind of fault as often as the plan says, each on a cluster that is whole.
 func (r *run) try(ctx context.Context, t Trial) error {
-	if t.Kind == Upgrade {
+	switch t.Kind {
+	case Practise:
+		return r.practise(ctx)
+	case Upgrade:
 		return r.upgrades(ctx, t.Times)
 	}
 	for n := range t.Times {

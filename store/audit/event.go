@@ -70,6 +70,7 @@ const (
 
 	PromotionAsked // somebody wants this site to take over alone, or doesn't any more
 	WindowRead     // what a lost site had beyond a promotion was listed, or taken in
+	DrillOrdered   // a failure is practised: ordered here, or done to this node
 
 	afterEvents
 )
@@ -101,6 +102,7 @@ func (e Event) String() string {
 		StandInOrdered: "standin.ordered", CardsChecked: "card.checked",
 		NegativeAsked: "negative.asked", NegativeExported: "negative.exported",
 		PromotionAsked: "promotion.asked", WindowRead: "window.read",
+		DrillOrdered: "drill.ordered",
 	}
 	if e < afterEvents {
 		return names[e]

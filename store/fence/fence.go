@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,7 +26,8 @@ type FS struct {
 	fail   atomic.Pointer[func(error)]
 	closed atomic.Bool
 	aside  atomic.Pointer[string]
-	shadow *vfs.MemFS // where Pebble's files go once the fence is shut
+	held   atomic.Pointer[chan struct{}] // nil: the disk answers
+	shadow *vfs.MemFS                    // where Pebble's files go once the fence is shut
 	bytes  atomic.Uint64
 	syncs  atomic.Uint64
 }
@@ -47,6 +49,23 @@ func (f *FS) Aside(dir string) (done func()) {
 func (f *FS) isAside(name string) bool {
 	dir := f.aside.Load()
 	return dir != nil && strings.HasPrefix(name, *dir)
+}
+
+// Hold lets no sync end until it is released: as if the disk didn't answer. One hold at a time.
+func (f *FS) Hold() (release func()) {
+	until := make(chan struct{})
+	f.held.Store(&until)
+	return sync.OnceFunc(func() {
+		f.held.Store(nil)
+		close(until)
+	})
+}
+
+// wait is a sync's.
+func (f *FS) wait() {
+	if until := f.held.Load(); until != nil {
+		<-*until
+	}
 }
 
 // Shut lets no more writes through.

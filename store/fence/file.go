@@ -36,12 +36,14 @@ func (f *fenced) WriteAt(p []byte, at int64) (n int, err error) {
 
 func (f *fenced) Sync() error {
 	f.countSync()
+	f.fs.wait()
 	_, err := f.fs.try(f.File.Sync)
 	return err
 }
 
 func (f *fenced) SyncData() error {
 	f.countSync()
+	f.fs.wait()
 	_, err := f.fs.try(f.File.SyncData)
 	return err
 }
@@ -53,6 +55,7 @@ func (f *fenced) countSync() {
 }
 
 func (f *fenced) SyncTo(length int64) (full bool, err error) {
+	f.fs.wait()
 	done, err := f.fs.try(func() (err error) {
 		full, err = f.File.SyncTo(length)
 		return err

@@ -10,11 +10,16 @@ import (
 )
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	var st cardswitch.Status
 	if s.Switch == nil {
-		answer(w, s.Standby())
-		return
+		st = s.Standby()
+	} else {
+		st = s.Switch.Status()
 	}
-	answer(w, s.Switch.Status())
+	if s.Drills != nil {
+		st.Drills = s.Drills.Overdue()
+	}
+	answer(w, st)
 }
 
 func (s *Server) queues(w http.ResponseWriter, _ *http.Request) {

@@ -108,6 +108,8 @@ type Options struct {
 	Settlement Settlement
 	// Backup makes a backup; nil: nobody can order one.
 	Backup Backup
+	// Drills practises failures; nil: nobody can order one.
+	Drills Drills
 	// Vault is the token vault; nil: there is none. Rewrap brings its keys under the newest KEK.
 	Vault  Vault
 	Rewrap func(ctx context.Context, who vault.Access) error

@@ -38,6 +38,9 @@ func (s *Server) Operators() http.Handler {
 	if s.Backup != nil { // a standby can make one as well
 		routes = append(routes, s.backupRoutes()...)
 	}
+	if s.Drills != nil {
+		routes = append(routes, s.drillRoutes()...)
+	}
 	if s.Cluster != nil {
 		routes = append(routes, s.clusterRoutes()...)
 	}

@@ -41,6 +41,7 @@ const (
 	Refused             // an envelope that isn't the next one of this connection, or no agreement
 	KeyExpired          // the link key's crypto-period has ended
 	Fenced              // this node is not the active one any more
+	Cut                 // by a drill
 	causes
 )
 
@@ -72,6 +73,7 @@ var causeTexts = [causes]string{
 	Refused:       "envelope refused",
 	KeyExpired:    "link key expired",
 	Fenced:        "node not active",
+	Cut:           "cut by a drill",
 }
 
 // String is the cause in words; also its label in metrics.

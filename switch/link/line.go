@@ -123,6 +123,16 @@ func (n *Line) shut(why *atomic.Bool) {
 	}
 }
 
+// Cut ends its connections at once, whatever is in flight, and lets no new one in until Resume.
+func (n *Line) Cut() {
+	n.center.mu.Lock()
+	n.held.Store(true)
+	n.center.mu.Unlock()
+	for _, l := range n.Links() {
+		l.fail(Cut)
+	}
+}
+
 // Resume lets connections in again, or dials.
 func (n *Line) Resume() {
 	n.held.Store(false)

@@ -18,6 +18,7 @@ type Transport struct {
 	wire    *Wire
 	replica atomic.Pointer[replica.Replica]
 	files   func(ctx context.Context, from uint64, request string, to io.Writer) error
+	deaf    atomic.Bool
 }
 
 // Files begins what is asked of the node itself, not of its replica.
@@ -39,8 +40,18 @@ func (t *Transport) Wire() *Wire { return t.wire }
 // Serve gives the replica what comes from now on.
 func (t *Transport) Serve(r *replica.Replica) { t.replica.Store(r) }
 
+// Deafen drops every message from and to the other members until it is ended, as a drill: the node
+// is as good as cut off. Connections stay, so that the others can still end it.
+func (t *Transport) Deafen() (end func()) {
+	t.deaf.Store(true)
+	return func() { t.deaf.Store(false) }
+}
+
 // Send is replica's.
 func (t *Transport) Send(m *pb.Message) {
+	if t.deaf.Load() {
+		return
+	}
 	var scratch [1024]byte
 	text, err := proto.MarshalOptions{}.MarshalAppend(scratch[:0], m)
 	if err != nil {
@@ -83,7 +94,7 @@ func (t *Transport) serve(ctx context.Context, from uint64, request string, to i
 // receive takes a message. Its sender is who the connection has proven.
 func (t *Transport) receive(from uint64, text []byte) {
 	r := t.replica.Load()
-	if r == nil {
+	if r == nil || t.deaf.Load() {
 		return
 	}
 	m := new(pb.Message)
