@@ -2,6 +2,7 @@ package cardswitch
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -92,6 +93,13 @@ const PassedAddress = "passed:"
 func (c CenterConfig) behindDoors() CenterConfig {
 	c.Links = slices.Clone(c.Links)
 	c.Echo.After = 0
+	// A reversal without a card goes to the first shard, which must not say that there is no such
+	// original: it may be another's.
+	c.Rules.Require = maps.Clone(c.Rules.Require)
+	if c.Rules.Require == nil {
+		c.Rules.Require = make(map[string][]int)
+	}
+	c.Rules.Require["1420"] = append(slices.Clone(c.Rules.Require["1420"]), 2)
 	for i := range c.Links {
 		l := &c.Links[i]
 		l.Listen = PassedAddress + c.Name + "/" + l.Name
@@ -201,6 +209,10 @@ func (c *CenterConfig) validateSharded(f *faults, path string) {
 	}
 	if c.Reconciliation != nil {
 		f.add(path+".reconciliation", hint, "a merchant's totals would be spread over the shards")
+	}
+	if slices.Contains(c.Rules.Relax["1420"], 2) {
+		f.add(path+".rules.relax.1420", "leave 2 out: a reversal finds its shard by its card",
+			"a shard would have to find a sale of another one")
 	}
 	if c.SignOn == SignOnUs {
 		f.add(path+".sign_on", "use peer or none", "the shards would sign on one by one")

@@ -3,6 +3,7 @@ package cardswitch
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,9 @@ func TestValidateShards(t *testing.T) {
 		"reconciliation": {func(c *Config) {
 			c.Centers[0].Reconciliation = &ReconciliationConfig{}
 		}, "spread over"},
+		"reversals without cards": {func(c *Config) {
+			c.Centers[0].Rules.Relax = map[string][]int{"1420": {2}}
+		}, ".rules.relax.1420"},
 		"sign-on": {func(c *Config) { c.Centers[0].SignOn = SignOnUs }, ".sign_on"},
 		"dial": {func(c *Config) {
 			c.Centers[0].Links[0].Listen, c.Centers[0].Links[0].Dial = "", "127.0.0.1:1"
@@ -96,7 +100,10 @@ func TestShard(t *testing.T) {
 	if l := west.Centers[0].Links[0]; l.Listen != PassedAddress+"hq-aoyama/a" || l.TLS != nil {
 		t.Errorf("a merchant comes in at %q", l.Listen)
 	}
-	if c.Centers[0].Links[0].Listen != "127.0.0.1:7101" {
+	if need := west.Centers[0].Rules.Require["1420"]; !slices.Contains(need, 2) {
+		t.Error("a reversal may come without its card")
+	}
+	if c.Centers[0].Links[0].Listen != "127.0.0.1:7101" || len(c.Centers[0].Rules.Require) > 0 {
 		t.Error("the whole configuration was changed")
 	}
 	east, _ := c.Shard("east")
