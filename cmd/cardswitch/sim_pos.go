@@ -89,6 +89,20 @@ func simPOS(command *cobra.Command) error {
 		return failed(err, "see `cardswitch sim pos --help`")
 	}
 	defer shop.Close()
+	err = trade(command, shop)
+	if name, _ := command.Flags().GetString("receipts"); name != "" { // none are a book, too
+		if failed := shop.Export(name); err == nil {
+			err = failed
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return printShop(command, shop.Stats())
+}
+
+// trade does what it was told, once a connection is signed on.
+func trade(command *cobra.Command, shop *pos.POS) error {
 	ready, cancel := context.WithTimeout(command.Context(), 15*time.Second)
 	defer cancel()
 	if err := shop.Ready(ready); err != nil {
@@ -103,15 +117,9 @@ func simPOS(command *cobra.Command) error {
 	}
 	if byHand, _ := command.Flags().GetBool("commands"); byHand {
 		simCommands(command, shop.Command)
-	} else if err := shop.Run(running); err != nil {
-		return err
+		return nil
 	}
-	if name, _ := command.Flags().GetString("receipts"); name != "" {
-		if err := shop.Export(name); err != nil {
-			return err
-		}
-	}
-	return printShop(command, shop.Stats())
+	return shop.Run(running)
 }
 
 func printShop(command *cobra.Command, stats pos.Stats) error {

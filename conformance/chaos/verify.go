@@ -62,18 +62,23 @@ func (r *run) settle(ctx context.Context, child *process.Child, report *Report) 
 	r.merchants.closing.Store(true)
 	deadline := time.Now().Add(settleTime)
 	quiet := 0
+	var deaf error // the switch that was just started may not say yet what it owes
 	for time.Now().Before(deadline) && quiet < 3 {
 		if err := r.wait(ctx, child, 50*time.Millisecond); err != nil {
 			return err
 		}
 		open, shelved, err := r.stage.Owing()
-		if err != nil {
-			return fmt.Errorf("chaos: %w", err)
+		if deaf = err; deaf != nil {
+			quiet = 0
+			continue
 		}
 		report.Unanswered, report.Owed, report.Shelved = r.merchants.pending(), open, shelved
 		if quiet++; report.Unanswered+report.Owed > 0 {
 			quiet = 0
 		}
+	}
+	if deaf != nil {
+		return fmt.Errorf("chaos: %w", deaf)
 	}
 	return nil
 }

@@ -170,18 +170,23 @@ func (r *run) stopPartners(names []string) error {
 // drain waits until the switch says three times that nothing is open and nothing owed.
 func (r *run) drain(ctx context.Context) error {
 	quiet := 0
+	var deaf error // the switch may not say just now what it owes
 	for end := time.Now().Add(settleTime); time.Now().Before(end) && quiet < 3; {
 		if !pause(ctx, 100*time.Millisecond) {
 			return ctx.Err()
 		}
 		open, shelved, err := r.ground.stage.Owing()
-		if err != nil {
-			return fmt.Errorf("torture: %w", err)
+		if deaf = err; deaf != nil {
+			quiet = 0
+			continue
 		}
 		r.report.owing(open, shelved)
 		if quiet++; open > 0 {
 			quiet = 0
 		}
+	}
+	if deaf != nil {
+		return fmt.Errorf("torture: %w", deaf)
 	}
 	return nil
 }
