@@ -65,6 +65,9 @@ type run struct {
 	town   town
 	nodes  []*node
 	report *Report
+
+	disks   []string // folders that have one of their own
+	noDisks error    // why they can't
 }
 
 // Run does the plan and compares the books. An error is about the run itself; what the cluster did
@@ -132,9 +135,11 @@ func (r *run) setUp(ctx context.Context) error {
 
 func (r *run) close() {
 	r.town.close()
+	r.thaw()
 	for _, n := range r.nodes {
 		n.kill()
 	}
+	r.unmountDisks()
 	r.place.close()
 }
 

@@ -61,6 +61,7 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
+		r.mountDisk(dir)
 		s, err := stage.New(r.Program, dir, links)
 		if err != nil {
 			return err

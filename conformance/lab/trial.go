@@ -21,13 +21,16 @@ const (
 	Muted    Kind = "muted"      // nothing of it comes to the others
 	Transfer Kind = "transfer"   // an operator has another node lead
 	Drain    Kind = "drain"      // it is asked to end, as for an upgrade
+	Full     Kind = "full"       // its disk has no free space
+	Stalled  Kind = "stalled"    // its disk answers no write
 	Practise Kind = "practise"   // the drills that operators order, one after the other
 	Upgrade  Kind = "upgrade"    // each node is replaced by one of another program, and back
 )
 
 // Kinds are all there are.
 func Kinds() []Kind {
-	return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Drain, Practise, Upgrade}
+	return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Drain, Full, Stalled,
+		Practise, Upgrade}
 }
 
 // Trial is a fault done some times.
@@ -39,7 +42,7 @@ type Trial struct {
 // Plan is the usual one, or only some kinds of it. Of an upgrade there must be told from what.
 func Plan(kills int, only []string) (plan []Trial, err error) {
 	all := []Trial{{Kill, kills}, {Stop, 3}, {Cut, 3}, {Deafened, 2}, {Muted, 2}, {Twice, 2},
-		{Transfer, 3}, {Drain, 3}, {Practise, 1}, {Upgrade, 1}}
+		{Transfer, 3}, {Drain, 3}, {Full, 2}, {Stalled, 3}, {Practise, 1}, {Upgrade, 1}}
 	if len(only) == 0 {
 		return all[:len(all)-1], nil
 	}
@@ -114,6 +117,10 @@ func (r *run) hurt(ctx context.Context, k Kind, to *node) (heal func() error, er
 		return r.cut(to, false, true)
 	case Muted:
 		return r.cut(to, true, false)
+	case Full:
+		return r.fill(ctx, to)
+	case Stalled:
+		return r.stall(to)
 	case Transfer:
 		return nothing, to.transfer(ctx)
 	case Drain:

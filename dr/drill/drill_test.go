@@ -319,19 +319,19 @@ func TestWhatWasInDoubt(t *testing.T) {
 	take(20, journal.Closed, 5, 1, journal.Answer)
 	take(130, journal.Closed, 6, 2, journal.Answer)
 	take(140, journal.Closed, 7, 3, journal.Advice)
-	m := w.Measure(begin, at(100), at(200))
+	m := w.Measure(begin, at(90), at(100), at(200))
 	if m.InDoubt != (Fates{All: 3, Answered: 1, Reversed: 1, Open: 1}) {
 		t.Errorf("in doubt %+v", m.InDoubt)
 	}
 	if m.Doubled != 1 {
 		t.Errorf("%d doubled; the question was approved twice", m.Doubled)
 	}
-	if m.Gap != 110*time.Millisecond || m.Back != 30*time.Millisecond || m.Answers[2] != 1 ||
+	if m.Gap != 110*time.Millisecond || m.Back != 40*time.Millisecond || m.Answers[2] != 1 ||
 		m.Answers[13] != 1 {
 		t.Errorf("gap %s, back %s, %v", m.Gap, m.Back, m.Answers)
 	}
 	take(150, journal.Reversed, 8, 2)
-	if m := w.Measure(begin, at(100), at(200)); m.Doubled != 0 {
+	if m := w.Measure(begin, at(90), at(100), at(200)); m.Doubled != 0 {
 		t.Error("one that was taken back is no double")
 	}
 }

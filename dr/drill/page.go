@@ -52,6 +52,7 @@ const (
 	chartWidth  = 960
 	chartHeight = 150
 	mostBars    = 320
+	tickRoom    = 20 // a text at the edge would be cut
 )
 
 // chart draws from a second before the fault to some seconds after the pause.
@@ -89,10 +90,10 @@ func (r *Report) chart() *chart {
 	c.Fault, c.From, c.To = x(r.Fault), x(m.LastBefore), x(m.FirstAfter)
 	for s := -1; ; s++ {
 		at := x(r.Fault.Add(time.Duration(s) * time.Second))
-		if at > c.Width {
+		if at > c.Width-tickRoom {
 			break
 		}
-		if at >= 0 {
+		if at >= tickRoom {
 			c.Ticks = append(c.Ticks, tick{at, fmt.Sprintf("%+d s", s)})
 		}
 	}

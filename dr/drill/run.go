@@ -157,7 +157,7 @@ func (r *run) hurt(ctx context.Context) {
 	}
 	until := time.Now()
 	whole := r.wholeAgain(ctx)
-	r.report.measured(r.watch.Measure(r.begin, r.report.Fault, until))
+	r.report.measured(r.watch.Measure(r.begin, r.report.Fault, r.doubt(), until))
 	r.compare(ctx)
 	stop()
 	<-followed
@@ -299,7 +299,7 @@ func (r *run) wholeAgain(ctx context.Context) bool {
 	from, waited := time.Now(), false
 	for time.Since(from) < wholeTime {
 		s, err := r.state(ctx)
-		if err == nil && r.isWhole(&s) && !r.watch.InDoubt(r.report.Fault) {
+		if err == nil && r.isWhole(&s) && !r.watch.InDoubt(r.doubt()) {
 			r.report.Owed, r.report.Shelved = s.Owed, s.Shelved-r.before.Shelved
 			return true
 		}
@@ -310,6 +310,14 @@ func (r *run) wholeAgain(ctx context.Context) bool {
 		time.Sleep(ask)
 	}
 	return false
+}
+
+// doubt is the moment at which what was with issuers was in doubt.
+func (r *run) doubt() time.Time {
+	if r.Kind == Link {
+		return r.report.Fault
+	}
+	return r.report.Fault.Add(r.report.Detected)
 }
 
 // isWhole tells whether all is as it was before, and notes since when.

@@ -135,7 +135,8 @@ type Measured struct {
 	Gap        time.Duration `json:"gap_ns"`
 	Back       time.Duration `json:"back_ns"`
 	Usual      time.Duration `json:"usual_gap_ns"` // the longest such time before the fault
-	// InDoubt is what was with an issuer at the moment of the fault, and what became of it.
+	// InDoubt is what was with an issuer when the active node was missed, or at the moment of the
+	// fault if it stays, and what became of it.
 	InDoubt Fates `json:"in_doubt"`
 	Doubled int   `json:"doubled"` // approved twice, neither taken back
 	// Answers of issuers for each Step, from Begin on.
@@ -170,8 +171,9 @@ type Fates struct {
 // step is how finely answers are counted.
 const step = 10 * time.Millisecond
 
-// Measure looks at the time from begin through end, in which the fault was done.
-func (w *Watch) Measure(begin, fault, until time.Time) Measured {
+// Measure looks at the time from begin through end, in which the fault was done. What was with an
+// issuer at doubt was in doubt: when the active node was missed, as its last records came before.
+func (w *Watch) Measure(begin, fault, doubt, until time.Time) Measured {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	m := Measured{Before: w.rate(begin, fault), During: w.rate(fault, until), Begin: begin, Step: step,
@@ -184,12 +186,12 @@ func (w *Watch) Measure(begin, fault, until time.Time) Measured {
 		if at := e.came.Sub(begin); e.what == byIssuer && at >= 0 && !e.came.After(until) {
 			m.Answers[at/step]++
 		}
-		if e.asked.Before(fault) && !e.came.Before(fault) {
+		if e.asked.Before(doubt) && !e.came.Before(doubt) {
 			m.InDoubt.add(e.what)
 		}
 	}
 	for _, a := range w.open {
-		if a.came.Before(fault) {
+		if a.came.Before(doubt) {
 			m.InDoubt.All++
 			m.InDoubt.Open++
 		}
