@@ -42,6 +42,8 @@ type shape struct {
 type breaks struct {
 	noSync  bool // the log isn't synced
 	noLease bool // a leader speaks without looking at its lease
+	// A node that starts anew gives its vote to whoever asks, whatever it has promised before.
+	noPromise bool
 }
 
 func (s *sim) note(format string, args ...any) {

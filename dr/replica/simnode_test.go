@@ -82,6 +82,9 @@ func (n *simNode) start() error {
 	if err != nil {
 		return err
 	}
+	if n.s.breaks.noPromise {
+		n.core.promised = 0
+	}
 	if n.store != nil {
 		n.client = newClient(n)
 		n.store.AgreeBy(n.client)

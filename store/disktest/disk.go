@@ -68,7 +68,7 @@ func (d *Disk) before(op errorfs.Op) error {
 		d.mu.Lock()
 		slow := d.slow
 		d.mu.Unlock()
-		if slow != nil && !closes() {
+		if slow != nil && !rotates() {
 			time.Sleep(slow())
 		}
 		d.mu.Lock()
@@ -86,14 +86,15 @@ func (d *Disk) before(op errorfs.Op) error {
 	return d.fails
 }
 
-// closes tells of a sync that ends a log. Pebble does it under the lock of all its writers, and a
-// bubble of testing/synctest can't wait for who waits for a lock: it takes no time.
-func closes() bool {
+// rotates tells of the sync of a log that is followed by the next. Pebble does it under the lock of
+// all its writers, and a bubble of testing/synctest can't wait for who waits for a lock: it takes
+// no time.
+func rotates() bool {
 	var callers [24]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
 	for {
 		f, more := frames.Next()
-		if strings.HasSuffix(f.Function, "(*LogWriter).closeInternal") {
+		if strings.HasSuffix(f.Function, "(*DB).rotateWAL") {
 			return true
 		}
 		if !more {
