@@ -72,7 +72,7 @@ const (
 	// drainWait is how long a stop waits for what is in flight.
 	drainWait = 30 * time.Second
 
-	// openAfter is how long after a start merchants wait at most for the issuers' links.
+	// openAfter is how long merchants wait at most for the issuers' links, once these are dialled.
 	openAfter = 2 * time.Second
 
 	// passedTimeout is how long a merchant may be silent towards one shard: the nodes' doors watch

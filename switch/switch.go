@@ -77,6 +77,7 @@ type Switch struct {
 	log      *slog.Logger
 	deps     Deps
 	started  time.Time
+	running  time.Time // since when links are dialled
 	exchange exchange
 	store    *store.Store
 	network  *link.Network
@@ -241,6 +242,7 @@ func (s *Switch) open(config Config) (err error) {
 func (s *Switch) Run(ctx context.Context) error {
 	linksCtx, stopLinks := context.WithCancel(context.Background())
 	defer stopLinks()
+	s.running = time.Now()
 	for _, duty := range []func(){s.commits, s.drains, s.recallsOf, s.ticks, s.expirations} {
 		s.joined.Go(duty)
 	}
@@ -374,7 +376,7 @@ func (s *Switch) openDoors() {
 	s.mu.Lock() // a reload may be changing them
 	defer s.mu.Unlock()
 	for _, c := range s.issuers {
-		if c.link.Best() == nil && time.Since(s.started) < openAfter {
+		if c.link.Best() == nil && time.Since(s.running) < openAfter {
 			return
 		}
 	}

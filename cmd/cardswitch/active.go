@@ -89,7 +89,7 @@ func (n *node) options(metrics prometheus.Gatherer) admin.Options {
 	o := admin.Options{Journal: n.store, Names: n.store.Registry(), Metrics: metrics, Logger: n.log,
 		Audit: n.evidence, Evidence: n.evidence,
 		Access: func() admin.Access { return admin.NewAccess(n.config.Load()) },
-		Reload: n.reconfigure, Backup: n.orderedBackup}
+		Reload: n.reconfigure, Restart: n.Restart, Backup: n.orderedBackup}
 	if !isWitness(n.config.Load()) {
 		o.Drills = n
 	}

@@ -144,7 +144,7 @@ func (d *demonstration) run(o demo.Options) error {
 	defer d.town.Close()
 	deps := cardswitch.Deps{Log: o.Log, Listen: d.town.Listen, Dial: d.town.Dial}
 	same := func() (cardswitch.Config, error) { return d.config, nil }
-	if d.node, err = newNode(ctx, d.config, deps, same); err != nil {
+	if d.node, err = newNode(ctx, d.config, deps, same, nil); err != nil {
 		return err
 	}
 	if err := d.town.Enroll(ctx, d.node.active.Load().keys.Ring); err != nil {

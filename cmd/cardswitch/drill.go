@@ -49,13 +49,14 @@ func newDrillLabCommand() *cobra.Command {
 			"                     disk of its own)\n" +
 			"  practise           the drills that operators order, each at another node\n" +
 			"  upgrade            all nodes begin as those of an older program (--old); one by one\n" +
-			"                     they become this program's, the older one's again, and this one's\n\n" +
+			"                     they become this program's, the older one's again, and this one's\n" +
+			"  restart            one node alone starts anew (see restart); a run of its own\n\n" +
 			"With --shards each issuer has a journal and an active node of its own; the first one's is\n" +
 			"hurt, and the other should go on.\n\n" +
 			"For each it prints the longest time within which no merchant got an issuer's answer.\n" +
 			"At the end the merchants' receipts, each node's journal and the issuers' postings are\n" +
 			"compared, transaction by transaction. Exit code 1 if anything is lost, double,\n" +
-			"unexplained or still owed, or if an upgrade declined anything.",
+			"unexplained or still owed, or if an upgrade or a restart declined anything.",
 		Example: "  cardswitch drill lab --kills 20\n  cardswitch drill lab --kills 3 --only kill\n" +
 			"  cardswitch drill lab --only upgrade --old /usr/local/bin/cardswitch-before",
 		Args: cobra.NoArgs,
@@ -138,6 +139,7 @@ func printLab(command *cobra.Command, r *lab.Report) error {
 	t.row("double", r.Double)
 	t.row("unexplained", r.Unexplained)
 	t.row("owed", r.Owed)
+	t.row("refused", r.Refused)
 	for _, d := range r.Count.Differences[:min(shownDifferences, len(r.Count.Differences))] {
 		t.row(d.Kind, d.RRN+": "+d.Why)
 	}

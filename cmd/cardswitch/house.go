@@ -22,6 +22,7 @@ type program interface {
 	run(ctx context.Context) error
 	alive() bool
 	reconfigure() error
+	Restart(ctx context.Context) error
 	tell(ctx context.Context, e audit.Event, r audit.Result, what, why string) error
 }
 
@@ -41,9 +42,9 @@ type house struct {
 
 // newProgram makes what the configuration says.
 func newProgram(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps,
-	reload func() (cardswitch.Config, error)) (program, error) {
+	reload func() (cardswitch.Config, error), next *next) (program, error) {
 	if len(config.Shards()) == 0 {
-		return newNode(ctx, config, deps, reload)
+		return newNode(ctx, config, deps, reload, next)
 	}
 	return newHouse(ctx, config, deps, reload)
 }
@@ -192,6 +193,9 @@ func (h *house) reconfigure() error {
 	}
 	return h.door.Reload(c.Centers, c.Routes, c.Patience)
 }
+
+// Restart is program's.
+func (h *house) Restart(context.Context) error { return errClustered }
 
 // tell has the first shard's audit log say what was done to all.
 func (h *house) tell(ctx context.Context, e audit.Event, r audit.Result, what, why string) error {

@@ -59,13 +59,16 @@ type node struct {
 	practice practice
 
 	operators, public net.Listener
+
+	next *next // nil: it can't start anew
 }
 
 // newNode opens the doors, the journal and the security module, and takes part in the cluster. A
-// node alone is active when it returns. Reload brings the configuration anew.
+// node alone is active when it returns. Reload brings the configuration anew; next is what a
+// restart starts, nil if there is to be none.
 func newNode(ctx context.Context, config cardswitch.Config, deps cardswitch.Deps,
-	reload func() (cardswitch.Config, error)) (*node, error) {
-	n := &node{log: deps.Log, deps: deps, reload: reload, site: newSite()}
+	reload func() (cardswitch.Config, error), next *next) (*node, error) {
+	n := &node{log: deps.Log, deps: deps, reload: reload, next: next, site: newSite()}
 	n.config.Store(&config)
 	if err := n.open(ctx, &config); err != nil {
 		return nil, errors.Join(err, n.close())
@@ -82,7 +85,7 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 		return err
 	}
 	if config.Admin.HTTP != "" {
-		if n.public, err = net.Listen("tcp", config.Admin.HTTP); err != nil {
+		if n.public, err = n.next.listen(config.Admin.HTTP); err != nil {
 			return fmt.Errorf("admin.http: %w", err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // notifier tells systemd how the service is (sd_notify). Outside of systemd it does nothing.
@@ -33,9 +35,12 @@ func (n notifier) say(state string) error {
 	return err
 }
 
-// reloading brackets a reload; systemd wants the monotonic time of its start.
-func (n notifier) reloading(sinceBoot time.Duration) error {
-	return n.say(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", sinceBoot.Microseconds()))
+// reloading begins a reload, or a restart; systemd wants the monotonic time of its start.
+func (n notifier) reloading() error {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	return n.say(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d",
+		time.Duration(now.Nano()).Microseconds()))
 }
 
 // watch pets the watchdog as long as alive holds, at half the time that systemd allows.

@@ -55,7 +55,7 @@ func metricNames(t *testing.T) []string {
 	config.Drills.Calendar = []cardswitch.DrillRule{{Kind: "node", Days: 1}}
 	config.Complete()
 	n, err := newNode(t.Context(), config,
-		cardswitch.Deps{Log: slog.New(slog.DiscardHandler)}, nil)
+		cardswitch.Deps{Log: slog.New(slog.DiscardHandler)}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func newRootCommand() *cobra.Command {
 		newTokenCommand(),
 		newWorklistCommand(),
 		newStatusCommand(),
-		newReloadCommand(),
+		newReloadCommand(), newRestartCommand(),
 		newSimCommand(),
 		newDemoCommand(),
 		newConformCommand(),

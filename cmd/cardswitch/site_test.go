@@ -79,7 +79,7 @@ func (m *machine) on() {
 	m.stop, m.ended = stop, make(chan error, 1)
 	begin := func() (*node, error) {
 		return newNode(ctx, m.config, cardswitch.Deps{Log: slog.New(slog.DiscardHandler)},
-			func() (cardswitch.Config, error) { return m.config, nil })
+			func() (cardswitch.Config, error) { return m.config, nil }, nil)
 	}
 	n, err := begin()
 	if err != nil {

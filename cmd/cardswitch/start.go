@@ -10,10 +10,8 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"cardswitch/dr/replica"
 	"cardswitch/store/audit"
@@ -27,7 +25,7 @@ func newStartCommand() *cobra.Command {
 		Long: "Runs the switch until SIGTERM or Ctrl-C: then it takes nothing new, finishes what is\n" +
 			"in flight and signs off; a second signal ends it at once. SIGHUP reads the\n" +
 			"configuration again: centers, links, rules and routes change while it runs, and a\n" +
-			"configuration with a fault changes nothing.",
+			"configuration with a fault changes nothing. SIGUSR2 starts it anew, see restart.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return start(command) },
 	}
@@ -38,7 +36,18 @@ func newStartCommand() *cobra.Command {
 	return command
 }
 
-func start(command *cobra.Command) (err error) {
+func start(command *cobra.Command) error {
+	next, err := newNext(command)
+	if err != nil {
+		return err
+	}
+	if err := serve(command, next); !errors.Is(err, errRestart) {
+		return err
+	}
+	return failed(next.exec(), "start it by hand; nothing is lost")
+}
+
+func serve(command *cobra.Command, next *next) (err error) {
 	l, err := loadValid(command.Flags())
 	if err != nil {
 		return err
@@ -46,6 +55,7 @@ func start(command *cobra.Command) (err error) {
 	if l.Cluster != nil && l.Cluster.Shard != "" {
 		return wrongUsage("a node runs all shards", "leave --shard out; `cluster transfer` moves one")
 	}
+	next.only(listened(&l.Config))
 	log := newLogger(command.ErrOrStderr(), l.Log)
 	signals, deaf := hear()
 	defer deaf()
@@ -75,8 +85,9 @@ func start(command *cobra.Command) (err error) {
 	if err := checkFiles(l); l.Cluster != nil && err != nil {
 		return &failure{Code: exitUsage, What: err}
 	}
+	deps := cardswitch.Deps{Log: log, Listen: next.listen}
 	for {
-		n, err := newProgram(command.Context(), l.Config, cardswitch.Deps{Log: log}, again)
+		n, err := newProgram(command.Context(), l.Config, deps, again, next)
 		if errors.Is(err, errStopped) {
 			log.Info("cardswitch ends", "because", errStopped)
 			return nil
@@ -87,7 +98,7 @@ func start(command *cobra.Command) (err error) {
 		build := buildInfo()
 		log.Info("cardswitch starts", "node", l.Node, "version", build.Version,
 			"revision", build.Revision, "config", l.file, "socket", l.Admin.Socket)
-		err = untilStopped(command.Context(), n, log, signals)
+		err = untilStopped(command.Context(), n, log, signals, next)
 		if !startsAnew(err) {
 			return err
 		}
@@ -104,7 +115,7 @@ func startsAnew(err error) bool {
 // hear takes signals from the beginning: a SIGHUP would end a switch that still starts.
 func hear() (signals chan os.Signal, deaf func()) {
 	signals = make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR2)
 	return signals, func() { signal.Stop(signals) }
 }
 
@@ -123,23 +134,39 @@ func letBackgroundWait() {
 
 // untilStopped runs the node and hears signals and systemd meanwhile.
 func untilStopped(ctx context.Context, n program, log *slog.Logger,
-	signals <-chan os.Signal) error {
+	signals <-chan os.Signal, next *next) error {
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
 	asked := false // Ctrl-C also ends ctx, so only signals are counted
+	restarts := false
 	systemd := newNotifier()
-	go systemd.watch(ctx, func() bool { return n.alive() })
+	watched, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	go systemd.watch(watched, func() bool { return n.alive() }) // also while it drains
 	ended := make(chan error, 1)
 	go func() { ended <- n.run(ctx) }()
 	tell(log, systemd.say("READY=1"))
 	for {
 		select {
 		case err := <-ended:
+			if restarts && err == nil {
+				return errRestart
+			}
 			return err
+		case handOver := <-next.orders:
+			if !asked {
+				log.Info("draining, to start anew")
+				tell(log, systemd.reloading())
+				asked, restarts = true, true
+				handOver()
+				drain()
+			}
 		case s := <-signals:
 			switch {
 			case s == syscall.SIGHUP:
 				reload(n, log, systemd)
+			case s == syscall.SIGUSR2:
+				orderRestart(n, log)
 			case asked:
 				return failed(errors.New("stopped before it was drained"),
 					"what was open is answered and reversed at the next start")
@@ -154,9 +181,7 @@ func untilStopped(ctx context.Context, n program, log *slog.Logger,
 }
 
 func reload(n program, log *slog.Logger, systemd notifier) {
-	var now unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
-	tell(log, systemd.reloading(time.Duration(now.Nano())))
+	tell(log, systemd.reloading())
 	err := n.tell(context.Background(), audit.ConfigChanged, audit.Done, "reload", "SIGHUP")
 	if err == nil {
 		if err = n.reconfigure(); err != nil {
@@ -169,6 +194,18 @@ func reload(n program, log *slog.Logger, systemd notifier) {
 		log.Info("configuration reloaded")
 	}
 	tell(log, systemd.say("READY=1"))
+}
+
+// orderRestart is what SIGUSR2 does.
+func orderRestart(n program, log *slog.Logger) {
+	ctx := context.Background()
+	err := n.tell(ctx, audit.ConfigChanged, audit.Done, "restart", "SIGUSR2")
+	if err == nil {
+		err = n.Restart(ctx)
+	}
+	if err != nil {
+		log.Error("no restart", "error", err)
+	}
 }
 
 func tell(log *slog.Logger, err error) {

@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"cardswitch/conformance/load/sealed"
@@ -43,6 +44,8 @@ func (c *Config) Validate() error {
 		return errors.New("lab: nothing is to be done")
 	case (c.Old != "") != c.plans(Upgrade):
 		return errors.New("lab: an upgrade needs an older program, and that is for an upgrade alone")
+	case c.alone() && (len(c.Plan) > 1 || c.Shards):
+		return errors.New("lab: a restart is of one node alone; do nothing else in that run")
 	}
 	return nil
 }
@@ -68,6 +71,8 @@ type run struct {
 
 	disks   []string // folders that have one of their own
 	noDisks error    // why they can't
+
+	refused atomic.Int32 // connections of merchants, where there is one node
 }
 
 // Run does the plan and compares the books. An error is about the run itself; what the cluster did
@@ -80,7 +85,7 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	r := &run{Config: config, dir: dir, place: openPlace(nodes, config.Loopback),
+	r := &run{Config: config, dir: dir, place: openPlace(config.number(), config.Loopback),
 		report: &Report{Seed: config.Seed}}
 	r.report.Namespaces = r.place.name != ""
 	defer func() {
@@ -127,7 +132,7 @@ func (r *run) setUp(ctx context.Context) error {
 	for _, n := range r.nodes {
 		addresses = append(addresses, n.stage.Merchants)
 	}
-	if err := r.town.open(r.place, secret, addresses, r.Rate, r.Seed); err != nil {
+	if err := r.town.open(r.dial, secret, addresses, r.Rate, r.Seed); err != nil {
 		return err
 	}
 	return r.town.flows(ctx, startTime)

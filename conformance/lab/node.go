@@ -56,7 +56,7 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 	}
 	var key [32]byte
 	rand.Read(key[:]) // never fails
-	for n := 1; n <= nodes; n++ {
+	for n := 1; n <= r.number(); n++ {
 		dir := filepath.Join(r.dir, fmt.Sprintf("node-%d", n))
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
@@ -106,6 +106,9 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 
 // section is the cluster section of a node's configuration.
 func (r *run) section(n int) string {
+	if r.alone() {
+		return ""
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "cluster:\n  name: %s\n  node: %d\n  listen: %q\n  cert: node.pem\n"+
 		"  key: node.key\n  ca: ca.pem\n  members:\n", clusterName, n, r.member(n))

@@ -22,6 +22,7 @@ type Report struct {
 	Lost        int      `json:"lost"`
 	Double      int      `json:"double"`
 	Unexplained int      `json:"unexplained"`        // in all, those two included
+	Refused     int      `json:"refused"`            // connections, of a node that is alone
 	Owed        int      `json:"owed"`               // still to be delivered when time was up
 	Journals    []string `json:"journals,omitempty"` // that differ or aren't whole
 	Died        []string `json:"died,omitempty"`     // nodes that ended by themselves: their words
@@ -100,13 +101,14 @@ func (r *Report) Summaries() (list []Summary) {
 }
 
 // Clean says whether no transaction was lost, doubled, left unexplained or owed, no node ended by
-// itself, and an upgrade declined nothing. How long it took is for the reader to judge.
+// itself, and an upgrade or a restart declined nothing and refused nobody. How long it took is for
+// the reader to judge.
 func (r *Report) Clean() bool {
 	if r == nil || slices.ContainsFunc(r.Drills, failed) {
 		return false
 	}
 	return r.Count != nil && r.Lost+r.Double+r.Unexplained+r.Owed+len(r.Journals)+
-		len(r.Died) == 0 && r.declined(Upgrade) == 0
+		len(r.Died) == 0 && r.declined(Upgrade)+r.declined(Restart)+r.Refused == 0
 }
 
 func (r *Report) declined(k Kind) (n int) {

@@ -85,6 +85,13 @@ func (n *node) transferTo(ctx context.Context, group string, to int) error {
 
 // serving are the nodes that are active, by group; an error if a group isn't whole.
 func (r *run) serving(ctx context.Context) (serve []*node, err error) {
+	if r.alone() {
+		s, err := r.nodes[0].stands(ctx)
+		if err == nil && s.State != "serving" {
+			err = fmt.Errorf("the node is %s", s.State)
+		}
+		return r.nodes, err
+	}
 	for _, group := range r.groups() {
 		var serves *node
 		for _, n := range r.nodes {

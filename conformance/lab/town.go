@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -93,8 +94,8 @@ func envelopeOf(secret sealed.Secret, link string) *wire.Envelope {
 }
 
 // open lets the merchants trade with whoever serves at the addresses.
-func (t *town) open(p *place, secret sealed.Secret, addresses []string, rate float64,
-	seed uint64) error {
+func (t *town) open(dial func(context.Context, string) (net.Conn, error), secret sealed.Secret,
+	addresses []string, rate float64, seed uint64) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.trade = cancel
 	var ranges []pos.Range
@@ -107,7 +108,7 @@ func (t *town) open(p *place, secret sealed.Secret, addresses []string, rate flo
 			Envelope: envelopeOf(secret, stage.Link), Connections: 4, AnswerTime: answerTime,
 			Repeats: repeats,
 			Echo:    echoTime, Settle: settleTime, InFlight: 256, Rate: rate / merchants,
-			Cards: ranges, Seed: seed + uint64(n), OnResult: t.came, DialFunc: p.dial,
+			Cards: ranges, Seed: seed + uint64(n), OnResult: t.came, DialFunc: dial,
 			KBPK: keyblock.Protection(secret.Protection("merchants"))})
 		if err != nil {
 			return fmt.Errorf("lab: a merchant: %w", err)

@@ -25,12 +25,13 @@ const (
 	Stalled  Kind = "stalled"    // its disk answers no write
 	Practise Kind = "practise"   // the drills that operators order, one after the other
 	Upgrade  Kind = "upgrade"    // each node is replaced by one of another program, and back
+	Restart  Kind = "restart"    // of a node that is alone
 )
 
 // Kinds are all there are.
 func Kinds() []Kind {
 	return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Drain, Full, Stalled,
-		Practise, Upgrade}
+		Practise, Upgrade, Restart}
 }
 
 // Trial is a fault done some times.
@@ -39,12 +40,14 @@ type Trial struct {
 	Times int
 }
 
-// Plan is the usual one, or only some kinds of it. Of an upgrade there must be told from what.
+// Plan is the usual one, or only some kinds of it. Of an upgrade there must be told from what; a
+// restart is a run of its own.
 func Plan(kills int, only []string) (plan []Trial, err error) {
 	all := []Trial{{Kill, kills}, {Stop, 3}, {Cut, 3}, {Deafened, 2}, {Muted, 2}, {Twice, 2},
-		{Transfer, 3}, {Drain, 3}, {Full, 2}, {Stalled, 3}, {Practise, 1}, {Upgrade, 1}}
+		{Transfer, 3}, {Drain, 3}, {Full, 2}, {Stalled, 3}, {Practise, 1}, {Upgrade, 1},
+		{Restart, 5}}
 	if len(only) == 0 {
-		return all[:len(all)-1], nil
+		return all[:len(all)-2], nil
 	}
 	for _, name := range only {
 		at := slices.IndexFunc(all, func(t Trial) bool { return string(t.Kind) == name })
@@ -69,6 +72,8 @@ func (r *run) try(ctx context.Context, t Trial) error {
 		return r.practise(ctx)
 	case Upgrade:
 		return r.upgrades(ctx, t.Times)
+	case Restart:
+		return r.restarts(ctx, t.Times)
 	}
 	for n := range t.Times {
 		serves, err := r.spread(ctx)

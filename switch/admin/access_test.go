@@ -53,6 +53,7 @@ func allowed() map[string]string {
 		"POST /v1/checks":                      " o a   T",
 		"POST /v1/checks/{job}":                " o a   T",
 		"POST /v1/reload":                      "   a   T",
+		"POST /v1/restart":                     "   a   T",
 		"GET /v1/cluster":                      "vo a  uT",
 		"POST /v1/cluster/transfer":            " o a   T",
 		"POST /v1/cluster/join":                "   a   T",
@@ -94,7 +95,8 @@ func people() map[string]Person {
 func TestRolesAndEndpoints(t *testing.T) {
 	s := New(Options{Switch: &twinSwitch{}, Journal: newTwinJournal(), Names: names,
 		Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
-		Reload: func() error { return nil }, Cluster: twinCluster{}})
+		Reload: func() error { return nil }, Restart: func(context.Context) error { return nil },
+		Cluster: twinCluster{}})
 	routes := slices.Concat(s.switchRoutes(), s.journalRoutes(), s.clusterRoutes(), s.keyRoutes(),
 		s.ceremonyRoutes(), s.checkRoutes())
 	if len(routes) != len(allowed()) {

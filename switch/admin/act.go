@@ -130,6 +130,15 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 	answer(w, explanation)
 }
 
+func (s *Server) restart(w http.ResponseWriter, r *http.Request) {
+	if err := s.Restart(r.Context()); err != nil {
+		refuse(w, &misuseError{"nothing was changed: " + err.Error(),
+			"mend it and order the restart again; the node serves as before"})
+		return
+	}
+	answer(w, Done{"it finishes what is in flight, then it starts anew"})
+}
+
 func (s *Server) reloadNow(w http.ResponseWriter, _ *http.Request) {
 	if err := s.Reload(); err != nil {
 		refuse(w, &misuseError{"nothing was changed: " + err.Error(),

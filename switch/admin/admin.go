@@ -87,7 +87,9 @@ type Options struct {
 	Metrics prometheus.Gatherer
 	// Reload reads the configuration again; on an error nothing has changed.
 	Reload func() error
-	Logger *slog.Logger
+	// Restart begins to start the node anew, without a decline; an error says why it can't.
+	Restart func(context.Context) error
+	Logger  *slog.Logger
 	// Access says who may do what, asked at each request.
 	Access func() Access
 	// Keys are the node's keys; nil if it has none (yet).
