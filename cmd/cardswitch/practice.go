@@ -232,6 +232,11 @@ func (n *node) busy() string {
 	if id := n.practice.ordered.Load(); id != nil {
 		return *id
 	}
+	return n.hurting()
+}
+
+// hurting names the drill that does something to this node.
+func (n *node) hurting() string {
 	n.practice.mu.Lock()
 	defer n.practice.mu.Unlock()
 	if h := n.practice.harm; h != nil {
@@ -250,7 +255,7 @@ func (n *node) drillState() (*drill.State, error) {
 	config := n.config.Load()
 	s := &drill.State{Node: c.Node, Term: c.Term, Alone: n.wire == nil, Supervised: isSupervised(),
 		Open: st.Open, Owed: st.Owed, Shelved: st.Shelved, FreeBytes: health.FreeBytes,
-		KeptFree: uint64(config.Data.MinFreeMB) << 20, Practises: n.busy()}
+		KeptFree: uint64(config.Data.MinFreeMB) << 20, Practises: n.hurting()}
 	s.ToCutOver, _ = a.ToCutOver()
 	if s.Backing = !n.backing.TryLock(); !s.Backing {
 		n.backing.Unlock()
