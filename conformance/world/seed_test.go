@@ -150,8 +150,12 @@ func TestFresh(t *testing.T) {
 }
 
 // A seed is the same world each time. A busy machine may let one goroutine run for so long that the
-// runtime puts it aside for another, so a seed has another two tries.
+// runtime puts it aside for another, so a seed has another two tries. The race detector makes the
+// runtime draw what runs next: then no two runs are the same.
 func TestAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("make race asks for short tests")
+	}
 	g := ground(t)
 	for seed := range uint64(12) {
 		o := Draw(seed)
