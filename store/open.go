@@ -252,23 +252,27 @@ func (s *Store) reindex() error {
 }
 
 func (s *Store) loadRegistry() error {
-	it, err := s.db.NewIter(within([]byte{familyName}))
+	saved, err := savedNames(s.db)
 	if err != nil {
-		return err
-	}
-	var saved []registry.Entry
-	for ok := it.First(); ok; ok = it.Next() {
-		e, err := registry.Parse(binary.BigEndian.Uint16(it.Key()[1:]), it.Value())
-		if err != nil {
-			return errors.Join(err, it.Close())
-		}
-		saved = append(saved, e)
-	}
-	if err := it.Close(); err != nil {
 		return err
 	}
 	s.registry, err = registry.New(saved, s.saveName)
 	return err
+}
+
+func savedNames(db pebble.Reader) (saved []registry.Entry, err error) {
+	it, err := db.NewIter(within([]byte{familyName}))
+	if err != nil {
+		return nil, err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		e, err := registry.Parse(binary.BigEndian.Uint16(it.Key()[1:]), it.Value())
+		if err != nil {
+			return nil, errors.Join(err, it.Close())
+		}
+		saved = append(saved, e)
+	}
+	return saved, it.Close()
 }
 
 // saveName makes a registry entry durable.

@@ -17,7 +17,7 @@ func newClusterCommand() *cobra.Command {
 	return group("cluster", "See and steer the nodes that keep one journal",
 		newClusterInitCommand(), newClusterCertifyCommand(), newClusterStatusCommand(),
 		newClusterTransferCommand(), newClusterJoinCommand(), newClusterLeaveCommand(),
-		newClusterPromoteCommand())
+		newClusterPromoteCommand(), newClusterWindowCommand())
 }
 
 func newClusterStatusCommand() *cobra.Command {

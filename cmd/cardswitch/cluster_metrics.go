@@ -11,7 +11,7 @@ type clusterMetrics struct {
 	n                                        *node
 	active, term, lease, inSync, log, sync   *prometheus.Desc
 	connected, entries, bytes, behind, trips *prometheus.Desc
-	took, takeovers                          *prometheus.Desc
+	took, takeovers, records, heard          *prometheus.Desc
 }
 
 func newClusterMetrics(n *node) *clusterMetrics {
@@ -28,8 +28,11 @@ func newClusterMetrics(n *node) *clusterMetrics {
 		connected: one("member_connected", "1 while there is a connection to the member.",
 			"member", "role"),
 		entries: one("member_behind_entries", "Entries that a member lacks.", "member", "role"),
-		bytes:   one("member_behind_bytes", "Bytes that a member lacks.", "member", "role"),
-		behind:  one("member_behind_seconds", "Age of the oldest that a member lacks.", "member", "role"),
+		records: one("member_behind_records", "Records of the journal that a member lacks.",
+			"member", "role"),
+		heard:  one("heard_seconds", "How long ago a node of another site heard the active one."),
+		bytes:  one("member_behind_bytes", "Bytes that a member lacks.", "member", "role"),
+		behind: one("member_behind_seconds", "Age of the oldest that a member lacks.", "member", "role"),
 		trips: one("member_trip_seconds", "How long a message to the member and back takes.",
 			"member", "role"),
 		took:      one("takeover_seconds", "How long this node took to be active, last time."),
@@ -39,7 +42,8 @@ func newClusterMetrics(n *node) *clusterMetrics {
 // Describe is Prometheus's.
 func (c *clusterMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.active, c.term, c.lease, c.inSync, c.log, c.sync,
-		c.connected, c.entries, c.bytes, c.behind, c.trips, c.took, c.takeovers} {
+		c.connected, c.entries, c.bytes, c.behind, c.trips, c.took, c.takeovers,
+		c.records, c.heard} {
 		to <- d
 	}
 }
@@ -57,6 +61,9 @@ func (c *clusterMetrics) Collect(to chan<- prometheus.Metric) {
 	gauge(c.inSync, float64(s.InSync))
 	gauge(c.log, float64(s.LogMB<<20))
 	gauge(c.sync, float64(s.SyncUS)/1e6)
+	if h := s.Heard; h != nil && h.MS >= 0 {
+		gauge(c.heard, float64(h.MS)/1e3)
+	}
 	if t := s.LastTakeover; t != nil {
 		gauge(c.took, float64(t.US)/1e6)
 	}
@@ -71,6 +78,7 @@ func (c *clusterMetrics) Collect(to chan<- prometheus.Metric) {
 		}
 		if active { // nobody else knows
 			gauge(c.entries, float64(m.Entries), labels...)
+			gauge(c.records, float64(m.Records), labels...)
 			gauge(c.bytes, float64(m.Bytes), labels...)
 			gauge(c.behind, float64(m.MS)/1e3, labels...)
 		}

@@ -51,6 +51,9 @@ func newDrillLabCommand() *cobra.Command {
 			"  upgrade            all nodes begin as those of an older program (--old); one by one\n" +
 			"                     they become this program's, the older one's again, and this one's\n" +
 			"  restart            one node alone starts anew (see restart); a run of its own\n\n" +
+			"With --only site all three are killed at once, and a fourth at another site is promoted by\n" +
+			"two people (as root, and as the user daemon); then a lost disk is found, and the window\n" +
+			"that it lists is compared with what merchants and issuers have.\n\n" +
 			"With --shards each issuer has a journal and an active node of its own; the first one's is\n" +
 			"hurt, and the other should go on.\n\n" +
 			"For each it prints the longest time within which no merchant got an issuer's answer.\n" +
@@ -118,6 +121,21 @@ func printDrilled(command *cobra.Command, r *lab.Report) error {
 	return nil
 }
 
+// printSite tells of the loss of a site, if there was one.
+func printSite(t *table, s *lab.SiteLoss) {
+	if s == nil {
+		return
+	}
+	t.row("site", fmt.Sprintf("the other one answers %s after the second person's word",
+		s.Back.Round(time.Millisecond)))
+	t.row("window", fmt.Sprintf("%d records, %d transactions; %d were missing to partners, %d "+
+		"of them not listed", s.Records, s.Listed, s.Missing, len(s.Outside)))
+	t.row("taken in", fmt.Sprintf("%d, %d in doubt", s.Taken, s.Doubtful))
+	for _, what := range s.Failed {
+		t.row("not in order", what)
+	}
+}
+
 func printLab(command *cobra.Command, r *lab.Report) error {
 	t := newTable(command, "FAULT", "TIMES", "MEDIAN", "WORST", "P99 OF ANSWERS", "DECLINED")
 	round := func(d time.Duration) string { return d.Round(time.Millisecond).String() }
@@ -140,6 +158,7 @@ func printLab(command *cobra.Command, r *lab.Report) error {
 	t.row("unexplained", r.Unexplained)
 	t.row("owed", r.Owed)
 	t.row("refused", r.Refused)
+	printSite(t, r.Site)
 	for _, d := range r.Count.Differences[:min(shownDifferences, len(r.Count.Differences))] {
 		t.row(d.Kind, d.RRN+": "+d.Why)
 	}

@@ -135,13 +135,25 @@ func (m *machine) waits(what string, is func(*admin.ClusterStatus) bool) {
 	m.t.Fatalf("%s: %+v", what, s)
 }
 
+// tries does something until it succeeds.
+func tries(t *testing.T, do func() error) {
+	t.Helper()
+	err := do()
+	for end := time.Now().Add(patience); err != nil && time.Now().Before(end); err = do() {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func isActive(s *admin.ClusterStatus) bool { return s.State == "active" }
 
 // TestTheFarSiteTakesOver: the only node of a site is lost; the learner elsewhere is promoted and
 // serves what it has; the lost one comes back and stops; a new node joins the promoted site.
 func TestTheFarSiteTakesOver(t *testing.T) {
-	list := machines(t, 3)
-	here, far, late := list[0], list[1], list[2]
+	list := machines(t, 4)
+	here, far, late, again := list[0], list[1], list[2], list[3]
 	here.on()
 	here.waits("the first is active", isActive)
 	far.on()
@@ -177,6 +189,12 @@ func TestTheFarSiteTakesOver(t *testing.T) {
 	if err != nil || !ok || p.Generation != 2 || p.Last < last || p.Known == 0 || p.Heard.IsZero() {
 		t.Errorf("%+v %v %v, the first ended with record %d", p, ok, err, last)
 	}
+	w, err := far.node.Load().active.Load().Window(here.config.Data.Dir, true,
+		cardswitch.Resolution{Who: "abe", Why: "found"})
+	if err != nil || w.Common < p.Last || len(w.Transactions) > 0 ||
+		w.Records != int(w.Last-w.Common) {
+		t.Errorf("the window is %+v, %v; promoted after record %d", w, err, p.Last)
+	}
 	here.on()
 	if err := here.ends(); err == nil || !strings.Contains(err.Error(), "another site was promoted") {
 		t.Errorf("the lost node came back and ended with %v", err)
@@ -188,7 +206,30 @@ func TestTheFarSiteTakesOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	far.waits("the new one has a vote", func(s *admin.ClusterStatus) bool { return s.Redundant })
+	failBack(t, far, late, again)
 	if late.anew.Load() < 2 {
 		t.Error("it took neither the generation nor the journal of the promoted site")
 	}
+}
+
+// failBack has the new node serve, and another one be the far one.
+func failBack(t *testing.T, far, late, again *machine) {
+	t.Helper()
+	tries(t, func() error { // on a busy machine it may lead already
+		if s := late.node.Load().ClusterStatus(); isActive(&s) {
+			return nil
+		}
+		_, err := far.node.Load().Transfer(t.Context(), 3)
+		return err
+	})
+	tries(t, func() error { return late.node.Load().Leave(t.Context(), 2) })
+	again.on()
+	tries(t, func() error {
+		return late.node.Load().Join(t.Context(), admin.Joining{Node: 4, Role: "learner",
+			Address: again.config.Cluster.Listen})
+	})
+	late.waits("there is a learner again", func(s *admin.ClusterStatus) bool {
+		last := s.Members[len(s.Members)-1]
+		return last.Node == 4 && last.Role == "learner" && last.InSync && last.Entries == 0
+	})
 }

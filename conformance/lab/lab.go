@@ -46,6 +46,8 @@ func (c *Config) Validate() error {
 		return errors.New("lab: an upgrade needs an older program, and that is for an upgrade alone")
 	case c.alone() && (len(c.Plan) > 1 || c.Shards):
 		return errors.New("lab: a restart is of one node alone; do nothing else in that run")
+	case c.plans(Site) && len(c.Plan) > 1:
+		return errors.New("lab: the loss of a site is a run of its own")
 	}
 	return nil
 }
@@ -103,6 +105,9 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 		if err := r.try(ctx, t); err != nil {
 			return r.report, err
 		}
+	}
+	if r.report.Site != nil { // the books are compared
+		return r.report, nil
 	}
 	return r.report, r.settle(ctx)
 }

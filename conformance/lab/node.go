@@ -19,6 +19,7 @@ import (
 	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/stage"
 	"cardswitch/dr/replica/wire"
+	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
 )
 
@@ -112,10 +113,18 @@ func (r *run) section(n int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cluster:\n  name: %s\n  node: %d\n  listen: %q\n  cert: node.pem\n"+
 		"  key: node.key\n  ca: ca.pem\n  members:\n", clusterName, n, r.member(n))
-	for m := 1; m <= nodes; m++ {
-		fmt.Fprintf(&b, "    - {node: %d, role: data, address: %q}\n", m, r.member(m))
+	for m := 1; m <= r.number(); m++ {
+		fmt.Fprintf(&b, "    - {node: %d, role: %s, address: %q}\n", m, roleOf(m), r.member(m))
 	}
+	fmt.Fprintf(&b, "  role: %s\naccess: {roles: {%s: [operator]}}\n", roleOf(n), secondName)
 	return b.String()
+}
+
+func roleOf(n int) string {
+	if n == far {
+		return cardswitch.NodeLearner
+	}
+	return cardswitch.NodeData
 }
 
 func (r *run) member(n int) string { return net.JoinHostPort(r.place.host(n), memberPort) }
@@ -187,11 +196,18 @@ func (n *node) ask(ctx context.Context, method, path string, order, into any) er
 
 // askOf asks the node of one group; "" is the only one.
 func (n *node) askOf(ctx context.Context, group, method, path string, order, into any) error {
+	return n.askBy(ctx, new(net.Dialer).DialContext, n.socket(group), method, path, order, into)
+}
+
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (n *node) askBy(ctx context.Context, dial dialer, socket, method, path string,
+	order, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*dialTime)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", n.socket(group))
+			return dial(ctx, "unix", socket)
 		}}}
 	var body bytes.Buffer
 	if order != nil {

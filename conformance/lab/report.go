@@ -28,6 +28,8 @@ type Report struct {
 	Died        []string `json:"died,omitempty"`     // nodes that ended by themselves: their words
 
 	Drills []*drill.Report `json:"drills,omitempty"` // that were ordered
+
+	Site *SiteLoss `json:"site,omitempty"`
 }
 
 // Measure is one fault with what the merchants saw of it.
@@ -107,7 +109,7 @@ func (r *Report) Clean() bool {
 	if r == nil || slices.ContainsFunc(r.Drills, failed) {
 		return false
 	}
-	return r.Count != nil && r.Lost+r.Double+r.Unexplained+r.Owed+len(r.Journals)+
+	return r.Count != nil && r.Site.clean() && r.Lost+r.Double+r.Unexplained+r.Owed+len(r.Journals)+
 		len(r.Died) == 0 && r.declined(Upgrade)+r.declined(Restart)+r.Refused == 0
 }
 

@@ -20,8 +20,11 @@ func (c *Config) alone() bool { return c.plans(Restart) }
 
 // number is how many nodes the run has.
 func (c *Config) number() int {
-	if c.alone() {
+	switch {
+	case c.alone():
 		return 1
+	case c.plans(Site):
+		return far
 	}
 	return nodes
 }

@@ -26,12 +26,13 @@ const (
 	Practise Kind = "practise"   // the drills that operators order, one after the other
 	Upgrade  Kind = "upgrade"    // each node is replaced by one of another program, and back
 	Restart  Kind = "restart"    // of a node that is alone
+	Site     Kind = "site"       // all nodes of the site end at once; the other one is promoted
 )
 
 // Kinds are all there are.
 func Kinds() []Kind {
 	return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Drain, Full, Stalled,
-		Practise, Upgrade, Restart}
+		Practise, Upgrade, Restart, Site}
 }
 
 // Trial is a fault done some times.
@@ -45,9 +46,9 @@ type Trial struct {
 func Plan(kills int, only []string) (plan []Trial, err error) {
 	all := []Trial{{Kill, kills}, {Stop, 3}, {Cut, 3}, {Deafened, 2}, {Muted, 2}, {Twice, 2},
 		{Transfer, 3}, {Drain, 3}, {Full, 2}, {Stalled, 3}, {Practise, 1}, {Upgrade, 1},
-		{Restart, 5}}
+		{Restart, 5}, {Site, 1}}
 	if len(only) == 0 {
-		return all[:len(all)-2], nil
+		return all[:len(all)-3], nil
 	}
 	for _, name := range only {
 		at := slices.IndexFunc(all, func(t Trial) bool { return string(t.Kind) == name })
@@ -70,6 +71,8 @@ func (r *run) try(ctx context.Context, t Trial) error {
 	switch t.Kind {
 	case Practise:
 		return r.practise(ctx)
+	case Site:
+		return r.loseSite(ctx)
 	case Upgrade:
 		return r.upgrades(ctx, t.Times)
 	case Restart:

@@ -52,6 +52,7 @@ func allowed() map[string]string {
 		"GET /v1/journal/verify":               "   a  uT",
 		"POST /v1/checks":                      " o a   T",
 		"POST /v1/checks/{job}":                " o a   T",
+		"POST /v1/window":                      " o     T",
 		"POST /v1/reload":                      "   a   T",
 		"POST /v1/restart":                     "   a   T",
 		"GET /v1/cluster":                      "vo a  uT",

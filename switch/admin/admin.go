@@ -60,6 +60,8 @@ type Switch interface {
 	Simulate(ctx context.Context, q cardswitch.Simulation) (cardswitch.Simulated, error)
 	// Resolve retries or drops an advice on the work list, durably.
 	Resolve(id uint64, r cardswitch.Resolution) error
+	// Window reads what a lost site had more from its data directory, and takes it in if so wanted.
+	Window(dir string, take bool, by cardswitch.Resolution) (*cardswitch.Window, error)
 	Negative
 }
 

@@ -102,6 +102,7 @@ func (s *Server) switchRoutes() []route {
 		{"POST /v1/standin/simulate", s.simulate, look, false, audit.JournalRead},
 		{"POST /v1/standin/{center}/{act}", s.orderStandIn, steer, false, audit.StandInOrdered},
 		{"POST /v1/worklist/{id}/{act}", s.resolve, steer, false, audit.WorkListDecided},
+		{"POST /v1/window", s.window, steer, false, audit.WindowRead},
 		{"POST /v1/reload", s.reloadNow, change, false, audit.ConfigChanged},
 		{"POST /v1/restart", s.restart, change, false, audit.ConfigChanged},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -203,6 +204,37 @@ func (s *Server) consentPromotion(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, Done{"promoted: the node starts anew and serves, see `cardswitch cluster status`"})
+}
+
+// windowOrder names the data directory of a lost node, as this node's process finds it.
+type windowOrder struct {
+	Dir  string `json:"dir"`
+	Take bool   `json:"take"`
+	Why  string `json:"why"`
+}
+
+// window lists what a lost site had more, and takes it in.
+func (s *Server) window(w http.ResponseWriter, r *http.Request) {
+	var o windowOrder
+	if err := body(w, r, &o); err != nil {
+		refuse(w, err)
+		return
+	}
+	by := cardswitch.Resolution{Who: s.who(r).Name, Why: strings.TrimSpace(o.Why)}
+	switch {
+	case o.Dir == "" || !filepath.IsAbs(o.Dir):
+		refuse(w, &misuseError{"the data folder needs its whole path", "name it with --data"})
+		return
+	case o.Take && by.Why == "":
+		refuse(w, &misuseError{"why must be said: it is kept in journal and audit log", "add --why"})
+		return
+	}
+	found, err := s.Switch.Window(o.Dir, o.Take, by)
+	if err != nil {
+		refuse(w, &hintedError{err.Error(), "the process of this node must be able to read the folder"})
+		return
+	}
+	answer(w, found)
 }
 
 func (s *Server) cancelPromotion(w http.ResponseWriter, _ *http.Request) {

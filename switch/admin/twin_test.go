@@ -235,3 +235,7 @@ func (twinCluster) Join(context.Context, Joining) error      { return nil }
 func (twinCluster) Leave(context.Context, uint64) error      { return nil }
 func (twinCluster) Promotion() Promotion                     { return Promotion{} }
 func (twinCluster) Promote(context.Context, Promoting) error { return nil }
+
+func (t *twinSwitch) Window(string, bool, cardswitch.Resolution) (*cardswitch.Window, error) {
+	return &cardswitch.Window{}, nil
+}

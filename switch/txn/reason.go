@@ -82,6 +82,7 @@ const (
 	ReversalWithdraws Reason = 335
 	OvertakenByCard   Reason = 336
 	Withdrawn         Reason = 337
+	FoundThere        Reason = 338
 
 	LateApproval Reason = 401
 	LateDenial   Reason = 402
@@ -294,6 +295,8 @@ func aboutOrder(r Reason) reasonText {
 		return reasonText{400, "the original was held and is never sent", ""}
 	case Withdrawn:
 		return reasonText{902, "reversed while it was held", ""}
+	case FoundThere:
+		return reasonText{911, "found on the disk of a lost site", "`cardswitch cluster window`"}
 	case OvertakenByCard:
 		return reasonText{912, "a later request of the card left before it", ""}
 	}
