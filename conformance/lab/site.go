@@ -201,11 +201,13 @@ func (r *run) reconcile(ctx context.Context, there *node) error {
 	if err := r.comesBack(ctx); err != nil {
 		return err
 	}
-	again, err := there.window(ctx, r.nodes[1], true)
-	if err != nil {
-		return err
+	for _, n := range r.nodes[:nodes] { // each may have a little that the others were not sent yet
+		taken, err := there.window(ctx, n, true)
+		if err != nil {
+			return err
+		}
+		loss.Taken += taken.Taken
 	}
-	loss.Taken = again.Taken
 	if err := there.decide(ctx, "retry"); err != nil {
 		return err
 	}
