@@ -45,6 +45,7 @@ func TestSampleHasEveryKey(t *testing.T) {
 		Window: 1}}
 	config.Settlement.Fees = []cardswitch.FeeConfig{{Merchant: "b", Issuer: "a", PerMille: "1",
 		PerItem: 1}}
+	config.Drills = cardswitch.DrillsConfig{Scratch: "s", Calendar: []cardswitch.DrillRule{{}}}
 	config.Cluster = &cardswitch.ClusterConfig{Members: []cardswitch.MemberConfig{{}},
 		Shards: []cardswitch.ShardConfig{{}}}
 	config.Complete()

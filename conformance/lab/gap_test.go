@@ -64,7 +64,7 @@ func TestPlan(t *testing.T) {
 		t.Error("a fault that isn't there")
 	}
 	all, err := Plan(1, nil)
-	if err != nil || len(all) != len(Kinds())-2 { // upgrade and restart are runs of their own
+	if err != nil || len(all) != len(Kinds())-3 { // upgrade, restart and site are runs of their own
 		t.Errorf("%v, %v", all, err)
 	}
 }

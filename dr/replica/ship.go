@@ -34,9 +34,10 @@ func (r *Replica) fetch(m *pb.Message) {
 	}
 	r.fetching = true
 	r.joined.Go(func() {
-		from, index := m.GetFrom(), m.GetSnapshot().GetMetadata().GetIndex()
-		r.config.Logger.Info("the journal of another node is fetched", "from", from, "entry", index)
-		err := r.receive(from, index)
+		from, at := m.GetFrom(), m.GetSnapshot().GetMetadata()
+		r.config.Logger.Info("the journal of another node is fetched", "from", from,
+			"entry", at.GetIndex())
+		err := r.receive(from, at)
 		r.mu.Lock()
 		r.fetching = false
 		r.mu.Unlock()
@@ -46,7 +47,7 @@ func (r *Replica) fetch(m *pb.Message) {
 	})
 }
 
-func (r *Replica) receive(from, index uint64) error {
+func (r *Replica) receive(from uint64, at *pb.SnapshotMetadata) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -56,7 +57,7 @@ func (r *Replica) receive(from, index uint64) error {
 		case <-ctx.Done():
 		}
 	}()
-	in, err := r.transport.Stream(ctx, from, journalAt+strconv.FormatUint(index, 10))
+	in, err := r.transport.Stream(ctx, from, journalAt+strconv.FormatUint(at.GetIndex(), 10))
 	if err != nil {
 		return err
 	}
@@ -75,11 +76,13 @@ func (r *Replica) receive(from, index uint64) error {
 	r.halt(ErrReplaced) // from here on it votes for nobody
 	r.mu.Unlock()
 	r.works.Wait()
-	if err := r.machine.Replace(); err != nil {
-		r.fault = fmt.Errorf("put the journal of another node in place: %w", err)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.core.has(at) { // what came meanwhile: this node starts anew on its own
+		r.config.Logger.Info("the journal of another node isn't needed any more")
+	} else if err := r.machine.Replace(); err != nil {
+		r.fault = fmt.Errorf("put the journal of another node in place: %w", err)
+	}
 	r.tell(Role{Stopped: true, Err: r.fault})
 	return r.fault
 }
@@ -138,7 +141,14 @@ func (c *core) shipped(to uint64, well bool, now time.Duration) {
 // lacks tells whether a message says that this node needs the whole journal, and it does: if it has
 // what the leader thinks that it lacks, raft tells the leader so.
 func (c *core) lacks(m *pb.Message) bool {
-	return m.GetType() == pb.MsgSnap && m.GetSnapshot().GetMetadata().GetIndex() > c.applied
+	return m.GetType() == pb.MsgSnap && !c.has(m.GetSnapshot().GetMetadata())
+}
+
+// has tells whether this node has the journal up to an entry, be it in the log only. Then no other
+// may take its place: the log may go further, and the leader counts on what it was told is there.
+func (c *core) has(at *pb.SnapshotMetadata) bool {
+	term, err := c.log.Term(at.GetIndex())
+	return at.GetIndex() <= c.applied || err == nil && term == at.GetTerm()
 }
 
 // remind has those told again that were told to fetch the journal, and don't.

@@ -161,6 +161,10 @@ func (n *simNode) fetch(m *pb.Message) {
 			n.s.told["not shipped"]++
 			return
 		}
+		if n.core.has(m.GetSnapshot().GetMetadata()) {
+			n.s.told["not needed"]++
+			return
+		}
 		n.s.told["shipped"]++
 		n.s.note("node %d takes the journal of node %d", n.id, from.id)
 		if err := errors.Join(n.machine.Receive(&shipped), n.machine.Replace()); err != nil {
