@@ -17,6 +17,9 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole programs; what runs side by side in them has tests of its own")
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		Deadline:      time.Now().Add(8 * time.Minute), // with the race detector on a busy machine

@@ -115,7 +115,7 @@ func (c *campaign) work() {
 // play plays so many seeds in a process of their own, and says how many it has: fewer if the
 // process died of the last one.
 func (c *campaign) play(from, count uint64, several bool) (ran uint64) {
-	out, err := exec.Command(c.binary, "-test.run=^TestFresh$", "-test.v", "-test.timeout=0",
+	out, err := exec.Command(c.binary, "-test.run=^TestFresh$", "-test.v", "-test.timeout=10m",
 		"-first", fmt.Sprint(from), "-count", fmt.Sprint(count),
 		fmt.Sprint("-several=", several)).CombinedOutput()
 	text := string(out)

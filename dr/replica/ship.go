@@ -77,12 +77,15 @@ func (r *Replica) receive(from uint64, at *pb.SnapshotMetadata) error {
 	r.mu.Unlock()
 	r.works.Wait()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.core.has(at) { // what came meanwhile: this node starts anew on its own
+	has := r.core.has(at) // it came meanwhile: this node starts anew on its own
+	r.mu.Unlock()
+	if has {
 		r.config.Logger.Info("the journal of another node isn't needed any more")
 	} else if err := r.machine.Replace(); err != nil {
 		r.fault = fmt.Errorf("put the journal of another node in place: %w", err)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.tell(Role{Stopped: true, Err: r.fault})
 	return r.fault
 }
