@@ -198,7 +198,7 @@ func (l *Loop) ended(ctx context.Context, why error) error {
 	case err != nil || !deposed && !full:
 		return errors.Join(why, err)
 	case l.leads(t.term):
-		return l.handOn(ctx, why)
+		return l.handOn(ctx, t.term, why)
 	case full && l.Alone:
 		return why
 	}
@@ -212,15 +212,16 @@ func (l *Loop) leads(term uint64) bool {
 }
 
 // handOn has another node lead, as this one can't write: its disk is full. If none can, the node
-// ends, and is started again until there is room.
-func (l *Loop) handOn(ctx context.Context, why error) error {
-	if err := l.Successor(0); err != nil {
+// ends, and is started again until there is room. One that was late to hear that it is deposed, as
+// after a pause, follows whoever leads.
+func (l *Loop) handOn(ctx context.Context, term uint64, why error) error {
+	if err := l.Successor(0); err != nil && l.leads(term) {
 		return errors.Join(why, err)
 	}
 	l.Logger.Error("this node leads, but can't write; another one is to lead", "error", why)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOver)
 	defer cancel()
-	if err := l.Replica.Transfer(ctx, 0); err != nil {
+	if err := l.Replica.Transfer(ctx, 0); err != nil && l.leads(term) {
 		return errors.Join(why, err)
 	}
 	return nil
