@@ -2,13 +2,15 @@ package envelope
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
+
+	"cardswitch/conformance/secretfile"
 )
 
 // Key is a link key: 16, 24 or 32 bytes of AES. It shows itself to nobody.
@@ -25,19 +27,11 @@ func (Key) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 // ReadKeys reads a file of link keys that nobody but its owner may read: a line for each, with the
 // generation and the key in hex. A line with a key alone is generation 1. What follows # is a note.
 func ReadKeys(name string) (map[uint16]Key, error) {
-	file, err := os.Open(name)
+	text, err := secretfile.Read(name, 64<<10)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: others than its owner may read it; chmod 600 it", name)
-	}
-	keys, err := parseKeys(io.LimitReader(file, 64<<10))
+	keys, err := parseKeys(bytes.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

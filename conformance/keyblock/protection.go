@@ -5,7 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
+
+	"cardswitch/conformance/secretfile"
 )
 
 // Protection is a key block protection key: 16, 24 or 32 bytes of AES. It shows itself to nobody.
@@ -21,19 +22,7 @@ func (Protection) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // ReadProtection reads a file that nobody but its owner may read: the key in hex, and no more.
 func ReadProtection(name string) (Protection, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: others than its owner may read it; chmod 600 it", name)
-	}
-	text, err := io.ReadAll(io.LimitReader(file, 1<<10))
+	text, err := secretfile.Read(name, 1<<10)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,7 +16,6 @@ import (
 	"cardswitch/conformance/load/process"
 	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/stage"
-	"cardswitch/dr/replica/wire"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
 )
@@ -47,16 +44,10 @@ type node struct {
 // layOut writes the files of all nodes. Their key stores are copies of the first one's, as an
 // operator would carry them; the data key is common.
 func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret) error {
-	authority, err := wire.NewAuthority(clusterName)
+	cluster, err := stage.NewCluster(clusterName)
 	if err != nil {
 		return err
 	}
-	ca, _, err := authority.PEM()
-	if err != nil {
-		return err
-	}
-	var key [32]byte
-	rand.Read(key[:]) // never fails
 	for n := 1; n <= r.number(); n++ {
 		dir := filepath.Join(r.dir, fmt.Sprintf("node-%d", n))
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -81,23 +72,15 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 				return err
 			}
 		} else if n > 1 {
-			if err := copyKeys(r.nodes[0].stage, s); err != nil {
+			if err := stage.CopyKeys(r.nodes[0].stage, s); err != nil {
 				return err
 			}
-			s.Secret, s.Enrolled = nil, true
 		}
 		if err := s.Write(); err != nil {
 			return err
 		}
-		cert, private, err := authority.Issue(clusterName, uint64(n))
-		if err != nil {
+		if err := cluster.Enroll(s, n); err != nil {
 			return err
-		}
-		for name, text := range map[string][]byte{"data.key": hex.AppendEncode(nil, key[:]),
-			"ca.pem": ca, "node.pem": cert, "node.key": private} {
-			if err := os.WriteFile(s.File(name), text, 0o600); err != nil {
-				return err
-			}
 		}
 		r.nodes = append(r.nodes, &node{number: n, run: r, stage: s,
 			program: cmp.Or(r.Old, r.Program)})
@@ -128,23 +111,6 @@ func roleOf(n int) string {
 }
 
 func (r *run) member(n int) string { return net.JoinHostPort(r.place.host(n), memberPort) }
-
-// copyKeys carries the key store and the master key from one node to another.
-func copyKeys(from, to *stage.Stage) error {
-	if err := os.MkdirAll(to.File("data"), 0o700); err != nil {
-		return err
-	}
-	for _, name := range []string{"data/keys", "data/master.key"} {
-		text, err := os.ReadFile(from.File(name))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(to.File(name), text, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // start starts the process, again if it was ended.
 func (n *node) start(ctx context.Context) error {

@@ -11,37 +11,59 @@ import (
 	"cardswitch/dr/replica/wire"
 )
 
-// Join makes the stages nodes of one cluster, each with a journal, and writes what they are started
-// with. Members are the addresses at which they meet. The data key and the key store are common:
-// those of the first are copied, as an operator would carry them.
-func Join(name string, stages []*Stage, members []string) error {
-	authority, err := wire.NewAuthority(name)
-	if err != nil {
-		return fmt.Errorf("stage: %w", err)
+// Cluster is what all nodes of one have in common.
+type Cluster struct {
+	name      string
+	authority *wire.Authority
+	ca        []byte
+	key       [32]byte // of their data
+}
+
+// NewCluster makes the authority and the data key of a cluster.
+func NewCluster(name string) (*Cluster, error) {
+	c := &Cluster{name: name}
+	rand.Read(c.key[:]) // never fails
+	var err error
+	if c.authority, err = wire.NewAuthority(name); err == nil {
+		c.ca, _, err = c.authority.PEM()
 	}
-	ca, _, err := authority.PEM()
 	if err != nil {
-		return fmt.Errorf("stage: %w", err)
+		return nil, fmt.Errorf("stage: %w", err)
 	}
-	var key [32]byte
-	rand.Read(key[:]) // never fails
-	for i, s := range stages {
-		cert, private, err := authority.Issue(name, uint64(i+1))
-		if err != nil {
-			return fmt.Errorf("stage: %w", err)
+	return c, nil
+}
+
+// Enroll writes what a stage needs to be a node: its certificate, the authority's, the data key.
+func (c *Cluster) Enroll(s *Stage, n int) error {
+	cert, private, err := c.authority.Issue(c.name, uint64(n))
+	for name, text := range map[string][]byte{"data.key": hex.AppendEncode(nil, c.key[:]),
+		"ca.pem": c.ca, "node.pem": cert, "node.key": private} {
+		if err == nil {
+			err = os.WriteFile(s.File(name), text, 0o600)
 		}
-		for file, text := range map[string][]byte{"data.key": hex.AppendEncode(nil, key[:]),
-			"ca.pem": ca, "node.pem": cert, "node.key": private} {
-			if err := os.WriteFile(s.File(file), text, 0o600); err != nil {
-				return fmt.Errorf("stage: %w", err)
-			}
+	}
+	if err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	return nil
+}
+
+// Join makes the stages nodes of one cluster, each with a journal, and writes what they are started
+// with. Members are the addresses at which they meet.
+func Join(name string, stages []*Stage, members []string) error {
+	c, err := NewCluster(name)
+	if err != nil {
+		return err
+	}
+	for i, s := range stages {
+		if err := c.Enroll(s, i+1); err != nil {
+			return err
 		}
 		s.Cluster = section(name, i+1, members)
 		if i > 0 && len(s.Secret) > 0 {
-			if err := copyKeys(stages[0], s); err != nil {
-				return fmt.Errorf("stage: %w", err)
+			if err := CopyKeys(stages[0], s); err != nil {
+				return err
 			}
-			s.Secret, s.Enrolled = nil, true
 		}
 		if err := s.Write(); err != nil {
 			return err
@@ -61,7 +83,8 @@ func section(name string, n int, members []string) string {
 	return b.String()
 }
 
-func copyKeys(from, to *Stage) error {
+// CopyKeys carries the key store and the master key from one node to another, as an operator would.
+func CopyKeys(from, to *Stage) error {
 	failed := os.MkdirAll(to.File("data"), 0o700)
 	for _, name := range []string{"data/keys", "data/master.key"} {
 		text, err := os.ReadFile(from.File(name))
@@ -70,5 +93,9 @@ func copyKeys(from, to *Stage) error {
 		}
 		failed = errors.Join(failed, err)
 	}
-	return failed
+	if failed != nil {
+		return fmt.Errorf("stage: %w", failed)
+	}
+	to.Secret, to.Enrolled = nil, true
+	return nil
 }
