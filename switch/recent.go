@@ -68,7 +68,7 @@ func (r *recent) latency() Latency {
 			of uint64
 		}{{&out.P50, 500}, {&out.P99, 990}, {&out.P999, 999}} {
 			if *p.at == 0 && total > 0 && seen*1000 >= total*p.of {
-				*p.at = lower(i + 1)
+				*p.at = min(lower(i+1), out.Max)
 			}
 		}
 	}
