@@ -80,9 +80,12 @@ func (t *taking) take(one *lost) (err error) {
 	case affirm:
 		one.Taken, err = t.affirm(one, &first, from, c)
 	}
+	if err != nil { // nothing was written of it
+		return err
+	}
 	t.pending.batch.Set(t.takenKey(t.window, one), binary.BigEndian.AppendUint64(nil, one.Taken))
 	t.kick()
-	return err
+	return nil
 }
 
 // bring writes the records of a transaction anew, with what it still owes, and returns its number.
