@@ -58,8 +58,11 @@ func (k *shelf) commits() {
 		if err := k.Commit(taken); err != nil {
 			return
 		}
-		if k.each != nil {
-			k.each()
+		k.mu.Lock()
+		each := k.each // a test may set it while the commit before is still reported
+		k.mu.Unlock()
+		if each != nil {
+			each()
 		}
 		spare = taken
 	}
