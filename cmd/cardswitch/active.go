@@ -110,8 +110,13 @@ func (n *node) standbyServer() *admin.Server {
 func (n *node) standby() cardswitch.Status {
 	s, health := n.replica.Status(), n.store.Health()
 	why := "no node is the active one"
-	if s.Leader != 0 && s.Leader != s.Node {
-		why = fmt.Sprintf("node %d is", s.Leader)
+	switch {
+	case len(s.Members) == 0:
+		why = "it isn't a member yet, see `cardswitch cluster join`"
+	case s.Leader == s.Node:
+		why = "it takes over now"
+	case s.Leader != 0:
+		why = fmt.Sprintf("node %d is the active one", s.Leader)
 	}
 	return cardswitch.Status{Node: n.config.Load().Node, State: "standby", Reason: why,
 		Journal: cardswitch.JournalStatus{LastSeq: n.store.LastSeq(),

@@ -124,7 +124,12 @@ func printBackup(command *cobra.Command, made *admin.BackupMade) error {
 // orderedBackup is what `backup create` asks of a running switch.
 func (n *node) orderedBackup(ctx context.Context, o admin.BackupOrder,
 	progress func(any)) (*admin.BackupMade, error) {
-	return n.makeBackup(ctx, o.Whole, func(p backup.Progress) { progress(p) })
+	made, err := n.makeBackup(ctx, o.Whole, func(p backup.Progress) { progress(p) })
+	var f *failure
+	if errors.As(err, &f) { // whoever asked gets the hint, too
+		return &admin.BackupMade{Error: f.What.Error(), Hint: f.Hint}, nil
+	}
+	return made, err
 }
 
 // makeBackup is a backup of a running switch.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"time"
@@ -25,9 +26,10 @@ func newClusterStatusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show the nodes; exit 3 if losing one more would stop the service",
 		Long: "Shows which node is the active one and how far the others are, as the asked node\n" +
-			"knows it: what they lag is known to the active one only. Exits with 3 if fewer than\n" +
-			"two data nodes have all of the journal, or no node is the active one. Where there are\n" +
-			"several shards it lists them all; --shard shows the nodes of one.",
+			"knows it: what they lag is known to the active one only. Exits with 3 if no node is the\n" +
+			"active one, or, asked of that one, if losing one more would stop the service: fewer\n" +
+			"than two data nodes have all of the journal, or just enough nodes with a vote are\n" +
+			"there. Where there are several shards it lists them all; --shard shows the nodes of one.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			l, err := shardsMeant(command)
@@ -73,8 +75,9 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 		t.row("heard", heardText(s.Heard))
 	}
 	if o := s.LastTakeover; o != nil {
-		t.row("took over", fmt.Sprintf("%s ago, in %s: %d records replayed, %d requests reversed",
-			ago(time.Now(), o.At), micros(o.US), o.Replayed, o.Reversed))
+		t.row("took over", fmt.Sprintf("%s ago, in %s: %s replayed, %s reversed",
+			ago(time.Now(), o.At), micros(o.US), many(o.Replayed, "record"),
+			many(o.Reversed, "request")))
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -87,7 +90,8 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 		behind, sync := "", ""
 		if s.State == "active" {
 			sync = yesNo(m.InSync)
-			behind = fmt.Sprintf("%d records, %d kB, %s", m.Records, m.Bytes>>10, millis(m.MS))
+			behind = fmt.Sprintf("%s, %d kB, %s", many(m.Records, "record"), m.Bytes>>10,
+				millis(m.MS))
 		}
 		is := ""
 		if m.Leads {
@@ -101,7 +105,7 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 		if m.TripUS > 0 {
 			trip = micros(m.TripUS)
 		}
-		note := m.LastError
+		note := shortCause(m.LastError)
 		if m.Self {
 			link, note = "self", ""
 		}
@@ -130,10 +134,14 @@ func programOf(m *admin.ClusterMember) string {
 }
 
 func redundancy(s *admin.ClusterStatus) string {
-	if s.Redundant {
-		return fmt.Sprintf("yes, %d data nodes have all", s.InSync)
+	votes := fmt.Sprintf("%d of %d nodes with a vote are there", s.VotesThere, s.Votes)
+	switch {
+	case s.Redundant:
+		return fmt.Sprintf("yes: %d data nodes have all, %s", s.InSync, votes)
+	case s.InSync < 2:
+		return "NO: this node has what no other data node has; bring another one back"
 	}
-	return "NO: this node has what no other data node has; bring another one back"
+	return "NO: " + votes + "; with one less nobody serves"
 }
 
 func newClusterTransferCommand() *cobra.Command {
@@ -184,6 +192,9 @@ func newClusterJoinCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := memberAddress(args[1]); err != nil {
+				return err
+			}
 			role := command.Flags().Lookup("role").Value.String()
 			return act(command, "/v1/cluster/join", admin.Joining{Node: node, Role: role,
 				Address: args[1]})
@@ -198,8 +209,12 @@ func newClusterJoinCommand() *cobra.Command {
 
 func newClusterLeaveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:               "leave NODE",
-		Short:             "Take a node out for good; its number is used up",
+		Use:   "leave NODE",
+		Short: "Take a node out for good; its number is used up",
+		Long: "Takes a node out, whether it runs or not. Its process, if it runs, stops serving as\n" +
+			"soon as it hears of it, and its number is never given again: the same machine comes\n" +
+			"back with a new number and an empty data directory. It is refused where too few of the\n" +
+			"nodes with a vote would be left. Ask it of the active node.",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeNodes(),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -210,6 +225,16 @@ func newClusterLeaveCommand() *cobra.Command {
 			return act(command, "/v1/cluster/leave", map[string]uint64{"node": node})
 		},
 	}
+}
+
+// memberAddress refuses what no node could be reached at: once agreed on, it stays.
+func memberAddress(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || n == 0 || host == "" {
+		return wrongUsage(fmt.Sprintf("%q is no address of a node", address),
+			"write host:port, as 10.0.0.4:7400")
+	}
+	return nil
 }
 
 // nodeNumber reads the number of a node; 0 if none is given.

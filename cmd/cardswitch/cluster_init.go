@@ -58,16 +58,22 @@ func newClusterCertifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if name == "" {
+				name = authority.Cluster()
+			}
 			if err := writeIdentity(authority, name, node, out); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(command.OutOrStdout(), "certificate of node %d in %s\n", node, out)
+			_, err = fmt.Fprintf(command.OutOrStdout(), "certificate of node %d in %s; a new node "+
+				"also needs another one's data.key and master.key,\nand a section cluster without "+
+				"members: start it, then at the active node `cardswitch cluster join %d ADDRESS`\n",
+				node, out, node)
 			return err
 		},
 	}
 	command.Flags().String("authority", "", "folder of the authority")
 	command.Flags().String("out", "", "folder to write to")
-	command.Flags().String("name", cardswitch.DefaultCluster, "name of the cluster")
+	command.Flags().String("name", "", "name of the cluster (default that of the authority)")
 	for _, name := range []string{"authority", "out"} {
 		_ = command.MarkFlagRequired(name) // fails only for a flag that isn't there
 	}
@@ -85,6 +91,14 @@ func initCluster(command *cobra.Command, args []string) error {
 			return err
 		}
 		members = append(members, m)
+	}
+	var parts [][]byte
+	for i := range members {
+		text, err := clusterPart(name, members, i)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, text)
 	}
 	if err := os.Mkdir(out, 0o700); err != nil {
 		return failed(err, "name a folder that isn't there yet")
@@ -110,11 +124,7 @@ func initCluster(command *cobra.Command, args []string) error {
 		if err := writeIdentity(authority, name, members[i].Node, dir); err != nil {
 			return err
 		}
-		text, err := clusterPart(name, members, i)
-		if err != nil {
-			return err
-		}
-		files := map[string][]byte{"cluster.yaml": text}
+		files := map[string][]byte{"cluster.yaml": parts[i]}
 		if members[i].Role != cardswitch.NodeWitness { // it keeps the log, and can't read it
 			maps.Copy(files, shared)
 		}
@@ -122,9 +132,10 @@ func initCluster(command *cobra.Command, args []string) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(command.OutOrStdout(), "%d nodes in %s: bring each folder to its machine, "+
-		"add its cluster.yaml to\nthe configuration, name its keys there, and start the nodes. Keep %s "+
-		"apart.\n", len(members), out, filepath.Join(out, "authority"))
+	_, err = fmt.Fprintf(command.OutOrStdout(), "%s in %s: bring each folder to its machine, "+
+		"add its cluster.yaml to\nthe configuration, name its keys there (data.key_file, keys.master), "+
+		"and start the nodes.\nKeep %s apart.\n", many(len(members), "node"), out,
+		filepath.Join(out, "authority"))
 	return err
 }
 

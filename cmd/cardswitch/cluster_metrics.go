@@ -11,7 +11,7 @@ type clusterMetrics struct {
 	n                                        *node
 	active, term, lease, inSync, log, sync   *prometheus.Desc
 	connected, entries, bytes, behind, trips *prometheus.Desc
-	took, takeovers, records, heard          *prometheus.Desc
+	took, takeovers, records, heard, spare   *prometheus.Desc
 }
 
 func newClusterMetrics(n *node) *clusterMetrics {
@@ -23,8 +23,10 @@ func newClusterMetrics(n *node) *clusterMetrics {
 		term:   one("term", "Number of the present election."),
 		lease:  one("lease_seconds", "How long this node may still send; 0 on a standby."),
 		inSync: one("in_sync_nodes", "Data nodes that have all; known to the active node only."),
-		log:    one("log_bytes", "Size of the log that is kept for members that lag."),
-		sync:   one("sync_seconds", "How long the last durable write of the log took."),
+		spare: one("redundant", "1 while losing one more node neither loses nor stops anything; "+
+			"known to the active node only."),
+		log:  one("log_bytes", "Size of the log that is kept for members that lag."),
+		sync: one("sync_seconds", "How long the last durable write of the log took."),
 		connected: one("member_connected", "1 while there is a connection to the member.",
 			"member", "role"),
 		entries: one("member_behind_entries", "Entries that a member lacks.", "member", "role"),
@@ -43,7 +45,7 @@ func newClusterMetrics(n *node) *clusterMetrics {
 func (c *clusterMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.active, c.term, c.lease, c.inSync, c.log, c.sync,
 		c.connected, c.entries, c.bytes, c.behind, c.trips, c.took, c.takeovers,
-		c.records, c.heard} {
+		c.records, c.heard, c.spare} {
 		to <- d
 	}
 }
@@ -61,6 +63,9 @@ func (c *clusterMetrics) Collect(to chan<- prometheus.Metric) {
 	gauge(c.inSync, float64(s.InSync))
 	gauge(c.log, float64(s.LogMB<<20))
 	gauge(c.sync, float64(s.SyncUS)/1e6)
+	if active { // nobody else knows
+		gauge(c.spare, number(s.Redundant))
+	}
 	if h := s.Heard; h != nil && h.MS >= 0 {
 		gauge(c.heard, float64(h.MS)/1e3)
 	}
@@ -76,7 +81,7 @@ func (c *clusterMetrics) Collect(to chan<- prometheus.Metric) {
 		if m.TripUS > 0 {
 			gauge(c.trips, float64(m.TripUS)/1e6, labels...)
 		}
-		if active { // nobody else knows
+		if active {
 			gauge(c.entries, float64(m.Entries), labels...)
 			gauge(c.records, float64(m.Records), labels...)
 			gauge(c.bytes, float64(m.Bytes), labels...)

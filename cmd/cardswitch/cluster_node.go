@@ -146,7 +146,9 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 		}
 		out.Members = append(out.Members, one)
 	}
-	out.Redundant = out.InSync >= 2
+	there, all := votesWithout(s.Members, 0)
+	out.Votes, out.VotesThere = all, there
+	out.Redundant = out.InSync >= 2 && 2*(there-1) > all
 	if out.State == cardswitch.NodeLearner {
 		out.Heard = n.heard(&s)
 	}
@@ -202,23 +204,70 @@ func (n *node) allRead() uint8 {
 
 // Transfer is admin's.
 func (n *node) Transfer(ctx context.Context, to uint64) (admin.ClusterStatus, error) {
+	st := n.ClusterStatus()
+	switch {
+	case n.active.Load() == nil:
+		return st, admin.NotActive(&st)
+	case to == st.Node:
+		return st, admin.Conflict(fmt.Sprintf("node %d is the active one already", to),
+			"without a number, the best of the others takes over")
+	}
 	if err := n.roles.Transfer(to); err != nil {
-		return admin.ClusterStatus{}, err
+		return st, admin.Conflict(err.Error(), "`cardswitch cluster status` shows who is away or behind")
 	}
 	return n.ClusterStatus(), nil
 }
 
 // Join is admin's.
 func (n *node) Join(ctx context.Context, j admin.Joining) error {
-	return n.replica.AddMember(ctx, replica.Member{ID: j.Node, Kind: kindOf(j.Role),
+	st := n.ClusterStatus()
+	if n.active.Load() == nil {
+		return admin.NotActive(&st)
+	}
+	for i := range st.Members {
+		if m := &st.Members[i]; m.Address == j.Address && m.Node != j.Node {
+			return admin.Conflict(fmt.Sprintf("%s is the address of node %d", j.Address, m.Node),
+				"each node has one of its own")
+		}
+	}
+	err := n.replica.AddMember(ctx, replica.Member{ID: j.Node, Kind: kindOf(j.Role),
 		Address: j.Address})
+	if err != nil {
+		return admin.Conflict(err.Error(), "`cardswitch cluster status` shows the members; a number "+
+			"is never given twice")
+	}
+	return nil
 }
 
 // Leave is admin's.
 func (n *node) Leave(ctx context.Context, id uint64) error {
-	if id == n.config.Load().Cluster.Node {
-		return errors.New("a node can't take itself out; `cardswitch cluster transfer` first, then " +
-			"ask the node that is active then")
+	st := n.ClusterStatus()
+	switch {
+	case n.active.Load() == nil:
+		return admin.NotActive(&st)
+	case id == st.Node:
+		return admin.Conflict("a node can't take itself out", "`cardswitch cluster transfer` first, "+
+			"then ask the node that is active then")
 	}
-	return n.replica.RemoveMember(ctx, id)
+	if there, all := votesWithout(n.replica.Status().Members, id); 2*there <= all {
+		return admin.Conflict(fmt.Sprintf("without node %d, of %d nodes with a vote %d would be there: "+
+			"nobody would serve", id, all, there), "bring the others back, or take out one that is away")
+	}
+	if err := n.replica.RemoveMember(ctx, id); err != nil {
+		return admin.Conflict(err.Error(), "`cardswitch cluster status` shows the members")
+	}
+	return nil
+}
+
+// votesWithout counts the nodes with a vote, and of these the ones that answer, if that one leaves.
+func votesWithout(members []replica.MemberStatus, id uint64) (there, all int) {
+	for i := range members {
+		if m := &members[i]; m.Votes && m.ID != id {
+			all++
+			if m.Active {
+				there++
+			}
+		}
+	}
+	return there, all
 }

@@ -84,7 +84,11 @@ func printPromotion(command *cobra.Command, p admin.Promotion) error {
 			reached = strings.Join(p.Reachable, "; ")
 		}
 		t.row("reachable", reached)
-		t.row("here", fmt.Sprintf("through record %d of %s", p.Last, p.LastAt.Format(time.DateTime)))
+		here := "no record yet"
+		if p.Last > 0 {
+			here = fmt.Sprintf("through record %d of %s", p.Last, p.LastAt.Format(time.DateTime))
+		}
+		t.row("here", here)
 		t.row("heard", heardText(p.Heard))
 		t.row("window", windowText(&p))
 	}
@@ -105,8 +109,8 @@ func heardText(h *admin.Heard) string {
 	}
 	text := fmt.Sprintf("the active node, %s ago", millis(h.MS))
 	if h.KnownMS >= 0 {
-		text += fmt.Sprintf("; %s ago it was at record %d, and %d records, %d kB, %s were missing here",
-			millis(h.KnownMS), h.Record, h.Records, h.Bytes>>10, millis(h.Behind))
+		text += fmt.Sprintf("; %s ago it was at record %d, and %s, %d kB, %s were missing here",
+			millis(h.KnownMS), h.Record, many(h.Records, "record"), h.Bytes>>10, millis(h.Behind))
 	}
 	return text
 }
@@ -115,7 +119,7 @@ func heardText(h *admin.Heard) string {
 func windowText(p *admin.Promotion) string {
 	text := fmt.Sprintf("all that the other site did after record %d may be missing here", p.Last)
 	if h := p.Heard; h != nil && h.Record > p.Last {
-		text += fmt.Sprintf("; at least %d records are", h.Record-p.Last)
+		text += "; at least " + many(h.Record-p.Last, "record") + " of it"
 	}
 	return text
 }

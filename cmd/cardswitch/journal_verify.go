@@ -37,6 +37,8 @@ func verifyJournal(command *cobra.Command) error {
 	}
 	if wantsJSON(command) {
 		err = printJSON(command, verdict)
+	} else if verdict.Sound && verdict.Found.Last == 0 {
+		_, err = fmt.Fprintln(command.OutOrStdout(), "the journal is empty")
 	} else if verdict.Sound {
 		head, _ := verdict.Found.Head.MarshalText()
 		_, err = fmt.Fprintf(command.OutOrStdout(), "the journal is sound: records %d to %d, head %s\n",

@@ -71,8 +71,8 @@ func linkNote(l *admin.LinkLine) string {
 	if l.Sick {
 		notes = append(notes, "sick")
 	}
-	if l.LastError != "" {
-		notes = append(notes, l.LastError)
+	if l.LastError != "" && l.State != "signed-on" {
+		notes = append(notes, shortCause(l.LastError))
 	}
 	return strings.Join(notes, "; ")
 }

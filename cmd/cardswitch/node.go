@@ -82,7 +82,7 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 		return fmt.Errorf("make the socket's folder: %w", err)
 	}
 	if n.operators, err = admin.ListenSocket(config.Admin.Socket); err != nil {
-		return err
+		return failed(err, "`cardswitch status` asks who answers there")
 	}
 	if config.Admin.HTTP != "" {
 		if n.public, err = n.next.listen(config.Admin.HTTP); err != nil {

@@ -56,6 +56,25 @@ func (t *table) row(row ...any) {
 
 func (t *table) flush() error { return t.w.Flush() }
 
+// shortCause is why a connection isn't there, without what the row says already: Go's "dial tcp
+// ADDRESS: connect: connection refused".
+func shortCause(text string) string {
+	for _, op := range []string{"dial tcp", "read tcp", "write tcp"} {
+		if strings.HasPrefix(text, op) {
+			return text[strings.LastIndex(text, ": ")+len(": "):]
+		}
+	}
+	return text
+}
+
+// many is a number with its noun: 1 record, 2 records.
+func many[N int | int64 | uint64](n N, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
 // ago is how long before now something was, rounded for people.
 func ago(now, then time.Time) string {
 	if then.IsZero() {

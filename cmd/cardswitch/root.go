@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func newRootCommand() *cobra.Command {
@@ -48,7 +49,53 @@ func newRootCommand() *cobra.Command {
 	flags.String("socket", "", "operators' socket (default: the configuration's)")
 	flags.String("shard", "", "the shard that is meant, where the configuration has several")
 	completeFlag(root, "shard", completeShards())
+	sayArguments(root)
 	return root
+}
+
+// sayArguments has all commands below say in our words what is wrong with their arguments.
+func sayArguments(command *cobra.Command) {
+	for _, verb := range command.Commands() {
+		sayArguments(verb)
+	}
+	fit := command.Args
+	if fit == nil {
+		return
+	}
+	command.Args = func(command *cobra.Command, args []string) error {
+		if fit(command, args) != nil {
+			return wrongArguments(command, args, fit)
+		}
+		var missing []string
+		command.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Annotations[cobra.BashCompOneRequiredFlag] != nil && !f.Changed {
+				missing = append(missing, "--"+f.Name)
+			}
+		})
+		if len(missing) == 0 {
+			return nil
+		}
+		is := " is"
+		if len(missing) > 1 {
+			is = " are"
+		}
+		return wrongUsage(strings.Join(missing, " and ")+is+" missing", usageHint(command))
+	}
+}
+
+// wrongArguments names the first one that is too many, if one is.
+func wrongArguments(command *cobra.Command, args []string, fit cobra.PositionalArgs) error {
+	for n := range args {
+		if fit(command, args[:n]) == nil {
+			return wrongUsage(fmt.Sprintf("%q is one argument too many", args[n]), usageHint(command))
+		}
+	}
+	return wrongUsage("an argument is missing", usageHint(command))
+}
+
+func usageHint(command *cobra.Command) string {
+	return fmt.Sprintf("`%s`; see `%s --help`", strings.TrimSuffix(command.UseLine(), " [flags]"),
+		command.CommandPath())
 }
 
 // startedRunning tells whether Execute came as far as the command itself.

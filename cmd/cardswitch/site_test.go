@@ -205,7 +205,7 @@ func TestTheFarSiteTakesOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	far.waits("the new one has a vote", func(s *admin.ClusterStatus) bool { return s.Redundant })
+	far.waits("the new one has a vote", func(s *admin.ClusterStatus) bool { return s.InSync == 2 })
 	failBack(t, far, late, again)
 	if late.anew.Load() < 2 {
 		t.Error("it took neither the generation nor the journal of the promoted site")

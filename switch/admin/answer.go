@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -29,15 +30,36 @@ type waitingError struct{}
 
 func (e *waitingError) Error() string { return "the switch waits for its master key" }
 
-// standbyError is what only the active node of a cluster can do.
-type standbyError struct{ why string }
+// standbyError is what only the active node of a cluster can do, with where to ask.
+type standbyError struct{ why, hint string }
 
-func (e *standbyError) Error() string { return "this node is not the active one: " + e.why }
+func (e *standbyError) Error() string { return "only the active node can do that: " + e.why }
 
 // hintedError is something that can't be done as asked, with what can be.
 type hintedError struct{ what, hint string }
 
 func (e *hintedError) Error() string { return e.what }
+
+// Conflict is something that can't be done as things stand, with what can be.
+func Conflict(what, hint string) error { return &hintedError{what, hint} }
+
+// NotActive refuses what only the active node can do, on a node that stands like this.
+func NotActive(st *ClusterStatus) error {
+	why, hint := "there is none", "most of the nodes with a vote must run and reach each other; "+
+		"`cardswitch cluster status` shows who is away"
+	switch {
+	case len(st.Members) == 0:
+		why = "this one isn't a member yet"
+		hint = fmt.Sprintf("`cardswitch cluster join %d ADDRESS`, at the active node, takes it in",
+			st.Node)
+	case st.Leader == st.Node:
+		why, hint = "this one is taking over", "ask again in a moment"
+	case st.Leader != 0:
+		why = fmt.Sprintf("node %d is", st.Leader)
+		hint = "ask it there; `cardswitch cluster status` has its address"
+	}
+	return &standbyError{why, hint}
+}
 
 func answer(w http.ResponseWriter, value any) {
 	w.Header().Set("Content-Type", "application/json")
@@ -72,7 +94,7 @@ func refuse(w http.ResponseWriter, err error) {
 		problem.Hint = "hold its ceremony: `cardswitch key ceremony start master`"
 	case errors.As(err, &standby):
 		status = http.StatusServiceUnavailable
-		problem.Hint = "ask the active node; `cardswitch cluster status` says which it is"
+		problem.Hint = standby.hint
 	case errors.As(err, &hinted):
 		status, problem = http.StatusConflict, Problem{Error: hinted.what, Hint: hinted.hint}
 	case errors.As(err, &failed):

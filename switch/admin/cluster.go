@@ -35,10 +35,12 @@ type ClusterStatus struct {
 	Applied    uint64          `json:"applied"`
 	LastSeq    uint64          `json:"last_seq"` // record of the journal here
 	LogMB      int64           `json:"log_mb"`
-	SyncUS     int64           `json:"sync_us"`   // the last durable write of the log
-	Level      uint8           `json:"level"`     // of the journal: the forms that may stand in it
-	InSync     int             `json:"in_sync"`   // data nodes that have all, this one included
-	Redundant  bool            `json:"redundant"` // losing this node loses nothing
+	SyncUS     int64           `json:"sync_us"` // the last durable write of the log
+	Level      uint8           `json:"level"`   // of the journal: the forms that may stand in it
+	InSync     int             `json:"in_sync"` // data nodes that have all, this one included
+	Votes      int             `json:"votes"`   // nodes that have one
+	VotesThere int             `json:"votes_there"`
+	Redundant  bool            `json:"redundant"` // one node less neither loses nor stops anything
 	Members    []ClusterMember `json:"members"`
 	// LastTakeover is how this node came to be the active one; zero: it didn't.
 	LastTakeover *Takeover `json:"last_takeover,omitempty"`

@@ -61,7 +61,12 @@ func (s *Server) waiting(w http.ResponseWriter, r *http.Request) {
 
 // elsewhere says that only the active node can do it.
 func (s *Server) elsewhere(w http.ResponseWriter, _ *http.Request) {
-	refuse(w, &standbyError{s.Standby().Reason})
+	if s.Cluster == nil {
+		refuse(w, &standbyError{s.Standby().Reason, "ask again in a moment"})
+		return
+	}
+	st := s.Cluster.ClusterStatus()
+	refuse(w, NotActive(&st))
 }
 
 // journalRoutes are about what a standby has too.

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -34,7 +35,7 @@ func NewAuthority(cluster string) (*Authority, error) {
 		return nil, err
 	}
 	template := &x509.Certificate{SerialNumber: serial(),
-		Subject: pkix.Name{CommonName: "cardswitch cluster " + cluster},
+		Subject: pkix.Name{CommonName: authorityOf + cluster},
 		IsCA:    true, BasicConstraintsValid: true, MaxPathLenZero: true,
 		KeyUsage:  x509.KeyUsageCertSign,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(certificateYears, 0, 0)}
@@ -44,6 +45,14 @@ func NewAuthority(cluster string) (*Authority, error) {
 	}
 	cert, err := x509.ParseCertificate(der)
 	return &Authority{cert, key}, err
+}
+
+// authorityOf stands before the cluster's name in the authority's certificate.
+const authorityOf = "cardswitch cluster "
+
+// Cluster is the name of the authority's cluster.
+func (a *Authority) Cluster() string {
+	return strings.TrimPrefix(a.cert.Subject.CommonName, authorityOf)
 }
 
 func serial() *big.Int {
