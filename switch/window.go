@@ -4,13 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"cardswitch/store"
 	"cardswitch/store/journal"
-	"cardswitch/switch/txn"
 )
 
 // When a site is lost and another one is promoted, what the lost one did last is missing here: the
@@ -54,29 +51,39 @@ type lost struct {
 	records []journal.Record
 	closed  *journal.Record // nil: not there
 	sent    bool            // its request went to the issuer
+	stood   *journal.Record // the approval of stand-in
 	known   uint64          // here: its transaction, 0: none
 	plan    plan
 	keyless bool // its question is another's here
+	stands  bool // it was taken in before, and what followed on it follows on that
 }
+
+// begun tells that it began after what is common.
+func (one *lost) begun() bool { return one.records[0].Seq == one.Txn }
 
 // plan is what a transaction of the window needs.
 type plan uint8
 
 const (
-	nothing plan = iota
-	takeIn       // as it is: it stands here as it did there
-	finish       // it was open: answered and reversed, as after a restart
-	undo         // a reversal, as its merchant has reversed it
-	undoIf       // a reversal, if a person says so: it was asked again here
-	affirm       // an advice that it stands after all, if a person says so: it was reversed here
+	nothing  plan = iota
+	takeIn        // as it is: it stands here as it did there
+	finish        // it was open: answered and reversed, as after a restart
+	undo          // a reversal, as its merchant has reversed it
+	undoIf        // a reversal, if a person says so: it was asked again here
+	affirm        // an advice that it stands after all, if a person says so: it isn't approved here
+	passOnIf      // as takeIn, if a person says so: its original doesn't bear it here
 )
 
 func (p plan) String() string {
 	return [...]string{"nothing to do", "take it into the books", "answer and reverse it",
 		"reverse it",
 		"for people: reverse it, unless the issuer took both for one",
-		"for people: tell the issuer that it stands, or call the merchant"}[p]
+		"for people: tell the issuer that it stands, or call the merchant",
+		"for people: pass it on, or settle it with both: its original doesn't bear it here"}[p]
 }
+
+// forPeople tells whether somebody must decide.
+func (p plan) forPeople() bool { return p == undoIf || p == affirm || p == passOnIf }
 
 // mostWindow is how many records are taken into memory.
 const mostWindow = 1 << 20
@@ -88,11 +95,14 @@ func (s *Switch) Window(dir string, take bool, by Resolution) (*Window, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, list, err := s.readWindow(f)
+	w := &Window{Others: make(map[string]int), Transactions: []Lost{}}
+	v := &reading{Switch: s, found: f, window: w, of: make(map[uint64]*lost),
+		sequels: make(map[uint64][]*journal.Record)}
+	err = v.read()
 	if err == nil && take {
-		err = s.takeWindow(f, w, list, by)
+		err = v.take(by)
 	}
-	for _, one := range list {
+	for _, one := range v.list {
 		w.Transactions = append(w.Transactions, one.Lost)
 		if one.Doubtful {
 			w.Doubtful++
@@ -101,16 +111,23 @@ func (s *Switch) Window(dir string, take bool, by Resolution) (*Window, error) {
 	return w, errors.Join(err, f.Close())
 }
 
-func (s *Switch) readWindow(f *store.Found) (*Window, []*lost, error) {
-	w := &Window{Others: make(map[string]int), Transactions: []Lost{}}
-	var err error
-	if w.Common, err = f.Common(); err != nil {
-		return w, nil, err
+// reading is a window on its way: the lost journal laid beside this one.
+type reading struct {
+	*Switch
+	found   *store.Found
+	window  *Window
+	list    []*lost // in the order in which they began or went on
+	of      map[uint64]*lost
+	sequels map[uint64][]*journal.Record // see followed
+}
+
+func (v *reading) read() (err error) {
+	w := v.window
+	if w.Common, err = v.found.Common(); err != nil {
+		return err
 	}
 	w.Last = w.Common
-	var list []*lost
-	of := make(map[uint64]*lost)
-	err = f.Beyond(w.Common, func(r *journal.Record) error {
+	err = v.found.Beyond(w.Common, func(r *journal.Record) error {
 		w.Last = r.Seq
 		if w.Records++; w.Records > mostWindow {
 			return fmt.Errorf("more than %d records are only there; ask for help", mostWindow)
@@ -119,23 +136,41 @@ func (s *Switch) readWindow(f *store.Found) (*Window, []*lost, error) {
 			w.Others[r.Kind.String()]++
 			return nil
 		}
-		one := of[r.Txn]
+		one := v.of[r.Txn]
 		if one == nil {
 			one = &lost{Lost: Lost{Txn: r.Txn}}
-			of[r.Txn], list = one, append(list, one)
+			v.of[r.Txn], v.list = one, append(v.list, one)
 		}
 		one.records = append(one.records, r.Clone())
 		return nil
 	})
 	if err != nil {
-		return w, nil, err
+		return err
 	}
-	for _, one := range list {
-		if err := s.judgeLost(f, w, one); err != nil {
-			return w, nil, fmt.Errorf("transaction %d of the lost journal: %w", one.Txn, err)
+	v.followed()
+	for _, one := range v.list {
+		if err := v.judge(one); err != nil {
+			return fmt.Errorf("transaction %d of the lost journal: %w", one.Txn, err)
 		}
 	}
-	return w, list, nil
+	return nil
+}
+
+// followed gathers the records by which a transaction changed another one, by the number of the
+// later of the two.
+func (v *reading) followed() {
+	for _, one := range v.list {
+		for i := range one.records {
+			if r := &one.records[i]; isSequel(r) {
+				last := max(r.Txn, r.Advice)
+				v.sequels[last] = append(v.sequels[last], r)
+			}
+		}
+	}
+}
+
+func isSequel(r *journal.Record) bool {
+	return r.Kind == journal.Reversed && r.Seq != r.Txn || r.Kind == journal.Adjusted
 }
 
 // ofMoney tells records of transactions from those of links, days, lists and files.
@@ -147,190 +182,6 @@ func ofMoney(r *journal.Record) bool {
 		return r.MTI.Class() != 8 && (r.Txn != 0 || r.Seq != 0)
 	}
 	return false
-}
-
-// judgeLost says what became of a transaction there and here, and what it needs.
-func (s *Switch) judgeLost(f *store.Found, w *Window, one *lost) error {
-	first := &one.records[0]
-	isNew := first.Seq == one.Txn
-	for i := range one.records {
-		switch r := &one.records[i]; {
-		case r.Kind == journal.Closed:
-			one.closed = r
-		case r.Kind == journal.Opened:
-			one.sent = txn.Reason(r.Reason) != txn.HeldForCard
-		case r.Kind == journal.Sent:
-			one.sent = true
-		}
-	}
-	if !isNew {
-		own, err := s.store.Record(one.Txn)
-		if err != nil {
-			return err
-		}
-		first = &own
-	}
-	one.describe(f, first)
-	taken, ok, err := s.store.Get(s.takenKey(w, one))
-	switch {
-	case err != nil:
-		return err
-	case ok && len(taken) == 8:
-		one.There, one.Here, one.Act = one.outcome(first), "taken in before", plan(nothing).String()
-		one.Taken = binary.BigEndian.Uint64(taken)
-		return nil
-	case isNew:
-		err = s.judgeNew(one, first)
-	default:
-		err = s.judgeOld(one, first)
-	}
-	if !known(f, one.records) && one.plan != nothing {
-		one.plan, one.Doubtful = nothing, true
-		one.Here += "; it has names (a center, link or format) that are unknown here"
-	}
-	one.Act = one.plan.String()
-	one.Doubtful = one.Doubtful || one.plan == undoIf || one.plan == affirm
-	return err
-}
-
-func (one *lost) describe(f *store.Found, first *journal.Record) {
-	one.At, one.MTI = time.Unix(0, first.At), first.MTI.String()
-	one.Center, one.Issuer = f.Name(first.Center), f.Name(first.Dest)
-	one.Amount, one.RRN = first.Amount, strings.TrimRight(string(first.Reference[:]), " \x00")
-	if first.STAN != 0 {
-		one.STAN = fmt.Sprintf("%06d", first.STAN)
-	}
-	if !first.PAN.IsZero() {
-		one.PAN = first.PAN.String()
-	}
-}
-
-// outcome is what became of it there, in words.
-func (one *lost) outcome(first *journal.Record) string {
-	switch c := one.closed; {
-	case first.Kind == journal.Settled && first.Image(journal.Advice) != nil:
-		return "taken, to be passed on"
-	case first.Kind == journal.Settled:
-		return fmt.Sprintf("answered %03d by the switch", first.Action)
-	case first.Kind == journal.StoodIn:
-		return fmt.Sprintf("stand-in answered %03d", first.Action)
-	case first.Kind == journal.Reversed:
-		return "reversed before it came"
-	case c == nil && first.Kind == journal.Opened && !one.sent && first.Seq == one.records[0].Seq:
-		return "not yet sent"
-	case c == nil && first.Seq == one.records[0].Seq:
-		return "sent, not answered"
-	case c == nil:
-		return "went on"
-	case c.Image(journal.Advice) != nil:
-		return fmt.Sprintf("answered %03d by the switch, and reversed", c.Action)
-	case one.approved():
-		return fmt.Sprintf("approved with %03d", c.Action)
-	default:
-		return fmt.Sprintf("declined with %03d", c.Action)
-	}
-}
-
-// approved tells that the issuer's approval went to the merchant, or was about to.
-func (one *lost) approved() bool {
-	c := one.closed
-	return c != nil && txn.Approves(int(c.Action)) && c.Image(journal.Advice) == nil
-}
-
-// judgeNew is about one that began after what is common.
-func (s *Switch) judgeNew(one *lost, first *journal.Record) error {
-	one.There = one.outcome(first)
-	again, err := s.askedHere(one, first.Key)
-	if err != nil {
-		return err
-	}
-	switch {
-	case first.Kind == journal.Settled && first.Image(journal.Advice) == nil,
-		first.Kind == journal.Opened && !one.sent && one.closed == nil:
-		return nil // nothing left the lost site but an answer
-	case first.Kind != journal.Opened && one.known == 0:
-		one.plan = takeIn
-	case first.Kind == journal.Reversed || first.MTI.Class() == 4:
-		return nil // both sites undo it
-	case one.closed != nil && !one.approved():
-		if one.closed.Image(journal.Advice) != nil { // the reversal that it owes
-			one.plan, one.keyless = takeIn, one.known != 0
-		}
-	case one.known == 0 && one.approved():
-		one.plan = takeIn
-	case one.known == 0:
-		one.plan = finish
-	case !again:
-		one.plan = undo
-	default:
-		one.plan = undoIf
-	}
-	return nil
-}
-
-// askedHere looks for the question here; again: it was asked again, not only reversed.
-func (s *Switch) askedHere(one *lost, k journal.Key) (again bool, err error) {
-	one.Here = "unknown"
-	if k.IsZero() {
-		return false, nil
-	}
-	number, ok, err := s.store.Find(k)
-	if err != nil || !ok {
-		return false, err
-	}
-	r, err := s.store.Record(number)
-	if err != nil {
-		return false, err
-	}
-	one.known = number
-	if r.Kind == journal.Reversed {
-		one.Here = fmt.Sprintf("its merchant reversed it, record %d", number)
-		return false, nil
-	}
-	one.Here = fmt.Sprintf("asked again as %d", number)
-	return true, nil
-}
-
-// judgeOld is about one that both sites knew, and that went on at the lost one.
-func (s *Switch) judgeOld(one *lost, first *journal.Record) error {
-	one.There, one.Here = one.outcome(first), "went on by itself"
-	if !one.approved() {
-		return nil
-	}
-	reversed := slices.ContainsFunc(one.records, func(r journal.Record) bool {
-		return r.Kind == journal.Reversed
-	})
-	if here, err := s.reversedHere(first); err != nil || here || reversed {
-		one.Here = "its merchant reversed it"
-		return err
-	}
-	records, err := s.store.Transaction(one.Txn)
-	if err != nil {
-		return err
-	}
-	for i := range records {
-		if r := &records[i]; r.Kind == journal.Closed && r.Image(journal.Advice) != nil {
-			one.Here, one.plan = fmt.Sprintf("answered %03d, and reversed", r.Action), affirm
-		}
-	}
-	return nil
-}
-
-// reversedHere tells whether a merchant's reversal with a transaction's reference came here: it may
-// have found nothing left to reverse, and so not be noted there.
-func (s *Switch) reversedHere(of *journal.Record) (bool, error) {
-	rrn := strings.TrimRight(string(of.Reference[:]), " \x00")
-	found, err := s.store.FindReference(rrn, 16)
-	for _, number := range found {
-		r, err := s.store.Record(number)
-		if err != nil {
-			return false, err
-		}
-		if r.MTI.Class() == 4 && r.Center == of.Center && r.Kind == journal.Settled {
-			return true, nil
-		}
-	}
-	return false, err
 }
 
 // known tells whether all names in some records stand for the same here.
@@ -353,8 +204,8 @@ func known(f *store.Found, records []journal.Record) bool {
 // common record, the lost journal's number and the time. The value is the number here.
 const familyTaken = 'w'
 
-func (s *Switch) takenKey(w *Window, one *lost) []byte {
-	key := binary.BigEndian.AppendUint64([]byte{familyTaken}, w.Common)
+func (v *reading) takenKey(one *lost) []byte {
+	key := binary.BigEndian.AppendUint64([]byte{familyTaken}, v.window.Common)
 	key = binary.BigEndian.AppendUint64(key, one.Txn)
 	return binary.BigEndian.AppendUint64(key, uint64(one.records[0].At))
 }

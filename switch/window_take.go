@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"cardswitch/spec"
-	"cardswitch/store"
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
 	"cardswitch/store/total"
@@ -17,9 +17,7 @@ import (
 
 // taking is a window on its way into the books.
 type taking struct {
-	*Switch
-	found   *store.Found
-	window  *Window
+	*reading
 	numbers map[uint64]uint64 // of records, there and here
 	by      string
 }
@@ -27,33 +25,32 @@ type taking struct {
 // errDoubt is why something of a window is for people.
 var errDoubt = errors.New("of the window of a lost site: somebody must decide")
 
-// takeWindow does what the transactions of a window need, in the order in which they began.
-func (s *Switch) takeWindow(f *store.Found, w *Window, list []*lost, by Resolution) error {
+// take does what the transactions of a window need, in the order in which they began.
+func (v *reading) take(by Resolution) error {
 	if by.Who == "" || by.Why == "" {
 		return errors.New("say who takes it in and why")
 	}
-	t := &taking{Switch: s, found: f, window: w, numbers: make(map[uint64]uint64),
+	t := &taking{reading: v, numbers: make(map[uint64]uint64),
 		by: fmt.Sprintf("found by %s: %s", by.Who, by.Why)}
-	for _, one := range list {
+	for _, one := range v.list {
+		if one.stands {
+			t.numbers[one.Txn] = one.Taken
+		}
 		if one.plan == nothing {
 			continue
 		}
-		if err := t.take(one); err != nil {
+		if err := t.takeOne(one); err != nil {
 			return fmt.Errorf("transaction %d of the lost journal: %w", one.Txn, err)
 		}
-		w.Taken++
+		v.window.Taken++
 	}
-	for _, one := range list {
-		t.sequels(one)
-	}
-	s.kick()
 	return nil
 }
 
-// take does what one transaction needs, in one batch.
-func (t *taking) take(one *lost) (err error) {
+// takeOne does what one transaction needs, in one batch.
+func (t *taking) takeOne(one *lost) (err error) {
 	first := one.records[0]
-	if one.plan == affirm {
+	if !one.begun() {
 		if first, err = t.store.Record(one.Txn); err != nil { // not under the lock
 			return err
 		}
@@ -67,23 +64,27 @@ func (t *taking) take(one *lost) (err error) {
 	if from == nil || c == nil {
 		return errors.New("its center is no longer configured; put it back, or add it without links")
 	}
-	if _, now := t.questions.Find(first.Key); now && one.known == 0 && one.plan != affirm {
+	if _, now := t.questions.Find(first.Key); now && one.known == 0 && one.begun() && !one.stands {
 		return errors.New("it was asked again just now; run the command once more")
 	}
 	switch one.plan {
-	case takeIn:
+	case takeIn, passOnIf:
 		one.Taken, _ = t.bring(one, from)
+		t.follows(one)
 	case finish:
 		one.Taken, err = t.finish(one, &first, from, c)
 	case undo, undoIf:
+		if one.begun() && one.undone() { // stand-in has approved it: its reversal is owed besides
+			t.bring(one, from)
+		}
 		one.Taken, err = t.reverse(one, &first, from, c)
 	case affirm:
 		one.Taken, err = t.affirm(one, &first, from, c)
 	}
-	if err != nil { // nothing was written of it
-		return err
+	if err != nil {
+		return err // nothing is written, so the next time it is still to be done
 	}
-	t.pending.batch.Set(t.takenKey(t.window, one), binary.BigEndian.AppendUint64(nil, one.Taken))
+	t.pending.batch.Set(t.takenKey(one), binary.BigEndian.AppendUint64(nil, one.Taken))
 	t.kick()
 	return nil
 }
@@ -93,8 +94,8 @@ func (t *taking) bring(one *lost, from *center) (number uint64, place txn.Place)
 	var q txn.Question
 	for i := range one.records {
 		r := one.records[i]
-		if r.Kind == journal.Reversed && r.Seq != r.Txn || r.Kind == journal.Adjusted {
-			continue // see sequels
+		if isSequel(&r) || one.keyless && r.Kind == journal.StoodIn {
+			continue // see follows
 		}
 		was := r.Seq
 		r.Seq, r.Advice = 0, t.numbers[r.Advice]
@@ -110,7 +111,7 @@ func (t *taking) bring(one *lost, from *center) (number uint64, place txn.Place)
 		}
 		t.numbers[was], r.Seq, r.Txn = id, id, number
 		q = fold(q, &r)
-		t.owesAs(was, number)
+		t.owesAs(one, was, number)
 	}
 	if !one.keyless {
 		place = t.remember(from, one.records[0].Key, q)
@@ -127,25 +128,41 @@ func (t *taking) finish(one *lost, first *journal.Record, from, c *center) (uint
 	number, place := t.bring(one, from)
 	r := originalRow(first)
 	r.Txn, r.Source, r.Dest = number, from.id, c.id
-	d := authorization.Deadline(txn.FoundThere, false)
+	d := authorization.Deadline(txn.FoundThere, one.cancelled())
 	rec := t.closing(t.now(), r, d)
 	rec.Text = t.by
 	if at, ok := t.writeReply(from, &t.askedAs, first.MTI, d.Action, spec.Fault{}); ok {
 		t.addReply(rec, 0, from, t.pending.out[at:], &t.askedAs, journal.Request)
 		t.pending.out = t.pending.out[:at] // for the repeat; nobody waits for it now
 	}
-	item, fault := t.writeReversal(rec.At, from, c, r, d, nil, rec, txn.Remainder{})
+	var item *saf.Item
+	var fault spec.Fault
+	if d.Owe != 0 {
+		item, fault = t.writeReversal(rec.At, from, c, r, d, nil, rec, txn.Remainder{})
+	}
 	id := t.pending.batch.Append(rec)
-	item.ID, item.Txn = id, number
 	if q := t.questions.At(first.Key, place); q != nil {
 		*q = fold(*q, rec)
 	}
-	if !fault.OK() {
-		t.shelve(t.now(), c, item, fault.Err())
-	} else {
+	switch {
+	case item == nil:
+		return number, nil
+	case fault.OK():
+		item.ID, item.Txn = id, number
 		t.owe(c, item)
+	default:
+		item.ID, item.Txn = id, number
+		t.shelve(t.now(), c, item, fault.Err())
 	}
 	return number, nil
+}
+
+// cancelled tells that its merchant has reversed it while it was open: that reversal comes with the
+// window too, and so there is none to be made.
+func (one *lost) cancelled() bool {
+	return slices.ContainsFunc(one.records, func(r journal.Record) bool {
+		return r.Kind == journal.Reversed
+	})
 }
 
 // originalRow is what a reversal tells of its original.
@@ -157,40 +174,45 @@ func originalRow(first *journal.Record) *txn.Row {
 }
 
 // owesAs owes what a record of the lost journal still owed.
-func (t *taking) owesAs(was, number uint64) {
+func (t *taking) owesAs(one *lost, was, number uint64) {
 	o, shelved, ok := t.found.Owed(was)
 	c := t.centers[o.Center]
 	if !ok || c == nil {
 		return
 	}
 	o.ID, o.Txn = t.numbers[was], number
-	if shelved {
+	switch item := &(saf.Item{Entry: o.Entry, Due: t.now(), Repeat: true}); {
+	case shelved:
 		t.pending.batch.Shelve(c.id, o.Entry)
 		c.shelved++
-		return
+	case one.plan == passOnIf:
+		t.shelve(t.now(), c, item, errDoubt)
+	default:
+		t.owe(c, item)
 	}
-	t.owe(c, &saf.Item{Entry: o.Entry, Due: t.now(), Repeat: true})
 }
 
-// sequels writes what followed on transactions, by transactions that were taken in.
-func (t *taking) sequels(one *lost) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := range one.records {
-		r := one.records[i]
-		sequel, ok := t.numbers[r.Advice]
-		if r.Kind != journal.Reversed && r.Kind != journal.Adjusted || r.Seq == r.Txn || !ok {
+// follows writes how a transaction that is taken in changed earlier ones, in the batch with it: the
+// next time nobody would do it. Of one that is answered and reversed nothing is to follow.
+func (t *taking) follows(one *lost) {
+	for _, was := range t.sequels[one.Txn] {
+		r, known := *was, true
+		for _, number := range [...]*uint64{&r.Txn, &r.Advice} {
+			own, taken := t.numbers[*number]
+			if taken {
+				*number = own
+			}
+			known = known && (taken || *number != 0 && *number <= t.window.Common)
+		}
+		if !known {
 			continue
 		}
-		if own, taken := t.numbers[r.Txn]; taken {
-			r.Txn = own
-		} else if r.Txn > t.window.Common {
-			continue
-		}
-		r.Advice = sequel
-		t.pending.batch.Append(&r)
-		if q, ok := t.questions.Find(r.Key); ok {
+		r.Seq = t.pending.batch.Append(&r)
+		if q, ok := t.questions.Find(r.Key); ok && !r.Key.IsZero() {
 			t.questions.Update(r.Key, fold(q, &r))
+		}
+		if r.Kind == journal.Adjusted {
+			t.rests.apply(&r, t.store.LastSeq())
 		}
 	}
 }
@@ -225,8 +247,11 @@ func (t *taking) reverse(one *lost, first *journal.Record, from, c *center) (uin
 	}
 	rec.MTI, rec.Action = 0x1420, txn.ReversalKept.Action()
 	d := authorization.Deadline(txn.FoundThere, false)
-	item, fault := t.writeReversal(rec.At, from, c, originalRow(first), d, nil, rec,
-		txn.Remainder{})
+	row := originalRow(first)
+	if one.stood != nil { // the issuer knows it by the advice of it
+		row.STAN, row.MTI = one.stood.STAN, row.MTI+0x20
+	}
+	item, fault := t.writeReversal(rec.At, from, c, row, d, nil, rec, txn.Remainder{})
 	rec.STAN = item.STAN
 	item.Moves = 0 // its original never counted here
 	id := t.pending.batch.Append(rec)
