@@ -181,6 +181,8 @@ type LinkConfig struct {
 	WriteTimeout   time.Duration   `yaml:"write_timeout"`
 	MaxFrame       int             `yaml:"max_frame"` // bytes
 	QueueMB        int             `yaml:"queue_mb"`
+	// Warm has the nodes that aren't active keep a connection ready (package switch/link/warm).
+	Warm bool `yaml:"warm,omitempty"`
 }
 
 // FramingConfig is how messages are cut from the stream.

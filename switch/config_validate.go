@@ -60,6 +60,7 @@ func (c *Config) Validate() error {
 	c.validateFees(&f)
 	c.validateEnvelopes(&f)
 	c.validateShards(&f)
+	c.validateWarm(&f)
 	return errors.Join(f...)
 }
 

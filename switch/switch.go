@@ -45,6 +45,8 @@ type Deps struct {
 	Disk    store.FS
 	Listen  func(address string) (net.Listener, error)
 	Dial    func(ctx context.Context, address string) (net.Conn, error)
+	// Ready gives connections that were made for its links ahead of time; nil: there are none.
+	Ready func() []*link.Idle
 	// Store is an open store that this node leads, and that outlives the switch: the node of a cluster
 	// follows the journal before and afterwards. nil: the switch opens the one of the configuration.
 	Store *store.Store
@@ -222,8 +224,8 @@ func (s *Switch) open(config Config) (err error) {
 	t, links, err := s.build(config)
 	if err == nil {
 		s.network, err = link.New(link.Config{Centers: links, Logger: s.log,
-			Listen: s.deps.Listen, Dial: s.deps.Dial, MayLeave: s.deps.MayLeave,
-			Seed: s.deps.Seed}, s)
+			Listen: s.deps.Listen, Dial: s.deps.Dial, Ready: s.deps.Ready,
+			MayLeave: s.deps.MayLeave, Seed: s.deps.Seed}, s)
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,10 @@
 package cardswitch
 
-import "time"
+import (
+	"time"
+
+	"cardswitch/switch/link/warm"
+)
 
 // The values below are what operators see of a running switch. They are plain
 // and change only by addition: scripts read them as JSON.
@@ -21,6 +25,7 @@ type Status struct {
 	Latency  Latency       `json:"latency"`
 	Journal  JournalStatus `json:"journal"`
 	Reloaded time.Time     `json:"reloaded,omitzero"` // last successful reload
+	Warm     []warm.Status `json:"warm,omitempty"`    // connections that a standby keeps ready
 }
 
 // Counts only rise, since the start.

@@ -38,7 +38,7 @@ func (n *node) Lead(ctx context.Context, _ uint64, mayLeave func() bool) (role.D
 	a := &active{node: n}
 	deps := n.deps
 	deps.Store, deps.Security, deps.Audit = n.store, watcher{n}, watcher{n}
-	deps.MayLeave = mayLeave
+	deps.MayLeave, deps.Ready = mayLeave, n.warm.Take
 	metrics := prometheus.NewRegistry()
 	deps.Metrics = metrics
 	deps.OpenKeys = func(journal *store.Store) (ring *keyring.Ring, err error) {
@@ -121,7 +121,7 @@ func (n *node) standby() cardswitch.Status {
 	return cardswitch.Status{Node: n.config.Load().Node, State: "standby", Reason: why,
 		Journal: cardswitch.JournalStatus{LastSeq: n.store.LastSeq(),
 			CommitUS: s.LastSync.Microseconds(), FreeMB: int64(health.FreeBytes >> 20),
-			Stalled: health.Stalled}}
+			Stalled: health.Stalled}, Warm: n.warm.Status()}
 }
 
 // Run runs the switch, and what else an active node does.

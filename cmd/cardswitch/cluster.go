@@ -79,6 +79,9 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 			ago(time.Now(), o.At), micros(o.US), many(o.Replayed, "record"),
 			many(o.Reversed, "request")))
 	}
+	if len(s.Warm) > 0 {
+		t.row("links kept ready", warmText(s.Warm))
+	}
 	if err := t.flush(); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ type clusterMetrics struct {
 	active, term, lease, inSync, log, sync   *prometheus.Desc
 	connected, entries, bytes, behind, trips *prometheus.Desc
 	took, takeovers, records, heard, spare   *prometheus.Desc
+	warm, warmWanted, warmFailed, warmLost   *prometheus.Desc
 }
 
 func newClusterMetrics(n *node) *clusterMetrics {
@@ -38,14 +39,19 @@ func newClusterMetrics(n *node) *clusterMetrics {
 		trips: one("member_trip_seconds", "How long a message to the member and back takes.",
 			"member", "role"),
 		took:      one("takeover_seconds", "How long this node took to be active, last time."),
-		takeovers: one("takeovers_total", "How often this node became the active one.")}
+		takeovers: one("takeovers_total", "How often this node became the active one."),
+		warm: one("warm_links", "Connections to issuers that this node keeps ready while it isn't the "+
+			"active one."),
+		warmWanted: one("warm_links_wanted", "Those that it should keep ready now."),
+		warmFailed: one("warm_dial_failures_total", "Dials of such connections that failed."),
+		warmLost:   one("warm_lost_total", "Such connections that ended by themselves.")}
 }
 
 // Describe is Prometheus's.
 func (c *clusterMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.active, c.term, c.lease, c.inSync, c.log, c.sync,
 		c.connected, c.entries, c.bytes, c.behind, c.trips, c.took, c.takeovers,
-		c.records, c.heard, c.spare} {
+		c.records, c.heard, c.spare, c.warm, c.warmWanted, c.warmFailed, c.warmLost} {
 		to <- d
 	}
 }
@@ -72,8 +78,19 @@ func (c *clusterMetrics) Collect(to chan<- prometheus.Metric) {
 	if t := s.LastTakeover; t != nil {
 		gauge(c.took, float64(t.US)/1e6)
 	}
-	to <- prometheus.MustNewConstMetric(c.takeovers, prometheus.CounterValue,
-		float64(c.n.takeovers.Load()))
+	ready := 0
+	for i := range s.Warm {
+		ready += int(number(s.Warm[i].Ready))
+	}
+	gauge(c.warm, float64(ready))
+	gauge(c.warmWanted, float64(len(s.Warm)))
+	total := func(d *prometheus.Desc, v uint64) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
+	}
+	total(c.takeovers, c.n.takeovers.Load())
+	counts := c.n.warm.Counts()
+	total(c.warmFailed, counts.Failures)
+	total(c.warmLost, counts.Lost)
 	for i := range s.Members {
 		m := &s.Members[i]
 		labels := []string{strconv.FormatUint(m.Node, 10), m.Role}

@@ -123,7 +123,7 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 		State: n.stateOf(&s), Term: s.Term, Leader: s.Leader, LeaseMS: s.LeaseLeft.Milliseconds(),
 		Committed: s.Committed, Applied: s.Applied, LastSeq: n.store.LastSeq(),
 		LogMB: int64(s.LogBytes >> 20), SyncUS: s.LastSync.Microseconds(),
-		LastTakeover: n.takeover.Load(), Level: n.store.Level()}
+		LastTakeover: n.takeover.Load(), Level: n.store.Level(), Warm: n.warm.Status()}
 	peers := make(map[uint64]wire.PeerStatus)
 	if n.wire != nil {
 		for _, p := range n.wire.Wire().Status() {

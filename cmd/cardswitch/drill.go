@@ -73,6 +73,7 @@ func newDrillLabCommand() *cobra.Command {
 	flags.StringVar(&config.Dir, "dir", os.TempDir(), "where the folder of the run is made")
 	flags.BoolVar(&config.Keep, "keep", false, "leave the folder, also if all went well")
 	flags.BoolVar(&config.Shards, "shards", false, "a shard for each issuer, active at two nodes")
+	flags.BoolVar(&config.Cold, "cold", false, "no connections to issuers are kept ready (warm)")
 	flags.BoolVar(&config.Loopback, "loopback", false, "no namespaces; nobody can be cut off then")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		var err error

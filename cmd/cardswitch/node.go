@@ -25,6 +25,8 @@ import (
 	"cardswitch/switch/admin"
 	"cardswitch/switch/evidence"
 	"cardswitch/switch/keys"
+	"cardswitch/switch/link"
+	"cardswitch/switch/link/warm"
 )
 
 // node is what `start` and `demo` run: the doors of the operators, the journal, the node's part in
@@ -46,7 +48,8 @@ type node struct {
 	takeover atomic.Pointer[admin.Takeover] // the last one
 
 	takeovers atomic.Uint64
-	fetching  sync.Mutex // held while a file of the active node is put in place
+	warm      *warm.Holder // connections to issuers, while it follows
+	fetching  sync.Mutex   // held while a file of the active node is put in place
 	site      site
 
 	house    *house    // of a shard; nil: there is one journal for all
@@ -93,6 +96,12 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 	n.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.newBackupMetrics()
+	n.warm = warm.New(n.log)
+	dialers, err := n.warmLinks(config)
+	if err != nil {
+		return err
+	}
+	n.warm.Set(dialers)
 	// Then the journal's lock: two processes must not write one key store.
 	o := config.StoreOptions()
 	o.FS, o.Logger = n.deps.Disk, n.log
@@ -187,14 +196,28 @@ func (n *node) adopt(config *cardswitch.Config) error {
 		!config.Cluster.Same(old.Cluster) {
 		return errFixed
 	}
+	dialers, err := n.warmLinks(config)
+	if err != nil {
+		return err
+	}
 	if a := n.active.Load(); a != nil {
 		if err := a.Switch.Reload(*config); err != nil {
 			return err
 		}
 	}
+	n.warm.Set(dialers)
 	tellLegacy(n.log, config)
 	n.config.Store(config)
 	return nil
+}
+
+// warmLinks are those of which connections are to be ready before this node is the active one. A
+// witness never is.
+func (n *node) warmLinks(config *cardswitch.Config) ([]*link.Dialer, error) {
+	if isWitness(config) {
+		return nil, nil
+	}
+	return config.WarmLinks(n.deps.Seed, n.deps.Dial)
 }
 
 // watcher tells the audit log what concerns the security of messages.
@@ -212,6 +235,9 @@ func (w watcher) Security(e cardswitch.SecurityEvent) { w.n.evidence.Security(e)
 func (n *node) close() (err error) {
 	if a := n.active.Load(); a != nil {
 		err = a.Close()
+	}
+	if n.warm != nil {
+		n.warm.Close()
 	}
 	if n.wire != nil {
 		err = errors.Join(err, n.wire.Wire().Close())

@@ -22,6 +22,7 @@ func (n *node) run(ctx context.Context) error {
 		fetched.Go(func() { n.listens(doors) })
 	}
 	fetched.Go(func() { n.tendDrills(doors) })
+	n.warm.Hold()
 	err := n.turned(ctx, n.roles.Serve(ctx))
 	closeDoors()
 	fetched.Wait()
@@ -53,6 +54,7 @@ func (n *node) Leads(ctx context.Context, d role.Duty, term uint64, began time.T
 func (n *node) Follows(ctx context.Context, term uint64, deposed bool) error {
 	n.active.Store(nil)
 	n.front.Show(n.standbyServer())
+	n.warm.Hold()
 	if !deposed {
 		return nil
 	}

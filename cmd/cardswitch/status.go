@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	cardswitch "cardswitch/switch"
+	"cardswitch/switch/link/warm"
 )
 
 func newStatusCommand() *cobra.Command {
@@ -59,7 +60,35 @@ func printStatus(command *cobra.Command, s *cardswitch.Status) error {
 		micros(s.Latency.P99), micros(s.Latency.P999)))
 	t.row("journal", fmt.Sprintf("record %d, last commit %s, %d MB free",
 		s.Journal.LastSeq, micros(s.Journal.CommitUS), s.Journal.FreeMB))
+	if len(s.Warm) > 0 {
+		t.row("links kept ready", warmText(s.Warm))
+	}
 	return t.flush()
+}
+
+// warmText says of the connections that a standby keeps ready how many there are, since when, and
+// which are missing.
+func warmText(list []warm.Status) string {
+	var newest time.Time
+	ready, missing := 0, ""
+	for i := range list {
+		s := &list[i]
+		if !s.Ready {
+			missing += fmt.Sprintf("; %s is missing for %s", s.Link, ago(time.Now(), s.Since))
+			if s.LastError != "" {
+				missing += ": " + s.LastError
+			}
+			continue
+		}
+		if ready++; s.Since.After(newest) {
+			newest = s.Since
+		}
+	}
+	text := fmt.Sprintf("%d of %d", ready, len(list))
+	if ready > 0 {
+		text += fmt.Sprintf(", the newest for %s", ago(time.Now(), newest))
+	}
+	return text + missing
 }
 
 func micros(us int64) string { return (time.Duration(us) * time.Microsecond).String() }

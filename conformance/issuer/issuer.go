@@ -57,6 +57,7 @@ type line struct {
 	address  string
 	listener net.Listener
 	conns    map[*wire.Conn]bool
+	heard    atomic.Pointer[wire.Conn] // where the newest message came
 }
 
 // Stats is what an issuer did so far.
@@ -167,7 +168,11 @@ func (i *Issuer) attach(ctx context.Context, l *line, nc net.Conn) *wire.Conn {
 		Framing:  i.options.Framing,
 		Envelope: l.Envelope,
 		Dialed:   l.Dial != "",
-		Received: func(c *wire.Conn, m *format.Message) { i.received(l, c, m) },
+		Patient:  l.Idle,
+		Received: func(c *wire.Conn, m *format.Message) {
+			l.heard.Store(c)
+			i.received(l, c, m)
+		},
 		Unreadable: func(_ *wire.Conn, _ []byte, err error) {
 			i.count(func(s *Stats) { s.Unreadable++ })
 			i.options.Logger.Warn("unreadable message", "issuer", i.options.Name,

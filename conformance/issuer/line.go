@@ -31,13 +31,20 @@ func (l *line) drop(c *wire.Conn) {
 	}
 }
 
-func (l *line) any() *wire.Conn {
+// any is a connection to send on: the one on which the peer speaks, else one on which it could;
+// nil: there is none.
+func (l *line) any() (some *wire.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for c := range l.conns {
+	if c := l.heard.Load(); c != nil && l.conns[c] {
 		return c
 	}
-	return nil
+	for c := range l.conns {
+		if some = c; c.Stands() {
+			return c
+		}
+	}
+	return some
 }
 
 func (l *line) isShut() bool {

@@ -23,6 +23,9 @@ type Link struct {
 	Dial   string `yaml:"dial"`   // address to dial
 
 	Envelope *wire.Envelope `yaml:"envelope"` // nil: messages travel in clear
+
+	// Idle lets connections be on which nothing is said, as those of a node that isn't the active one.
+	Idle bool `yaml:"idle"`
 }
 
 // Options describe an issuer center.

@@ -29,6 +29,7 @@ type Config struct {
 	Keep     bool   // leave the folder, also if all went well
 	Shards   bool   // of each issuer one; every node is then the active one of a shard
 	Loopback bool   // no namespaces, even where they could be made: nobody is cut off then
+	Cold     bool   // no node keeps connections to issuers ready before it is the active one
 	Rate     float64
 	Seed     uint64
 	Plan     []Trial

@@ -63,6 +63,7 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 		s.From, s.Secret, s.Cluster = r.place.from(), secret, r.section(n)
 		s.MerchantTime, s.IssuerTime, s.Hold = answerTime*3/4, answerTime/2, answerTime/8
 		s.Repeat, s.BackOff = answerTime/4, answerTime
+		s.Warm = !r.Cold && !r.alone() && r.Old == "" // an older program may not know it
 		for m := range merchants {
 			s.Acquirers = append(s.Acquirers, acquirer(m))
 		}

@@ -74,7 +74,7 @@ func (t *town) openIssuers(p *place, secret sealed.Secret, seed uint64) (links [
 		for l := range 2 {
 			id := fmt.Sprintf("%s/l%d", name, l)
 			o.Links = append(o.Links, issuer.Link{Name: fmt.Sprintf("l%d", l),
-				Listen: p.host(0) + ":0", Envelope: envelopeOf(secret, id)})
+				Listen: p.host(0) + ":0", Envelope: envelopeOf(secret, id), Idle: true})
 		}
 		i, err := issuer.Start(context.Background(), o)
 		if err != nil {

@@ -29,6 +29,7 @@ type Options struct {
 	Envelope     *Envelope     // nil: messages travel in clear
 	Guard        Guard         // nil: messages have no code, and no keys are named
 	Dialed       bool          // this end dialled; an envelope begins with that one
+	Patient      bool          // who dialled may say nothing for as long as it likes
 	Received     func(c *Conn, m *format.Message)
 	Unreadable   func(c *Conn, message []byte, err error)
 	Refused      func(c *Conn, err error) // an envelope was, by us or by the peer
@@ -73,7 +74,9 @@ func Open(nc net.Conn, o Options) (*Conn, error) {
 			nc.Close()
 			return nil, err
 		}
-		_ = nc.SetReadDeadline(time.Now().Add(handshakeTime)) // a dead one shows at the first read
+		if !o.Patient {
+			_ = nc.SetReadDeadline(time.Now().Add(handshakeTime)) // a dead one shows at the first read
+		}
 	}
 	c.moov, err = connection.NewFrom(c.socket, o.Format.Spec(), nil, nil,
 		connection.SetMessageReader(c),

@@ -126,6 +126,7 @@ type cover struct {
 	session *envelope.Session
 	hello   []byte        // of the end that dialled, until it's sent
 	before  *uint16       // what was switched to when it began
+	heard   bool          // of the reader: something came
 	stands  chan struct{} // closed when messages may be sent
 	mu      sync.Mutex    // frames leave in the order in which they were sealed
 }
@@ -155,9 +156,15 @@ func (c *Conn) uncover(r io.Reader) ([]byte, error) {
 	for {
 		body, err := c.framer.body(r, 0)
 		if err != nil {
-			c.unshaken(err)
+			if v.heard || !c.options.Patient {
+				c.unshaken(err)
+			}
 			return nil, err
 		}
+		if c.options.Patient && !v.heard {
+			_ = c.socket.SetReadDeadline(time.Now().Add(handshakeTime)) // as above
+		}
+		v.heard = true
 		if len(body) == 0 {
 			continue // keeps the line alive
 		}
@@ -241,6 +248,19 @@ func (c *Conn) Ready(ctx context.Context) error {
 		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Stands tells whether messages may be sent now.
+func (c *Conn) Stands() bool {
+	if c.cover == nil {
+		return true
+	}
+	select {
+	case <-c.cover.stands:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -181,6 +181,54 @@ func TestSlowHandshake(t *testing.T) {
 	})
 }
 
+// An end with patience waits for a hello for as long as the peer likes, and for the rest of the
+// handshake as any other. One that leaves without a word is no fault.
+func TestPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		one := open(t, a, Options{Envelope: covered(), Patient: true})
+		time.Sleep(24 * time.Hour)
+		two := open(t, b, Options{Envelope: covered(), Dialed: true})
+		if err := two.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		two.say(t, 1)
+		synctest.Wait()
+		if !one.Stands() || len(one.got) != 1 {
+			t.Errorf("got %v", one.got)
+		}
+		two.Close()
+		<-one.Done()
+
+		a, b = net.Pipe()
+		silent := open(t, a, Options{Envelope: covered(), Patient: true})
+		time.Sleep(time.Hour)
+		b.Close()
+		<-silent.Done()
+		synctest.Wait()
+		if silent.Stands() || silent.refused.Load() != nil {
+			t.Error("who said nothing is refused")
+		}
+
+		a, b = net.Pipe()
+		half := open(t, a, Options{Envelope: covered(), Patient: true})
+		hello, err := covered().begin(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		go io.Copy(io.Discard, b)
+		if _, err := b.Write(half.framer.long(hello.hello)); err != nil {
+			t.Fatal(err)
+		}
+		<-half.Done()
+		synctest.Wait()
+		if d := time.Since(began); d != handshakeTime || half.refused.Load() == nil {
+			t.Errorf("half a handshake lasts %v", d)
+		}
+	})
+}
+
 // New keys go in while both ends talk, and nothing is lost or refused.
 func TestNewKeysUnderLoad(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

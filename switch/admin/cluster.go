@@ -7,6 +7,7 @@ import (
 
 	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
+	"cardswitch/switch/link/warm"
 )
 
 // Cluster is this node's part in its cluster.
@@ -46,6 +47,8 @@ type ClusterStatus struct {
 	LastTakeover *Takeover `json:"last_takeover,omitempty"`
 	// Heard is what a node of another site last heard of the active one.
 	Heard *Heard `json:"heard,omitempty"`
+	// Warm are the connections to issuers that this node keeps ready while it isn't the active one.
+	Warm []warm.Status `json:"warm,omitempty"`
 }
 
 // ClusterMember is one node.

@@ -87,6 +87,16 @@ func (a *authority) tls(name string, names ...string) *TLS {
 	return &TLS{Cert: file(name + ".pem"), Key: file(name + ".key"), CA: file("ca.pem"), Names: names}
 }
 
+// server is what a center of that certificate listens with.
+func (a *authority) server(t testing.TB, name string) *tls.Config {
+	t.Helper()
+	s, err := a.tls(name, "switch").load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.server
+}
+
 // peer is what a center of that certificate uses itself.
 func (a *authority) peer(t testing.TB, name string) *tls.Config {
 	t.Helper()

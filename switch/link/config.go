@@ -19,6 +19,10 @@ type Config struct {
 	Listen func(address string) (net.Listener, error)
 	Dial   func(ctx context.Context, address string) (net.Conn, error)
 
+	// Ready gives the connections that were made for lines ahead of time; nil: there are none. Start
+	// asks for them once, and closes those that no line has a use for.
+	Ready func() []*Idle
+
 	// MayLeave tells whether this node may send now; nil: always. It is asked before each system call
 	// that writes, from many goroutines, so it must be cheap. Where it says no, nothing is written,
 	// what waits is dropped and the connection is reset.

@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"hash/fnv"
 	"math/rand/v2"
@@ -19,13 +18,16 @@ type backoff struct {
 }
 
 func (n *Line) backoff() *backoff {
-	seed := n.center.network.seed
+	return newBackoff(n.config.Redial, n.center.network.seed, n.fullName())
+}
+
+func newBackoff(config Redial, seed uint64, line string) *backoff {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	name := fnv.New64a()
-	name.Write([]byte(n.center.name + "/" + n.config.Name))
-	return &backoff{n.config.Redial, n.config.Redial.First, rand.New(rand.NewPCG(seed, name.Sum64()))}
+	name.Write([]byte(line))
+	return &backoff{config, config.First, rand.New(rand.NewPCG(seed, name.Sum64()))}
 }
 
 // wait is the time until the next dial, after a connection that stood that long.
@@ -38,9 +40,13 @@ func (b *backoff) wait(stood time.Duration) time.Duration {
 	return half + time.Duration(b.random.Int64N(int64(half)+1))
 }
 
-// keep is the dialer: one dial at a time, then the connection, then a wait, until ctx ends.
-func (n *Line) keep(ctx context.Context) {
+// keep is the dialer: one dial at a time, then the connection, then a wait, until ctx ends. Ready
+// is a connection that is there already; nil: none is.
+func (n *Line) keep(ctx context.Context, ready *Idle) {
 	backoff := n.backoff()
+	if ready != nil && n.takes(ctx, ready) {
+		return
+	}
 	for {
 		for n.held.Load() {
 			select {
@@ -75,6 +81,23 @@ func (n *Line) keep(ctx context.Context) {
 	}
 }
 
+// takes uses a connection that was dialled before the node was the active one, for its life, and
+// tells whether ctx ended. Nothing has to be waited for afterwards: it may have been dead.
+func (n *Line) takes(ctx context.Context, ready *Idle) (ended bool) {
+	defer ready.Close()
+	err := guard(n.logger(), func() error {
+		trying, cancel := context.WithTimeout(ctx, n.config.ConnectTimeout)
+		defer cancel()
+		return n.begun(trying, ready.use(n.center.network), ready.conn)
+	})
+	if err != nil && ctx.Err() == nil {
+		n.note(err)
+		n.logger().Info("the connection that was kept ready can't be used; dialing", "error",
+			err.Error())
+	}
+	return ctx.Err() != nil
+}
+
 // connect dials once and returns when the connection has ended. An error means there was none.
 func (n *Line) connect(ctx context.Context) error {
 	if !n.center.network.fence.open() {
@@ -87,18 +110,10 @@ func (n *Line) connect(ctx context.Context) error {
 		return err
 	}
 	socket := n.center.network.socket(raw)
-	if n.secrets == nil {
-		return n.begun(trying, socket, socket)
-	}
-	conn := tls.Client(socket, n.secrets.client)
-	if err := conn.HandshakeContext(trying); err != nil {
-		raw.Close()
-		if errors.Is(err, WrongName) {
-			n.ends[WrongName].Add(1)
-			return err
-		}
-		n.ends[HandshakeFail].Add(1)
-		return because(HandshakeFail, err)
+	conn, err := agree(trying, socket, n.secrets)
+	if err != nil {
+		n.ends[causeOf(err)].Add(1)
+		return err
 	}
 	return n.begun(trying, socket, conn)
 }

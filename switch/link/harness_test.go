@@ -147,12 +147,19 @@ func issuer(name string, change func(*CenterConfig)) CenterConfig {
 // build starts a network; the end of the test stops and joins it.
 func build(t *testing.T, r *tape, centers ...CenterConfig) *house {
 	t.Helper()
-	h := &house{tape: r, net: linktest.New(1 << 16), log: new(bytes.Buffer)}
+	return buildOn(t, linktest.New(1<<16), r, nil, centers...)
+}
+
+// buildOn starts a network where something is there already.
+func buildOn(t *testing.T, on *linktest.Net, r *tape, ready func() []*Idle,
+	centers ...CenterConfig) *house {
+	t.Helper()
+	h := &house{tape: r, net: on, log: new(bytes.Buffer)}
 	var err error
 	h.Network, err = New(Config{
 		Centers: centers, Seed: 1, Listen: h.net.Listen, Dial: h.net.Dial,
-		MayLeave: r.mayLeave,
-		Logger:   slog.New(slog.NewTextHandler(&locked{out: h.log}, nil)),
+		MayLeave: r.mayLeave, Ready: ready,
+		Logger: slog.New(slog.NewTextHandler(&locked{out: h.log}, nil)),
 	}, r)
 	if err != nil {
 		t.Fatal(err)

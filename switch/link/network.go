@@ -17,6 +17,7 @@ type Network struct {
 	logger  *slog.Logger
 	listen  func(address string) (net.Listener, error)
 	dial    func(ctx context.Context, address string) (net.Conn, error)
+	ready   func() []*Idle
 	seed    uint64
 	fence   fence
 	epoch   time.Time // times are kept as time since then: wall clocks jump
@@ -41,6 +42,7 @@ func New(config Config, handler Handler) (*Network, error) {
 		logger:  config.Logger,
 		listen:  config.Listen,
 		dial:    config.Dial,
+		ready:   config.Ready,
 		seed:    config.Seed,
 		epoch:   time.Now(),
 		left:    make(chan struct{}, 1),
@@ -55,9 +57,10 @@ func New(config Config, handler Handler) (*Network, error) {
 		n.listen = func(address string) (net.Listener, error) { return net.Listen("tcp", address) }
 	}
 	if n.dial == nil {
-		n.dial = func(ctx context.Context, address string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", address)
-		}
+		n.dial = dialTCP
+	}
+	if n.ready == nil {
+		n.ready = func() []*Idle { return nil }
 	}
 	if err := n.Reconfigure(config.Centers); err != nil {
 		return nil, err
@@ -76,8 +79,14 @@ func (n *Network) Start(ctx context.Context) error {
 	}
 	n.ctx = ctx
 	n.assign(lines, opened)
+	ready := n.ready()
 	for _, line := range lines {
-		n.begin(line)
+		n.begin(line, line.fits(ready))
+	}
+	for _, c := range ready {
+		if !c.used {
+			c.Close()
+		}
 	}
 	n.done.Add(1)
 	context.AfterFunc(ctx, n.stop)

@@ -39,7 +39,7 @@ func (n *Network) Reconfigure(centers []CenterConfig) error {
 		return slices.Contains(n.centers, c)
 	})
 	for _, line := range lines {
-		n.begin(line)
+		n.begin(line, nil)
 	}
 	for _, line := range gone {
 		if !slices.Contains(lines, line) {
@@ -166,8 +166,8 @@ func (n *Network) assign(lines []*Line, opened map[string]*port) {
 	}
 }
 
-// begin starts the dialer of a line that has none yet.
-func (n *Network) begin(line *Line) {
+// begin starts the dialer of a line that has none yet, with a connection if there is one.
+func (n *Network) begin(line *Line, ready *Idle) {
 	if line.config.Dial == "" || line.dialing || n.ctx == nil || n.stopped() {
 		return
 	}
@@ -176,6 +176,6 @@ func (n *Network) begin(line *Line) {
 	n.done.Add(1)
 	go func() {
 		defer n.done.Done()
-		line.keep(ctx)
+		line.keep(ctx, ready)
 	}()
 }

@@ -35,6 +35,7 @@ type socket struct {
 	net.Conn
 	torn  atomic.Bool // a write failed after some of its bytes had left
 	fence *fence
+	early []byte // of who reads: came before anybody did
 
 	// Of who writes, one at a time.
 	raw  syscall.RawConn // nil: in a simulation, or without a fence
@@ -44,13 +45,31 @@ type socket struct {
 }
 
 func (n *Network) socket(conn net.Conn) *socket {
-	s := &socket{Conn: conn, fence: &n.fence}
-	if system, ok := conn.(syscall.Conn); ok && n.fence.mayLeave != nil {
+	s := &socket{Conn: conn}
+	s.behind(&n.fence)
+	return s
+}
+
+// behind puts the socket behind a fence. Nobody writes meanwhile.
+func (s *socket) behind(f *fence) {
+	s.fence = f
+	if system, ok := s.Conn.(syscall.Conn); ok && f.mayLeave != nil {
 		if raw, err := system.SyscallConn(); err == nil {
 			s.raw, s.push = raw, s.pushSome
 		}
 	}
-	return s
+}
+
+// Read gives first what came early.
+func (s *socket) Read(b []byte) (int, error) {
+	if len(s.early) == 0 {
+		return s.Conn.Read(b)
+	}
+	n := copy(b, s.early)
+	if s.early = s.early[n:]; len(s.early) == 0 {
+		s.early = nil
+	}
+	return n, nil
 }
 
 // Write sends b. The fence is asked again whenever the peer has made it wait.

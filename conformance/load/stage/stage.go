@@ -49,6 +49,7 @@ type Stage struct {
 	From     string // network that the merchants come from
 	Cluster  string // the section cluster of the configuration; "": the node is alone
 	Enrolled bool   // links have envelopes, and the key store is there already
+	Warm     bool   // nodes that aren't active keep connections to issuers ready
 }
 
 // New chooses free ports and fills in the defaults.
@@ -253,6 +254,9 @@ centers:
         order: {{$order}}
         dial: "{{$address}}"
         framing: {length: binary2}
+{{- if $stage.Warm}}
+        warm: true
+{{- end}}
 {{- if or $stage.Secret $stage.Enrolled}}
         envelope: {}
 {{- end}}
