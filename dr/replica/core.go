@@ -135,6 +135,8 @@ func (c *core) step(m *pb.Message, now time.Duration) {
 		return
 	}
 	switch m.GetType() {
+	case pb.MsgProp, pb.MsgTransferLeader, pb.MsgForgetLeader, pb.MsgReadIndex:
+		return // only this node may want that of itself: it would go past propose and the lease
 	case pb.MsgHeartbeat:
 		if m.GetTerm() >= c.node.BasicStatus().GetTerm() {
 			c.heard = now

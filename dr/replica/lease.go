@@ -47,6 +47,11 @@ func (r *rounds) begin() {
 
 // send begins a round, and marks its heartbeats with it.
 func (r *rounds) send(now time.Duration, heartbeats []*pb.Message, floor uint64) {
+	for round, at := range r.sent {
+		if now-at > r.length { // whoever answers it, gives nothing any more
+			delete(r.sent, round)
+		}
+	}
 	r.last++
 	r.sent[r.last] = now
 	for _, m := range heartbeats {
@@ -83,16 +88,10 @@ func (r *rounds) until(self uint64, conf *pb.ConfState) time.Duration {
 	if round == forever {
 		return forever
 	}
-	at, ok := r.sent[round]
-	if !ok {
-		return 0
+	if at, ok := r.sent[round]; ok {
+		return at + r.length
 	}
-	for old := range r.sent {
-		if old < round {
-			delete(r.sent, old)
-		}
-	}
-	return at + r.length
+	return 0
 }
 
 // majority is the newest round that a majority of some voters has answered; the node itself hears

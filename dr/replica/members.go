@@ -74,8 +74,8 @@ func (c *core) raise(now time.Duration) {
 		}
 	})
 	if ready.ID != 0 { // refused while another change is under way; then next time
-		_ = c.node.ProposeConfChange(&pb.ConfChange{Type: pb.ConfChangeAddNode.Enum(),
-			NodeId: new(ready.ID), Context: ready.Append(nil)})
+		_, _ = c.change(&pb.ConfChange{Type: pb.ConfChangeAddNode.Enum(),
+			NodeId: new(ready.ID), Context: ready.Append(nil)}, now)
 	}
 }
 

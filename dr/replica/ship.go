@@ -79,15 +79,16 @@ func (r *Replica) receive(from uint64, at *pb.SnapshotMetadata) error {
 	r.mu.Lock()
 	has := r.core.has(at) // it came meanwhile: this node starts anew on its own
 	r.mu.Unlock()
+	why := ErrReplaced
 	if has {
 		r.config.Logger.Info("the journal of another node isn't needed any more")
 	} else if err := r.machine.Replace(); err != nil {
-		r.fault = fmt.Errorf("put the journal of another node in place: %w", err)
+		why = fmt.Errorf("put the journal of another node in place: %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tell(Role{Stopped: true, Err: r.fault})
-	return r.fault
+	r.tell(Role{Stopped: true, Err: why})
+	return why
 }
 
 // Serve writes what another node has asked for by Stream.
