@@ -139,7 +139,8 @@ func (l *Loop) follow(ctx context.Context, role replica.Role) error {
 		return nil
 	}
 	err := l.lead(ctx, role.Term)
-	if err != nil && l.turn == nil && l.Store.Epoch() != role.Term && !l.Alone {
+	late := errors.Is(err, errDeposed) // the next role tells what became of this node
+	if err != nil && l.turn == nil && l.Store.Epoch() != role.Term && (late || !l.Alone) {
 		l.Logger.Warn("deposed before this node was active", "term", role.Term, "error", err)
 		return nil
 	}
@@ -153,6 +154,10 @@ func (l *Loop) lead(ctx context.Context, term uint64) error {
 	began := time.Now()
 	if err := l.Store.Lead(term); err != nil {
 		return err
+	}
+	if !l.leads(term) { // deposed since it was told; that may have come before Lead
+		l.Store.Yield()
+		return errDeposed
 	}
 	mayLeave := l.speaks(term)
 	duty, err := l.Owner.Lead(ctx, term, mayLeave)
