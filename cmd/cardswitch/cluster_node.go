@@ -43,6 +43,7 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 		Program: wire.Program{Reads: store.Reads, Name: buildInfo().name()}, Level: n.store.Level,
 		Serve: n.serveCompanions, Superseded: n.superseded}
 	if n.house != nil {
+		w.Group = c.Shard
 		w.Net, w.Dial = n.house.groups.Listen(c.Shard), n.house.groups.Dial(c.Shard)
 		w.Takes, w.Take = n.takes, n.take
 	}

@@ -83,7 +83,8 @@ func (p *peer) status() PeerStatus {
 // send queues a message.
 func (p *peer) send(message []byte) bool {
 	p.mu.Lock()
-	ok := p.connected && len(message) <= MaxMessage && len(p.waiting)+len(message) <= queueBytes
+	ok := p.connected && len(message) <= MaxMessage &&
+		(len(p.waiting) == 0 || len(p.waiting)+len(message) <= queueBytes)
 	if ok {
 		p.waiting = appendFrame(p.waiting, kindMessage, message)
 	}
@@ -243,7 +244,8 @@ func (w *Wire) shake(ctx context.Context, to Peer, h hello) (net.Conn, verdict, 
 	if err != nil {
 		return nil, verdict{}, err
 	}
-	conn := &secure{tls.Client(raw, w.config.Identity.client(w.config.Cluster, to.Node)), raw}
+	c := &w.config
+	conn := &secure{tls.Client(raw, c.Identity.client(c.Cluster, c.Group, to.Node)), raw}
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, verdict{}, errors.Join(fmt.Errorf("TLS: %w", err), raw.Close())
 	}

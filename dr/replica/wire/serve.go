@@ -75,7 +75,7 @@ func (w *Wire) leave(conn net.Conn) {
 // welcome hears who dials, and is then the connection's life.
 func (w *Wire) welcome(raw net.Conn) error {
 	_ = raw.SetDeadline(time.Now().Add(shakeTime))
-	conn := tls.Server(raw, w.config.Identity.server())
+	conn := tls.Server(raw, w.config.Identity.server(w.config.Group))
 	if err := conn.HandshakeContext(w.ctx); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 // Config says who the node is and whom it knows.
 type Config struct {
 	Cluster    string
+	Group      string // which of the groups that share an address, see Groups; "": there are none
 	Generation uint64
 	Node       uint64
 	DataKey    [8]byte // names the journal's key; zero: the node keeps no journal
@@ -53,7 +54,9 @@ type Peer struct {
 
 // Bounds.
 const (
-	queueBytes = 8 << 20 // of messages that wait for a peer
+	// queueBytes is how many bytes of messages wait for a peer. One alone may be larger: raft sends an
+	// entry again until it arrives, so what doesn't fit now must fit some time.
+	queueBytes = 8 << 20
 	// silence is how long a peer may be silent, or take nothing, until the connection is given up.
 	// A ping goes out each third of it.
 	silence   = 3 * time.Second
