@@ -95,7 +95,7 @@ func (s *Store) Promote(p Promotion) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	if err := s.raft.Promote(b, p.Generation); err != nil {
+	if err := s.raft.Promote(b, p.Generation, s.position.index); err != nil {
 		return errors.Join(err, b.Close())
 	}
 	set(b, []byte(aboutPromotion), p.value())

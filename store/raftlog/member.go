@@ -1,6 +1,7 @@
 package raftlog
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -111,8 +112,12 @@ func (l *Log) Changed(conf *pb.ConfState, m Member) {
 }
 
 // Promote adds to a batch that the log's node is the only member from now on, in a new generation
-// and a new term.
-func (l *Log) Promote(b *pebble.Batch, generation uint64) error {
+// and a new term. Changes of the members that it has not applied will never be: they are those of
+// the old generation, and one that gave a vote there would have the node wait for it for ever.
+func (l *Log) Promote(b *pebble.Batch, generation, applied uint64) error {
+	if err := l.forgetChanges(b, applied); err != nil {
+		return err
+	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	id := l.identity
@@ -132,6 +137,21 @@ func (l *Log) Promote(b *pebble.Batch, generation uint64) error {
 		set(b, memberKey(m.ID), m.Append(nil))
 	}
 	return nil
+}
+
+// forgetChanges adds to a batch that the changes of the members after an entry are empty entries.
+func (l *Log) forgetChanges(b *pebble.Batch, after uint64) error {
+	it, err := l.iterate(after + 1)
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		v := it.Value()
+		if len(v) >= entryHead && pb.EntryType(v[16]&formType) != pb.EntryNormal {
+			set(b, it.Key(), append(bytes.Clone(v[:entryHead-1]), byte(pb.EntryNormal)))
+		}
+	}
+	return errors.Join(it.Error(), it.Close())
 }
 
 func memberKey(id uint64) []byte {
