@@ -402,3 +402,24 @@ func TestKeysAreWrapped(t *testing.T) {
 		}
 	}
 }
+
+// lostBooks never make anything durable.
+type lostBooks struct{ Books }
+
+func (lostBooks) Change(func(Batch)) error { return errShut }
+
+// No token is sealed under a new data key before the books know of it: else another node would lead
+// with the older file that it has, and the tokens could never be opened again.
+func TestNoTokenUnderAKeyThatTheBooksDoNotKnow(t *testing.T) {
+	y := newYard(t, func(o *Options) { o.Books = lostBooks{o.Books} })
+	defer y.close(t)
+	if err := y.Rekey(t.Context(), officer()); err == nil {
+		t.Fatal("re-keyed, and nobody knows")
+	}
+	y.put(t, Ask{PAN: cardOf(1), Scope: "m", Format: opaque(t)})
+	y.settle(t)
+	_, under, err := y.census()
+	if err != nil || under[2] > 0 {
+		t.Errorf("tokens lie under data keys %v, and the books know key 1 only (%v)", under, err)
+	}
+}
