@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -43,7 +44,9 @@ type companion struct {
 	Sum  string `json:"sum"` // SHA-256; of a negative file empty: it never changes
 }
 
-// bringKeyStore makes the newest key store of the cluster this node's, if its own is older.
+// bringKeyStore makes the newest key store of the cluster this node's, if its own is older, or the
+// same version of other keys: this node was deposed between its file and the agreement, and another
+// one made that version. One that is ahead was cut off there too, and nobody has made that version.
 func (n *node) bringKeyStore(config *cardswitch.Config) error {
 	version, text, err := n.store.KeyWitness().Text()
 	if err != nil || len(text) == 0 {
@@ -52,7 +55,7 @@ func (n *node) bringKeyStore(config *cardswitch.Config) error {
 	own, err := os.ReadFile(config.Keys.Store)
 	if err == nil {
 		is, err := keyring.VersionOf(own)
-		if err != nil || is >= version {
+		if err != nil || is > version || bytes.Equal(own, text) {
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -97,6 +99,47 @@ func TestCompanionsAreForStandbys(t *testing.T) {
 	for from, want := range map[uint64]bool{2: true, 3: false, 4: true, 5: false} {
 		if err := n.serveCompanions(t.Context(), from, "files", io.Discard); (err == nil) != want {
 			t.Errorf("node %d: %v", from, err)
+		}
+	}
+}
+
+// A key store that this node wrote, and that was never agreed on, gives way to the one that another
+// node made under the same version: what that one has are the keys that centers use.
+func TestTheAgreedKeyStoreIsTaken(t *testing.T) {
+	s, err := store.Open(store.Options{Dir: "data", FS: store.Memory(), Key: make([]byte, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	n := &node{store: s, log: slog.New(slog.DiscardHandler)}
+	config := cardswitch.Defaults()
+	config.Keys.Store = filepath.Join(t.TempDir(), "keys.store")
+	text := func(version int, keys string) []byte {
+		return fmt.Appendf(nil, "{\"format\":\"cardswitch key store 1\",\"version\":%d}\n%s\n", version,
+			keys)
+	}
+	if err := s.KeyWitness().Advance(7, text(7, "agreed")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ own, want []byte }{
+		{nil, text(7, "agreed")},
+		{text(6, "older"), text(7, "agreed")},
+		{text(7, "never agreed"), text(7, "agreed")},
+		{text(7, "agreed"), text(7, "agreed")},
+		{text(8, "cut off"), text(8, "cut off")},
+	} {
+		_ = os.Remove(config.Keys.Store) // it may not be there
+		if c.own != nil {
+			err = os.WriteFile(config.Keys.Store, c.own, 0o600)
+		}
+		if err == nil {
+			err = n.bringKeyStore(&config)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(config.Keys.Store); !bytes.Equal(got, c.want) || err != nil {
+			t.Errorf("with %q of its own it leads with %q, %v", c.own, got, err)
 		}
 	}
 }
