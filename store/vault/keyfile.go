@@ -287,10 +287,10 @@ func setMark(b Batch, serial uint64) {
 	b.Set([]byte{familyAbout}, binary.BigEndian.AppendUint64([]byte{1}, serial))
 }
 
-// replaceKeys makes another set the one at work: first in the file, then the books know it, then for
-// whatever is put into a batch from now on. So no token lies under a key that the books don't know
-// of: another node, whose file is an older one, would lead with it and give it back to this one. If
-// it fails, the set before stays the one at work. v.file is held.
+// replaceKeys makes another set the one at work: first in the file, then the books know it, then
+// for whatever is put into a batch from now on. So no token lies under a key that the books don't
+// know of: another node, whose file is an older one, would lead with it and give it back to this
+// one. If it fails, the set before stays the one at work. v.file is held.
 func (v *Vault) replaceKeys(next *keySet) error {
 	next.file.Serial++
 	if err := v.saveKeys(&next.file); err != nil {

@@ -168,9 +168,9 @@ func (i *Identity) proven(state *tls.ConnectionState, cluster string) uint64 {
 	return node
 }
 
-// protocols binds a connection to its group. A node has one certificate for all of them, and the line
-// that names the group goes ahead in clear: whoever changed it on the way would have the messages
-// of one group taken by another.
+// protocols binds a connection to its group. A node has one certificate for all of them, and the
+// line that names the group goes ahead in clear: whoever changed it on the way would have the
+// messages of one group taken by another.
 func protocols(group string) []string {
 	if group == "" {
 		return nil
@@ -182,8 +182,8 @@ func protocols(group string) []string {
 // refused is told why.
 func (i *Identity) server(group string) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{i.own},
-		NextProtos: protocols(group), ClientAuth: tls.RequestClientCert, SessionTicketsDisabled: true,
-		DynamicRecordSizingDisabled: true}
+		ClientAuth: tls.RequestClientCert, SessionTicketsDisabled: true,
+		NextProtos: protocols(group), DynamicRecordSizingDisabled: true}
 }
 
 // client takes none but one node of the cluster.
