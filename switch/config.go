@@ -183,6 +183,8 @@ type LinkConfig struct {
 	QueueMB        int             `yaml:"queue_mb"`
 	// Warm has the nodes that aren't active keep a connection ready (package switch/link/warm).
 	Warm bool `yaml:"warm,omitempty"`
+
+	passed string // the protection at the doors that pass its connections on; empty: there are none
 }
 
 // FramingConfig is how messages are cut from the stream.

@@ -40,6 +40,13 @@ func (c *Config) ShardOf(issuer string) int {
 	})
 }
 
+// IsMerchant tells whether a merchant center is named so.
+func (c *Config) IsMerchant(center string) bool {
+	return slices.ContainsFunc(c.Centers, func(m CenterConfig) bool {
+		return m.Role == RoleMerchant && m.Name == center
+	})
+}
+
 // Shard is the configuration of one shard of a complete one: its issuers, all merchants, and
 // folders and doors of its own. Merchants' connections come to it from the nodes' doors, which have
 // them from the merchants (package door).
@@ -68,7 +75,11 @@ func (c *Config) Shard(name string) (Config, bool) {
 	for _, center := range c.Centers {
 		switch {
 		case center.Role == RoleMerchant:
-			out.Centers = append(out.Centers, center.behindDoors())
+			center = center.behindDoors()
+			if at > 0 {
+				center.KeyChange = KeyChangePeer // their keys are the first shard's
+			}
+			out.Centers = append(out.Centers, center)
 		case c.ShardOf(center.Name) == at:
 			out.Centers = append(out.Centers, center)
 		default:
@@ -88,6 +99,14 @@ func (c *Config) ShardSocket(name string) string {
 // that the nodes' doors pass on to it; center and link follow.
 const PassedAddress = "passed:"
 
+// KeysAddress is that at which the first shard waits for the doors themselves (package keyorder).
+const KeysAddress = PassedAddress + "keys"
+
+// lendsKeys tells whether doors use this switch's link keys: it is the first of several shards.
+func (c *Config) lendsKeys() bool {
+	return len(c.Shards()) > 0 && c.Cluster.Shard == c.Cluster.Shards[0].Name
+}
+
 // behindDoors is a merchant center as its shards see it: the nodes' doors have opened TLS, cut the
 // frames and tested the connection.
 func (c CenterConfig) behindDoors() CenterConfig {
@@ -103,7 +122,8 @@ func (c CenterConfig) behindDoors() CenterConfig {
 	for i := range c.Links {
 		l := &c.Links[i]
 		l.Listen = PassedAddress + c.Name + "/" + l.Name
-		l.From, l.TLS = []string{"0.0.0.0/0", "::/0"}, nil
+		l.passed = link.Protection(l.Envelope != nil, l.TLS != nil)
+		l.From, l.TLS, l.Envelope = []string{"0.0.0.0/0", "::/0"}, nil, nil
 		l.Framing = FramingConfig{Length: "binary2"}
 		l.ReadTimeout = passedTimeout
 		l.MaxConnections *= mostNodes // the same of each door
@@ -112,9 +132,9 @@ func (c CenterConfig) behindDoors() CenterConfig {
 }
 
 // DoorCenters are the merchant centers as the nodes' doors serve them. Builtin gives a format that
-// comes with the program.
-func (c *Config) DoorCenters(builtin func(name string) (*spec.Dialect, error)) (
-	out []link.CenterConfig, err error) {
+// comes with the program; keys are those of links with an envelope.
+func (c *Config) DoorCenters(builtin func(name string) (*spec.Dialect, error),
+	keys link.LinkKeys) (out []link.CenterConfig, err error) {
 	dialects, err := loadDialects(*c)
 	if err != nil {
 		return nil, err
@@ -137,7 +157,7 @@ func (c *Config) DoorCenters(builtin func(name string) (*spec.Dialect, error)) (
 			if err != nil {
 				return nil, fmt.Errorf("center %s: link %s: %w", center.Name, center.Links[k].Name, err)
 			}
-			l.ID = uint16(k + 1)
+			l.ID, l.Envelope = uint16(k+1), center.Links[k].Envelope.line(keys)
 			one.Links = append(one.Links, l)
 		}
 		out = append(out, one)
@@ -219,10 +239,6 @@ func (c *CenterConfig) validateSharded(f *faults, path string) {
 	}
 	for k := range c.Links {
 		at := fmt.Sprintf("%s.links[%d](%s)", path, k, c.Links[k].Name)
-		if c.Links[k].Envelope != nil {
-			f.add(at+".envelope", "use tls with cluster.shards, or have one journal",
-				"the nodes' doors have no link keys")
-		}
 		if c.Links[k].Dial != "" {
 			f.add(at+".dial", "use listen: every node takes the merchant's connections",
 				"several nodes would dial the merchant")
@@ -262,11 +278,11 @@ func (c *Config) KeepsShards(before, after *routing.Table) error {
 	return before.Keeps(after, c.shardOf)
 }
 
-// line says of a link what links must know, but for its number.
+// line says of a link what links must know, but for its number and envelope.
 func (l *LinkConfig) line(config *Config) (link.LinkConfig, error) {
 	out := link.LinkConfig{Name: l.Name, Order: l.Order, Listen: l.Listen, Dial: l.Dial,
 		MaxConnections: l.MaxConnections, MaxFrame: l.MaxFrame, QueueBytes: l.QueueMB << 20,
-		ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout,
+		ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout, Passed: l.passed,
 		Framing: link.Framing{Length: l.Framing.Length, Inclusive: l.Framing.Inclusive,
 			TPDU: l.Framing.TPDU, Header: l.Framing.Header}}
 	for _, from := range l.From {

@@ -50,8 +50,6 @@ func TestValidateShards(t *testing.T) {
 			"cluster.shards[1].http"},
 		"long socket": {func(c *Config) { c.Admin.Socket = "/" + strings.Repeat("a", 104) },
 			"admin.socket"},
-		"envelope": {func(c *Config) { c.Centers[0].Links[0].Envelope = &EnvelopeConfig{} },
-			"links[0](a).envelope"},
 		"security": {func(c *Config) { c.Centers[0].Security = &SecurityConfig{} }, ".security"},
 		"tokens":   {func(c *Config) { c.Centers[0].Tokens = &TokensConfig{} }, ".tokens"},
 		"reconciliation": {func(c *Config) {
@@ -84,6 +82,11 @@ func TestShard(t *testing.T) {
 		t.Error("there is no shard north")
 	}
 	c.Backup.To = "s3://bucket/all/"
+	c.Centers[0].KeyChange, c.Centers[0].Links[0].Envelope = KeyChangeUs, &EnvelopeConfig{}
+	c.Complete()
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
 	west, ok := c.Shard("west")
 	if !ok {
 		t.Fatal("no shard west")
@@ -100,6 +103,12 @@ func TestShard(t *testing.T) {
 	if l := west.Centers[0].Links[0]; l.Listen != PassedAddress+"hq-aoyama/a" || l.TLS != nil {
 		t.Errorf("a merchant comes in at %q", l.Listen)
 	}
+	if l := west.Centers[0].Links[0]; l.Envelope != nil || l.passed != "envelope" {
+		t.Errorf("what the doors have opened is in an envelope: %+v", l)
+	}
+	if west.Centers[0].KeyChange == KeyChangeUs || west.lendsKeys() {
+		t.Error("another than the first shard changes the merchants' keys")
+	}
 	if need := west.Centers[0].Rules.Require["1420"]; !slices.Contains(need, 2) {
 		t.Error("a reversal may come without its card")
 	}
@@ -107,6 +116,9 @@ func TestShard(t *testing.T) {
 		t.Error("the whole configuration was changed")
 	}
 	east, _ := c.Shard("east")
+	if east.Centers[0].KeyChange != KeyChangeUs || !east.lendsKeys() || c.lendsKeys() {
+		t.Error("the first shard doesn't change the merchants' keys")
+	}
 	paths := func(c *Config) []string {
 		return []string{c.Data.Dir, c.Audit.Dir, c.Keys.Store, c.Vault.KeyFile, c.Admin.Socket,
 			c.Admin.HTTP, c.Backup.To, c.Cluster.Group()}

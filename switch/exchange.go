@@ -31,6 +31,8 @@ type exchange struct {
 	mu     sync.Mutex
 	orders []func(context.Context)
 	coming map[string][]envelope.Key // link keys that connections must know, by "center/link"
+
+	doors *keyDoors // nil: merchants' connections are the switch's own
 }
 
 // attempt is one key of ours on its way to its center.
@@ -77,6 +79,9 @@ func (s *Switch) exchanges() {
 	x.open, x.under = make(map[uint64]*attempt), make(map[keyring.Slot]*attempt)
 	x.again, x.forget = make(map[keyring.Slot]*retry), make(map[keyring.ID]func())
 	x.resumed = s.resume(ctx)
+	if x.doors != nil {
+		defer s.openKeyDoors()()
+	}
 	ticker := time.NewTicker(keysTended)
 	defer ticker.Stop()
 	for {
@@ -300,6 +305,7 @@ func (s *Switch) announce(slot keyring.Slot, k envelope.Key) {
 	for _, l := range s.linksOf(slot) {
 		s.teach(l, k)
 	}
+	s.tellDoors()
 }
 
 // teach installs a key on one connection. That it is there already is no fault.

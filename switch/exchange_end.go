@@ -89,6 +89,7 @@ func (s *Switch) useKey(id keyring.ID) {
 				"hint", "it ends when the old key does; connect again")
 		}
 	}
+	s.tellDoors()
 }
 
 // changeFailed gives a change up. The center's old key goes on; the calendar tries again later. A

@@ -16,6 +16,7 @@ import (
 func (s *Switch) tendKeys(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keyWait)
 	defer cancel()
+	s.tellDoors()
 	s.followCenters(ctx)
 	s.endUnderOldKeys()
 	s.bringAgain(ctx)
@@ -47,13 +48,12 @@ func (s *Switch) mayTry(slot keyring.Slot) bool {
 
 // followCenters changes over to link keys that their centers made and have begun to use.
 func (s *Switch) followCenters(ctx context.Context) {
-	for _, l := range s.network.Links() {
-		sending, receiving, ok := l.KeyPositions()
-		if !ok || sending.Generation == receiving.Generation {
+	for _, at := range s.standings() {
+		slot, ok := keyring.LinkSlot(at.Link)
+		if !ok || at.Sending == at.Receiving {
 			continue
 		}
-		id := keyring.ID{Slot: keyring.Slot{Purpose: keyring.ZEK, Center: l.Center().Name(),
-			Link: l.Name()}, Generation: receiving.Generation}
+		id := keyring.ID{Slot: slot, Generation: at.Receiving}
 		record, ok := s.deps.Keys.Set().Get(id)
 		if !ok || record.State != keyring.Accepting && record.State != keyring.Sending {
 			continue

@@ -215,6 +215,9 @@ func (s *Switch) open(config Config) (err error) {
 			return err
 		}
 	}
+	if config.lendsKeys() && s.deps.Keys != nil {
+		s.exchange.doors = newKeyDoors(s.log, s.deps.MayLeave)
+	}
 	s.openLists(&config)
 	s.guardWith(s.deps.Keys)
 	s.pending = &pending{batch: s.store.NewBatch()}

@@ -279,18 +279,21 @@ func (s *Switch) lineConfig(config *Config, center string, l *LinkConfig) (link.
 	if err != nil {
 		return link.LinkConfig{}, err
 	}
+	var keys link.LinkKeys
+	if s.deps.Keys != nil {
+		keys = s.linkKeys()
+	}
 	out, err := l.line(config)
-	if err != nil {
-		return out, err
+	out.ID, out.Envelope = id, l.Envelope.line(keys)
+	return out, err
+}
+
+// line says the same to the links; nil of none.
+func (e *EnvelopeConfig) line(keys link.LinkKeys) *link.Envelope {
+	if e == nil {
+		return nil
 	}
-	out.ID = id
-	if e := l.Envelope; e != nil {
-		out.Envelope = &link.Envelope{ID: e.ID, Policy: e.policy(), EpochTime: e.Epoch}
-		if s.deps.Keys != nil {
-			out.Envelope.Keys = s.linkKeys()
-		}
-	}
-	return out, nil
+	return &link.Envelope{ID: e.ID, Keys: keys, Policy: e.policy(), EpochTime: e.Epoch}
 }
 
 // policy says the same to package envelope.

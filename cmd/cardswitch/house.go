@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"cardswitch/dr/replica/wire"
+	"cardswitch/hsm/keyring"
 	"cardswitch/routing"
 	"cardswitch/spec/dialect"
 	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/door"
+	"cardswitch/switch/keys"
 )
 
 // program is what `start` runs: a node, or a house of several.
@@ -35,6 +37,7 @@ type house struct {
 	groups *wire.Groups
 	nodes  []*node
 	door   *door.Door // nil: a witness serves nobody
+	keys   *keys.Copy // of the merchants' links; nil: a witness has none
 
 	reloading sync.Mutex
 	routes    *routing.Table // under reloading
@@ -75,7 +78,12 @@ func (h *house) open(ctx context.Context, config *cardswitch.Config,
 		}
 		h.nodes = append(h.nodes, n)
 	}
-	c, err := doorOf(config)
+	if !isWitness(config) {
+		if err := h.openKeys(ctx); err != nil {
+			return err
+		}
+	}
+	c, err := h.doorOf(config)
 	if err != nil {
 		return err
 	}
@@ -89,8 +97,23 @@ func (h *house) open(ctx context.Context, config *cardswitch.Config,
 	return nil
 }
 
+// openKeys makes the merchants' link keys ready, as far as this node's replica of the first shard's
+// journal has them.
+func (h *house) openKeys(ctx context.Context) (err error) {
+	first := h.nodes[0]
+	h.keys, err = keys.NewCopy(ctx, first.store.KeyWitness(), first.module,
+		func(slot keyring.Slot) bool {
+			return slot.Purpose == keyring.ZEK && h.config.Load().IsMerchant(slot.Center)
+		})
+	if err == nil {
+		_, err = h.keys.Refresh(ctx)
+	}
+	return err
+}
+
 func (h *house) openDoor(config *cardswitch.Config, c door.Config) (err error) {
 	c.Logger = h.log.With("part", "door")
+	c.Keys, c.Orders = h.keys, h.nodes[0].openOrders
 	for i, name := range config.Shards() {
 		n := h.nodes[i]
 		c.Shards = append(c.Shards, door.Shard{Name: name, Place: n.place, Open: n.openWay})
@@ -100,9 +123,9 @@ func (h *house) openDoor(config *cardswitch.Config, c door.Config) (err error) {
 }
 
 // doorOf is what a door must know of a configuration.
-func doorOf(config *cardswitch.Config) (c door.Config, err error) {
+func (h *house) doorOf(config *cardswitch.Config) (c door.Config, err error) {
 	c.Institution, c.Patience = config.Institution, make(map[string]time.Duration)
-	if c.Centers, err = config.DoorCenters(dialect.Builtin); err != nil {
+	if c.Centers, err = config.DoorCenters(dialect.Builtin, h.keys); err != nil {
 		return c, err
 	}
 	for i := range config.Centers {
@@ -137,6 +160,9 @@ func (h *house) run(ctx context.Context) error {
 	} else {
 		err = h.door.Run(serving)
 	}
+	if h.keys != nil {
+		err = errors.Join(err, h.keys.Close()) // before the module that they are in
+	}
 	end()
 	nodes.Wait()
 	return errors.Join(append(errs, err, h.groups.Close())...)
@@ -144,6 +170,9 @@ func (h *house) run(ctx context.Context) error {
 
 // close ends what was opened of a house that never ran.
 func (h *house) close() (err error) {
+	if h.keys != nil {
+		err = h.keys.Close()
+	}
 	for _, n := range h.nodes {
 		err = errors.Join(err, n.close())
 	}
@@ -173,7 +202,7 @@ func (h *house) reconfigure() error {
 	if !config.Cluster.Same(h.config.Load().Cluster) {
 		return errFixed
 	}
-	c, err := doorOf(&config)
+	c, err := h.doorOf(&config)
 	if err != nil {
 		return err
 	}
@@ -191,6 +220,7 @@ func (h *house) reconfigure() error {
 	if h.door == nil {
 		return nil
 	}
+	h.keys.Anew()
 	return h.door.Reload(c.Centers, c.Routes, c.Patience)
 }
 

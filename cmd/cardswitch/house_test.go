@@ -15,11 +15,15 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"cardswitch/conformance/count"
+	"cardswitch/conformance/envelope"
 	"cardswitch/conformance/issuer"
+	"cardswitch/conformance/keyblock"
 	"cardswitch/conformance/ledger"
 	testcards "cardswitch/conformance/load/cards"
+	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/stage"
 	"cardswitch/conformance/pos"
+	simwire "cardswitch/conformance/wire"
 	"cardswitch/dr/replica/wire"
 	"cardswitch/store"
 	cardswitch "cardswitch/switch"
@@ -33,19 +37,21 @@ func TestHouse(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	secret := sealed.Secret("of this test")
 	books := count.Books{Issuers: make(map[string][]ledger.Posting)}
 	var issuers []*issuer.Issuer
 	var links [][]string
 	for n := range 2 {
 		i, err := issuer.Start(t.Context(), issuer.Options{Name: fmt.Sprintf("issuer-%d", n),
-			Peer: stage.Institution, Seed: 1, Links: []issuer.Link{{Name: "l0", Listen: "127.0.0.1:0"}}})
+			Peer: stage.Institution, Seed: 1, Links: []issuer.Link{{Name: "l0", Listen: "127.0.0.1:0",
+				Envelope: cover(secret, fmt.Sprintf("issuer-%d/l0", n))}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer i.Close()
 		issuers, links = append(issuers, i), append(links, []string{i.Address("l0")})
 	}
-	config := shardedStage(t, dir, links)
+	config := shardedStage(t, dir, links, secret)
 	h, err := newHouse(t.Context(), config, cardswitch.Deps{Log: slog.New(slog.DiscardHandler)},
 		func() (cardswitch.Config, error) { return config, nil })
 	if err != nil {
@@ -60,13 +66,15 @@ func TestHouse(t *testing.T) {
 	}
 	m, err := pos.Start(t.Context(), pos.Options{Acquirer: "90000000001", Peer: stage.Institution,
 		Addresses: []string{config.Centers[0].Links[0].Listen}, Total: 60, Cards: ranges, Seed: 1,
-		AnswerTime: time.Minute})
+		AnswerTime: time.Minute, Envelope: cover(secret, stage.Link),
+		KBPK: keyblock.Protection(secret.Protection("merchants"))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	testKeys(t, h, m)
 	testReload(t, h, filepath.Join(dir, "routes.yaml"))
 	for n, c := range h.door.Counts() {
 		if c.Passed < 10 || c.Dropped != 0 {
@@ -90,6 +98,11 @@ func TestHouse(t *testing.T) {
 	if c := books.Count(); !c.OK() {
 		t.Errorf("%+v", c)
 	}
+}
+
+// cover is an envelope around a center's link.
+func cover(secret sealed.Secret, link string) *simwire.Envelope {
+	return &simwire.Envelope{Link: link, Keys: map[uint16]envelope.Key{1: secret.Key(link, 1)}}
 }
 
 // testReload has a house take the same again, and refuse that cards change their shards.
@@ -171,7 +184,8 @@ func testShardCommands(t *testing.T, file string) {
 }
 
 // shardedStage writes the configuration of one machine with a shard for each of two issuers.
-func shardedStage(t *testing.T, dir string, links [][]string) cardswitch.Config {
+func shardedStage(t *testing.T, dir string, links [][]string,
+	secret sealed.Secret) cardswitch.Config {
 	t.Helper()
 	s, err := stage.New("", dir, links)
 	if err != nil {
@@ -182,6 +196,7 @@ func shardedStage(t *testing.T, dir string, links [][]string) cardswitch.Config 
 		t.Fatal(err)
 	}
 	s.Acquirers = []string{"90000000001"}
+	s.Secret, s.Shards = secret, []string{"s0", "s1"}
 	s.Cluster = fmt.Sprintf(`cluster:
   name: tokyo
   node: 1

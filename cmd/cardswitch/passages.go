@@ -102,19 +102,27 @@ type nowhere string
 func (nowhere) Network() string  { return "passed" }
 func (n nowhere) String() string { return string(n) }
 
-// visitor is what a door says of a connection that it passes on.
+// visitor is what a door says of a connection that it passes on, or that is its own.
 type visitor struct {
-	Link string `json:"link"` // center/link
-	From string `json:"from"` // the merchant's address
+	Link     string `json:"link"`               // center/link, or aboutKeys
+	From     string `json:"from"`               // the merchant's address
+	Envelope string `json:"envelope,omitempty"` // how the merchant's messages are encrypted
 }
 
-// visiting is a connection that a door passes on, with the merchant's address.
+// aboutKeys is said in the place of a link by a door that is to be told of link keys.
+const aboutKeys = "keys"
+
+// visiting is a connection that a door passes on, with the merchant's address and envelope.
 type visiting struct {
 	net.Conn
-	from net.Addr
+	from     net.Addr
+	envelope string
 }
 
 func (v *visiting) RemoteAddr() net.Addr { return v.from }
+
+// Envelope is how the merchant's messages are encrypted on their way to the door.
+func (v *visiting) Envelope() string { return v.envelope }
 
 // CloseWrite ends what this side sends.
 func (v *visiting) CloseWrite() error {
@@ -142,25 +150,42 @@ func readVisitor(what string) (v visitor, err error) {
 }
 
 // take is wire's: a connection that another node's door passes on.
-func (n *node) take(_ uint64, what string, conn net.Conn) error {
+func (n *node) take(from uint64, what string, conn net.Conn) error {
 	v, err := readVisitor(what)
 	if err != nil {
 		return err
+	}
+	return n.passages.welcome(from, v, conn)
+}
+
+// welcome gives a connection of a node's door to the switch.
+func (p *passages) welcome(node uint64, v visitor, conn net.Conn) error {
+	if v.Link == aboutKeys {
+		return p.bring(v.Link, &visiting{conn, nowhere(fmt.Sprintf("node %d", node)), ""})
 	}
 	from, err := net.ResolveTCPAddr("tcp", v.From)
 	if err != nil {
 		return errors.New("not what a door says")
 	}
-	return n.passages.bring(v.Link, &visiting{conn, from})
+	return p.bring(v.Link, &visiting{conn, from, v.Envelope})
 }
 
 // place is the node where the shard is active, as far as this one knows.
 func (n *node) place() uint64 { return n.replica.Status().Leader }
 
-// openWay is the door's: a connection to the shard's switch, here or at another node.
-func (n *node) openWay(ctx context.Context, center, line string, from net.Addr) (net.Conn, error) {
-	v := visitor{center + "/" + line, from.String()}
-	if to := n.place(); to != n.config.Load().Cluster.Node {
+// openWay is the door's: a merchant's connection to the shard's switch, here or at another node.
+func (n *node) openWay(ctx context.Context, v door.Visitor) (net.Conn, error) {
+	return n.openPassage(ctx, visitor{v.Center + "/" + v.Link, v.From.String(), v.Envelope})
+}
+
+// openOrders is the door's: its own connection, to be told of link keys.
+func (n *node) openOrders(ctx context.Context) (net.Conn, error) {
+	return n.openPassage(ctx, visitor{Link: aboutKeys})
+}
+
+func (n *node) openPassage(ctx context.Context, v visitor) (net.Conn, error) {
+	own := n.config.Load().Cluster.Node
+	if to := n.place(); to != own {
 		what, err := json.Marshal(v)
 		if err != nil {
 			return nil, err
@@ -171,7 +196,7 @@ func (n *node) openWay(ctx context.Context, center, line string, from net.Addr) 
 	if err != nil {
 		return nil, err
 	}
-	if err := n.passages.bring(v.Link, &visiting{theirs, from}); err != nil {
+	if err := n.passages.welcome(own, v, theirs); err != nil {
 		return nil, errors.Join(err, ours.Close(), theirs.Close())
 	}
 	return ours, nil
@@ -196,28 +221,35 @@ func pair() (a, b net.Conn, err error) {
 
 // doorMetrics are the door's counts.
 type doorMetrics struct {
-	door                   *door.Door
-	passed, again, dropped *prometheus.Desc
+	door                         *door.Door
+	passed, again, dropped, told *prometheus.Desc
 }
 
 func newDoorMetrics(d *door.Door) *doorMetrics {
 	one := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("cardswitch_door_"+name, help, []string{"shard"}, nil)
 	}
+	told := prometheus.NewDesc("cardswitch_door_keys_told",
+		"1 if the first shard can tell the door of link keys.", nil, nil)
 	return &doorMetrics{d, one("passed_total", "Messages of merchants that were passed to a shard."),
 		one("again_total", "Those passed again, after the shard had moved to another node."),
-		one("dropped_total", "Those left unanswered, because too much waited for a shard.")}
+		one("dropped_total", "Those left unanswered, because too much waited for a shard."), told}
 }
 
 // Describe is Prometheus's.
 func (m *doorMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.passed, m.again, m.dropped} {
+	for _, d := range []*prometheus.Desc{m.passed, m.again, m.dropped, m.told} {
 		to <- d
 	}
 }
 
 // Collect is Prometheus's.
 func (m *doorMetrics) Collect(to chan<- prometheus.Metric) {
+	told := 0.0
+	if m.door.Obeying() {
+		told = 1
+	}
+	to <- prometheus.MustNewConstMetric(m.told, prometheus.GaugeValue, told)
 	for _, c := range m.door.Counts() {
 		for d, n := range map[*prometheus.Desc]uint64{m.passed: c.Passed, m.again: c.Again,
 			m.dropped: c.Dropped} {

@@ -116,9 +116,6 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 // setUp starts issuers, nodes and merchants, and waits until all is whole.
 func (r *run) setUp(ctx context.Context) error {
 	secret := sealed.Secret(fmt.Sprintf("lab %d", r.Seed))
-	if r.Shards {
-		secret = nil // the nodes' doors have no envelopes
-	}
 	links, err := r.town.openIssuers(r.place, secret, r.Seed)
 	if err != nil {
 		return err

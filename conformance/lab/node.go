@@ -68,11 +68,9 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 			s.Acquirers = append(s.Acquirers, acquirer(m))
 		}
 		if r.Shards {
-			s.Secret, s.Cluster = nil, s.Cluster+shardsSection()
-			if err := shareMaster(r.nodes, s); err != nil {
-				return err
-			}
-		} else if n > 1 {
+			s.Shards = r.groups()
+		}
+		if n > 1 {
 			if err := stage.CopyKeys(r.nodes[0].stage, s); err != nil {
 				return err
 			}
@@ -100,7 +98,11 @@ func (r *run) section(n int) string {
 	for m := 1; m <= r.number(); m++ {
 		fmt.Fprintf(&b, "    - {node: %d, role: %s, address: %q}\n", m, roleOf(m), r.member(m))
 	}
-	fmt.Fprintf(&b, "  role: %s\naccess: {roles: {%s: [operator]}}\n", roleOf(n), secondName)
+	fmt.Fprintf(&b, "  role: %s\n", roleOf(n))
+	if r.Shards {
+		b.WriteString(shardsSection())
+	}
+	fmt.Fprintf(&b, "access: {roles: {%s: [operator]}}\n", secondName)
 	return b.String()
 }
 

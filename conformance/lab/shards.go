@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"cardswitch/conformance/load/cards"
-	"cardswitch/conformance/load/stage"
-	"cardswitch/hsm/keyring/master"
 	"cardswitch/switch/admin"
 )
 
@@ -50,26 +47,6 @@ func (n *node) socket(group string) string {
 		return n.stage.Socket()
 	}
 	return filepath.Join(n.stage.Dir, "admin-"+group+".sock")
-}
-
-// shareMaster gives a node the master key of the first one.
-func shareMaster(before []*node, to *stage.Stage) error {
-	name := to.File("data/master.key")
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return err
-	}
-	if len(before) == 0 {
-		made, err := master.Create(master.Options{Path: name})
-		if err == nil {
-			made.Wipe()
-		}
-		return err
-	}
-	text, err := os.ReadFile(before[0].stage.File("data/master.key"))
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(name, text, 0o600)
 }
 
 // statusOf is what the node says of a group.

@@ -10,7 +10,12 @@
 // When a shard moves to another node or its node dies, what was asked and not answered is asked
 // again there, byte for byte. The shard knows what it was asked before, and gives the same answer.
 //
-// Goroutines: those of package link; watches; one keep a way, with a writer while it stands.
+// Messages in envelopes are opened and sealed here. The link keys are the first shard's, which
+// exchanges them with the merchants; a door uses those that this node's replica of its journal has,
+// and tells it when all connections know a new one (package keyorder).
+//
+// Goroutines: those of package link; watches; one keep a way, with a writer while it stands;
+// tendsKeys and obeys.
 package door
 
 import (
@@ -31,8 +36,15 @@ type Shard struct {
 	Name string
 	// Place is the node where it is active, 0 if none is known.
 	Place func() uint64
-	// Open opens a connection to it as one of a merchant's link that comes from an address.
-	Open func(ctx context.Context, center, line string, from net.Addr) (net.Conn, error)
+	// Open opens a connection to it for one of a merchant's.
+	Open func(ctx context.Context, v Visitor) (net.Conn, error)
+}
+
+// Visitor is what a shard is told of a merchant's connection.
+type Visitor struct {
+	Center, Link string
+	From         net.Addr // the merchant's address
+	Envelope     string   // how its messages are encrypted; empty: they aren't
 }
 
 // Config is all that a door must know.
@@ -44,6 +56,11 @@ type Config struct {
 	Patience    map[string]time.Duration // by center: how long it waits for an answer
 	Logger      *slog.Logger
 	Listen      func(address string) (net.Listener, error) // nil: TCP
+
+	Keys Keys // of links with an envelope; nil: there are none
+	// Orders opens a connection with the switch of the first shard about those keys (package
+	// keyorder).
+	Orders func(ctx context.Context) (net.Conn, error)
 }
 
 // Routes says to which shard a card's messages go.
@@ -78,6 +95,8 @@ type Door struct {
 	gates []chan struct{}
 	// merchants are the configured ones.
 	merchants atomic.Pointer[[]link.CenterConfig]
+	keys      keyState
+	obeying   atomic.Bool
 
 	stan   atomic.Uint32 // of what the door sends itself
 	lost   atomic.Int64  // unix nanoseconds since when no shard's place is known; 0: one is
@@ -112,7 +131,7 @@ func New(c Config) (*Door, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Door{config: c, log: c.Logger, counts: make([]counts, len(c.Shards)),
-		here: make(map[*visit]bool)}
+		here: make(map[*visit]bool), keys: keyState{turned: make(map[string]turn)}}
 	for range c.Shards {
 		d.gates = append(d.gates, make(chan struct{}, openAtOnce))
 	}
@@ -161,6 +180,10 @@ func (d *Door) Run(ctx context.Context) error {
 	}
 	var watching sync.WaitGroup
 	watching.Go(func() { d.watches(links) })
+	if d.config.Keys != nil {
+		watching.Go(func() { d.tendsKeys(links) })
+		watching.Go(func() { d.obeys(links) })
+	}
 	<-ctx.Done()
 	draining, cancel := context.WithTimeout(context.Background(), drainWait)
 	defer cancel()

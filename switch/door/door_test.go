@@ -37,6 +37,7 @@ type shard struct {
 	place   uint64
 	silent  bool // it answers nothing but sign-ons
 	got     []string
+	seen    []string // envelopes of the connections that came
 	conns   []net.Conn
 	opens   int
 	closed  bool // it takes no connections
@@ -55,9 +56,9 @@ func (s *shard) moves(to uint64, silent bool) {
 	s.place, s.silent = to, silent
 }
 
-func (s *shard) open(_ context.Context, center, line string, from net.Addr) (net.Conn, error) {
-	if center != "shop" || line != "a" || from.String() == "" {
-		return nil, fmt.Errorf("who is %s/%s at %s?", center, line, from)
+func (s *shard) open(_ context.Context, v Visitor) (net.Conn, error) {
+	if v.Center != "shop" || v.Link != "a" || v.From.String() == "" {
+		return nil, fmt.Errorf("who is %+v?", v)
 	}
 	ours, theirs := linktest.Pipe(64 << 10)
 	s.mu.Lock()
@@ -67,6 +68,7 @@ func (s *shard) open(_ context.Context, center, line string, from net.Addr) (net
 		return nil, errors.New("nowhere")
 	}
 	s.conns = append(s.conns, theirs)
+	s.seen = append(s.seen, v.Envelope)
 	go s.serve(theirs, s.place)
 	return ours, nil
 }
@@ -122,7 +124,7 @@ type house struct {
 	ended      chan error
 }
 
-func open(t *testing.T, signOn link.SignOn) *house {
+func open(t *testing.T, signOn link.SignOn, change ...func(*Config)) *house {
 	t.Helper()
 	d, err := dialect.Builtin(dialect.Default)
 	if err != nil {
@@ -138,7 +140,7 @@ func open(t *testing.T, signOn link.SignOn) *house {
 		west: &shard{t: t, dialect: d, place: 2}, ended: make(chan error, 1)}
 	n := linktest.New(64 << 10)
 	h.net = n
-	h.door, err = New(Config{Listen: n.Listen, Institution: "99999000001",
+	c := Config{Listen: n.Listen, Institution: "99999000001",
 		Patience: map[string]time.Duration{"shop": 20 * time.Second},
 		Routes:   Routes{table, []int{0, 1}},
 		Shards: []Shard{{"east", h.east.at, h.east.open},
@@ -146,7 +148,11 @@ func open(t *testing.T, signOn link.SignOn) *house {
 		Centers: []link.CenterConfig{{ID: 1, Name: "shop", Role: link.Merchant, Dialect: d,
 			Window: 1 << 20, SignOn: signOn, Echo: link.Echo{After: time.Minute, Wait: time.Second},
 			Links: []link.LinkConfig{{ID: 1, Name: "a", Listen: address,
-				From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}}}}})
+				From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}}}}}
+	for _, f := range change {
+		f(&c)
+	}
+	h.door, err = New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,15 +176,14 @@ func (h *house) close() {
 	}
 }
 
-// say sends a message and gives its trace number.
-func (h *house) say(mti spec.MTI, elements map[int]string) string {
+// message makes one with the next trace number.
+func (h *house) message(mti spec.MTI, elements map[int]string) []byte {
 	h.t.Helper()
 	h.stan++
-	stan := fmt.Sprintf("%06d", h.stan)
 	var edit spec.Edit
 	edit.Reset()
 	edit.SetMTI(mti)
-	edit.Set(11, []byte(stan))
+	edit.Set(11, fmt.Appendf(nil, "%06d", h.stan))
 	edit.Set(12, []byte("261126101500"))
 	for n, value := range elements {
 		edit.Set(n, []byte(value))
@@ -187,15 +192,20 @@ func (h *house) say(mti spec.MTI, elements map[int]string) string {
 	if !fault.OK() {
 		h.t.Fatal(fault.Err())
 	}
-	if _, err := h.merchant.Write(appendFrame(nil, frame)); err != nil {
-		h.t.Fatal(err)
-	}
-	return stan
+	return frame
 }
 
-func (h *house) sale(card string) string {
+// say sends a message.
+func (h *house) say(mti spec.MTI, elements map[int]string) {
 	h.t.Helper()
-	return h.say(0x1200, map[int]string{2: card, 3: "000000", 32: "12345678901"})
+	if _, err := h.merchant.Write(appendFrame(nil, h.message(mti, elements))); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) sale(card string) {
+	h.t.Helper()
+	h.say(0x1200, map[int]string{2: card, 3: "000000", 32: "12345678901"})
 }
 
 // hears reads messages within some time, as MTI and trace number.

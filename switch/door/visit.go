@@ -2,7 +2,9 @@ package door
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"cardswitch/spec"
 	"cardswitch/switch/link"
@@ -14,9 +16,16 @@ type visit struct {
 	link   *link.Link
 	ctx    context.Context
 	end    context.CancelFunc
+	since  time.Time
 	ways   []*way                 // by shard
 	signOn atomic.Pointer[[]byte] // the sign-on that was accepted; nil: it isn't signed on
+
+	mu     sync.Mutex
+	askers map[question]int // by answer that the merchant owes, the shard that asked
 }
+
+// mostOwed bounds how many of the shards' questions a merchant may leave open.
+const mostOwed = 64
 
 // Function codes of network management (DE 24).
 const (
@@ -27,7 +36,8 @@ const (
 
 // Up is link's.
 func (d *Door) Up(l *link.Link) {
-	v := &visit{door: d, link: l}
+	v := &visit{door: d, link: l, since: time.Now(),
+		askers: make(map[question]int)}
 	v.ctx, v.end = context.WithCancel(context.Background())
 	for i := range d.config.Shards {
 		v.ways = append(v.ways, newWay(v, i))
@@ -36,6 +46,10 @@ func (d *Door) Up(l *link.Link) {
 	d.mu.Lock()
 	d.here[v] = true
 	d.mu.Unlock()
+	if d.config.Keys != nil {
+		d.turn(time.Now())
+		d.bring(v) // before anything is read from it
+	}
 }
 
 // Down is link's. What was asked is not answered any more: the merchant asks again elsewhere.
@@ -61,7 +75,7 @@ func (d *Door) Received(l *link.Link, in []link.Inbound) {
 		case !m.Fault.OK():
 			v.pass(0, m)
 		case mti.Class() == 8 && mti.IsResponse():
-			v.answered(&m.Message)
+			v.answered(m)
 		case mti == 0x1804 && functionOf(&m.Message) == echo:
 			d.echoed(v, m)
 		case l.State() == link.Draining:
@@ -78,8 +92,28 @@ func (d *Door) Received(l *link.Link, in []link.Inbound) {
 
 func (v *visit) pass(shard int, m *link.Inbound) { v.ways[shard].ask(m) }
 
-// answered takes the merchant's answer to an echo test or sign-off of the door.
-func (v *visit) answered(m *spec.Message) {
+// asksFor notes that a shard asks the merchant something, as to take a key.
+func (v *visit) asksFor(shard int, m *spec.Message) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.askers) >= mostOwed {
+		clear(v.askers) // it answers none of them
+	}
+	v.askers[questionOf(m)] = shard
+}
+
+// answered takes the merchant's answer: to a shard, or to an echo test or sign-off of the door.
+func (v *visit) answered(in *link.Inbound) {
+	m := &in.Message
+	q := questionOf(m)
+	v.mu.Lock()
+	shard, asked := v.askers[q]
+	delete(v.askers, q)
+	v.mu.Unlock()
+	if asked {
+		v.pass(shard, in)
+		return
+	}
 	duty := link.SendEcho
 	if functionOf(m) == signOff {
 		duty = link.SendSignOff

@@ -219,7 +219,8 @@ func (w *way) open() (conn net.Conn, place uint64) {
 	if place = shard.Place(); place != 0 {
 		ctx, cancel := context.WithTimeout(v.ctx, openTime)
 		defer cancel()
-		conn, err := shard.Open(ctx, v.link.Center().Name(), v.link.Name(), v.link.From())
+		conn, err := shard.Open(ctx, Visitor{v.link.Center().Name(), v.link.Name(), v.link.From(),
+			v.link.Envelope()})
 		if err == nil {
 			return conn, place
 		}
@@ -388,6 +389,8 @@ func (w *way) bring(m *spec.Message, frame []byte) {
 			}
 			w.visit.session(one.frame, function, m.ActionCode())
 		}
+	} else if m.MTI().Class() == 8 {
+		w.visit.asksFor(w.shard, m)
 	}
 	w.visit.link.Queue(0, frame, prefix)
 }

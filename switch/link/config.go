@@ -115,6 +115,7 @@ type LinkConfig struct {
 	Envelope  *Envelope // nil: messages travel as they are
 	MaxFrame  int       // bytes after the length header, without what an envelope adds
 	KeepAlive bool      // an empty frame is the peer's heartbeat; otherwise a fault
+	Passed    string    // the protection of who passes its connections on; empty: nobody does
 
 	QueueBytes     int           // of frames waiting to be written
 	ReadTimeout    time.Duration // silence that ends a connection

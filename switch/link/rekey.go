@@ -45,10 +45,13 @@ func (s *sealed) refresh(now time.Time, after time.Duration) {
 	s.session.Ratchet()
 }
 
-// envelopeText is the connection's protection as operators read it: suite, padding, share,
-// generations; empty without an envelope.
-func (l *Link) envelopeText() string {
+// Envelope is how the connection's messages are encrypted, as operators read it: suite, share and
+// padding; of one that was passed on, what they are in at who has it. Empty without an envelope.
+func (l *Link) Envelope() string {
 	if l.sealed == nil {
+		if passed, ok := l.socket.Conn.(interface{ Envelope() string }); ok {
+			return passed.Envelope()
+		}
 		return ""
 	}
 	s := l.sealed.session
@@ -59,19 +62,35 @@ func (l *Link) envelopeText() string {
 	if s.Padded() {
 		text += ", padded"
 	}
-	sending, receiving := s.Positions()
-	return fmt.Sprintf("%s, key %d.%d out, %d.%d in", text, sending.Generation, sending.Epoch,
-		receiving.Generation, receiving.Epoch)
+	return text
+}
+
+// envelopeText is the same with the generations.
+func (l *Link) envelopeText() string {
+	if l.sealed == nil {
+		return l.Envelope()
+	}
+	sending, receiving := l.sealed.session.Positions()
+	return fmt.Sprintf("%s, key %d.%d out, %d.%d in", l.Envelope(), sending.Generation,
+		sending.Epoch, receiving.Generation, receiving.Epoch)
 }
 
 // protection is how messages of the line travel, as operators read it.
 func (n *Line) protection() string {
+	if n.config.Passed != "" {
+		return n.config.Passed
+	}
+	return Protection(n.sealed != nil, n.secrets != nil)
+}
+
+// Protection is how messages travel, in words.
+func Protection(envelope, tls bool) string {
 	switch {
-	case n.sealed != nil && n.secrets != nil:
+	case envelope && tls:
 		return "envelope in TLS"
-	case n.sealed != nil:
+	case envelope:
 		return "envelope"
-	case n.secrets != nil:
+	case tls:
 		return "TLS"
 	}
 	return "none"

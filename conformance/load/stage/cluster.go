@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"cardswitch/dr/replica/wire"
@@ -83,12 +84,14 @@ func section(name string, n int, members []string) string {
 	return b.String()
 }
 
-// CopyKeys carries the key store and the master key from one node to another, as an operator would.
+// CopyKeys carries the key stores and the master key from one node to another, as an operator
+// would.
 func CopyKeys(from, to *Stage) error {
-	failed := os.MkdirAll(to.File("data"), 0o700)
-	for _, name := range []string{"data/keys", "data/master.key"} {
-		text, err := os.ReadFile(from.File(name))
-		if err == nil {
+	var failed error
+	for _, name := range append(from.KeyStores(), "data/master.key") {
+		err := os.MkdirAll(filepath.Dir(to.File(name)), 0o700)
+		text, e := os.ReadFile(from.File(name))
+		if err = errors.Join(err, e); err == nil {
 			err = os.WriteFile(to.File(name), text, 0o600)
 		}
 		failed = errors.Join(failed, err)

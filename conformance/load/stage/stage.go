@@ -46,10 +46,11 @@ type Stage struct {
 	Days      []string // of each issuer who gives its business days, us or peer; nil: there are none
 	StandIn   string   // rules by which it decides for issuers that are away; "": never
 
-	From     string // network that the merchants come from
-	Cluster  string // the section cluster of the configuration; "": the node is alone
-	Enrolled bool   // links have envelopes, and the key store is there already
-	Warm     bool   // nodes that aren't active keep connections to issuers ready
+	From     string   // network that the merchants come from
+	Cluster  string   // the section cluster of the configuration; "": the node is alone
+	Enrolled bool     // links have envelopes, and the key store is there already
+	Shards   []string // of each issuer the shard, all different; nil: there is one journal
+	Warm     bool     // nodes that aren't active keep connections to issuers ready
 }
 
 // New chooses free ports and fills in the defaults.
@@ -122,13 +123,53 @@ func (s *Stage) Write() error {
 // Link is the merchants' link, as its keys are named.
 const Link = "merchants/a"
 
-// enroll makes the key store that the switch will open.
-func (s *Stage) enroll(ctx context.Context) (err error) {
+// enroll makes the key store that the switch will open, or that of each shard: the merchants' keys
+// are the first one's.
+func (s *Stage) enroll(ctx context.Context) error {
+	merchants := map[string][]string{"merchants": {"a"}}
+	issuers := make([]map[string][]string, len(s.Issuers))
+	for i, links := range s.Issuers {
+		var names []string
+		for order := range links {
+			names = append(names, fmt.Sprintf("l%d", order))
+		}
+		issuers[i] = map[string][]string{fmt.Sprintf("issuer-%d", i): names}
+	}
+	if len(s.Shards) == 0 {
+		return s.enrollIn(ctx, s.KeyStores()[0], append(issuers, merchants)...)
+	}
+	for i, store := range s.KeyStores() {
+		centers := issuers[i : i+1]
+		if i == 0 {
+			centers = append(centers[:1:1], merchants)
+		}
+		if err := s.enrollIn(ctx, store, centers...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// KeyStores are the files of the key stores, the first shard's first.
+func (s *Stage) KeyStores() []string {
+	if len(s.Shards) == 0 {
+		return []string{"data/keys"}
+	}
+	var files []string
+	for _, shard := range s.Shards {
+		files = append(files, "data/"+shard+"/keys")
+	}
+	return files
+}
+
+// enrollIn makes one key store: of each center the links.
+func (s *Stage) enrollIn(ctx context.Context, store string, centers ...map[string][]string) (
+	err error) {
 	c := cardswitch.Defaults()
 	c.Data.Dir = s.File("data")
-	c.Keys.Store, c.Keys.Master = s.File("data/keys"), s.File("data/master.key")
+	c.Keys.Store, c.Keys.Master = s.File(store), s.File("data/master.key")
 	c.Complete()
-	if err := os.MkdirAll(c.Data.Dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(c.Keys.Store), 0o700); err != nil {
 		return err
 	}
 	k, err := keys.Open(ctx, &c, keys.Options{})
@@ -136,20 +177,15 @@ func (s *Stage) enroll(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, k.Close()) }()
-	links := map[string][]string{"merchants": {"a"}}
-	for i := range s.Issuers {
-		name := fmt.Sprintf("issuer-%d", i)
-		for order := range s.Issuers[i] {
-			links[name] = append(links[name], fmt.Sprintf("l%d", order))
-		}
-	}
-	for center, names := range links {
-		if err := s.Secret.EnrollCenter(ctx, k.Ring, center); err != nil {
-			return err
-		}
-		for _, name := range names {
-			if err := s.Secret.Enroll(ctx, k.Ring, center+"/"+name); err != nil {
+	for _, some := range centers {
+		for center, names := range some {
+			if err := s.Secret.EnrollCenter(ctx, k.Ring, center); err != nil {
 				return err
+			}
+			for _, name := range names {
+				if err := s.Secret.Enroll(ctx, k.Ring, center+"/"+name); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -1,0 +1,276 @@
+package door
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cardswitch/hsm/envelope"
+	"cardswitch/switch/link"
+	"cardswitch/switch/link/keyorder"
+)
+
+// Keys are the node's own copy of the merchants' link keys. They belong to the first shard, which
+// makes, takes and ends them; its journal brings them here. Links are named "center/link".
+type Keys interface {
+	link.LinkKeys
+	// Refresh reads what has come, and gives the version of it.
+	Refresh(ctx context.Context) (version uint64, err error)
+	// Expect says which keys centers may use already, though they aren't active yet; no others.
+	Expect(ctx context.Context, coming map[string][]uint16) error
+	// Usable are the generations of a link that may be used now, the oldest first.
+	Usable(link string) []uint16
+}
+
+const (
+	// keysTended is how often the connections are looked at, whatever the first shard says.
+	keysTended = 250 * time.Millisecond
+	// standTold is how soon the first shard is told where connections stand.
+	standTold = 100 * time.Millisecond
+	// followTime bounds how long an order may wait for this node's journal.
+	followTime  = 3 * time.Second
+	followPause = 5 * time.Millisecond
+	orderPause  = time.Second // after an order that couldn't be followed
+)
+
+// keyState is what a door remembers of its links' keys.
+type keyState struct {
+	mu     sync.Mutex
+	turned map[string]turn
+	said   string // the last fault, which isn't said again
+}
+
+// turn is since when a generation is sent with. All connections that stood then go on with it: the
+// merchant has confirmed it, or uses it.
+type turn struct {
+	generation uint16
+	at         time.Time // zero: since before there were connections
+}
+
+func (v *visit) name() string { return v.link.Center().Name() + "/" + v.link.Name() }
+
+// tendsKeys keeps all connections at the keys of this node's journal, whether the first shard can
+// be reached or not: so that nothing goes on under a key that has expired.
+func (d *Door) tendsKeys(ctx context.Context) {
+	ticker := time.NewTicker(keysTended)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		_, err := d.config.Keys.Refresh(ctx)
+		d.say(err)
+		d.bringAll()
+	}
+}
+
+// say tells the log of a fault, once.
+func (d *Door) say(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	d.keys.mu.Lock()
+	defer d.keys.mu.Unlock()
+	if text != "" && text != d.keys.said {
+		d.log.Error("the door can't follow the merchants' link keys", "error", text,
+			"hint", "see `cardswitch cluster status` and key list of the first shard")
+	}
+	d.keys.said = text
+}
+
+// bringAll brings all connections up to date.
+func (d *Door) bringAll() {
+	d.turn(time.Now())
+	for _, v := range d.all() {
+		d.bring(v)
+	}
+}
+
+// turn notes which links send with another generation from now on.
+func (d *Door) turn(now time.Time) {
+	d.keys.mu.Lock()
+	defer d.keys.mu.Unlock()
+	for _, c := range *d.merchants.Load() {
+		for _, l := range c.Links {
+			name := c.Name + "/" + l.Name
+			newest, ok := d.config.Keys.Newest(name)
+			was, known := d.keys.turned[name]
+			switch {
+			case !ok || was.generation == newest:
+			case !known:
+				d.keys.turned[name] = turn{generation: newest}
+			default:
+				d.keys.turned[name] = turn{newest, now}
+			}
+		}
+	}
+}
+
+// bring brings one connection up to date: it knows all keys that the merchant may use, sends with
+// the newest one that the merchant has, and ends if it stands under one that may not be used.
+func (d *Door) bring(v *visit) {
+	sending, receiving, ok := v.link.KeyPositions()
+	if !ok {
+		return
+	}
+	usable := d.config.Keys.Usable(v.name())
+	if !slices.Contains(usable, sending.Generation) ||
+		!slices.Contains(usable, receiving.Generation) {
+		v.link.Close(link.KeyExpired)
+		return
+	}
+	for _, g := range usable {
+		if k, ok := d.config.Keys.Key(v.name(), g); ok && later(g, receiving.Generation) {
+			d.fault(v, v.link.InstallKey(k), envelope.NotLater)
+		}
+	}
+	d.keys.mu.Lock()
+	newest := d.keys.turned[v.name()]
+	d.keys.mu.Unlock()
+	if newest.generation != 0 && later(newest.generation, sending.Generation) &&
+		(receiving.Generation == newest.generation || v.since.Before(newest.at)) {
+		d.fault(v, v.link.SwitchKey(newest.generation), envelope.NotInstalled)
+	}
+}
+
+// later tells whether a generation comes after another; numbers go round.
+func later(a, b uint16) bool { return a != b && a-b < 1<<15 }
+
+// fault tells the log why a connection doesn't take a key, but for what is no fault.
+func (d *Door) fault(v *visit, err error, but envelope.Cause) {
+	if cause := envelope.CauseOf(err); err == nil || cause == but || cause == envelope.Ended {
+		return
+	}
+	d.log.Warn("a connection doesn't take the new link key", "center", v.link.Center().Name(),
+		"link", v.link.Name(), "connection", v.link.Number(), "error", err.Error(),
+		"hint", "it ends when the old key does; connect again")
+}
+
+// obeys hears from the first shard which keys merchants may use, wherever that shard is active.
+func (d *Door) obeys(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause := openPause
+		if place := d.config.Shards[0].Place(); place != 0 {
+			opening, cancel := context.WithTimeout(ctx, openTime)
+			conn, err := d.config.Orders(opening)
+			cancel()
+			if err == nil {
+				pause = d.obey(ctx, keyorder.New(conn), place)
+			}
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// obey is the life of a connection with the first shard, and says when to make the next one.
+func (d *Door) obey(ctx context.Context, conn *keyorder.Conn, place uint64) (pause time.Duration) {
+	ctx, end := context.WithCancel(ctx)
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	var round atomic.Uint64
+	d.obeying.Store(true)
+	defer d.obeying.Store(false)
+	var telling sync.WaitGroup
+	telling.Go(func() { d.tells(ctx, conn, place, &round) })
+	defer telling.Wait()
+	defer end()
+	for {
+		var o keyorder.Order
+		if conn.Receive(&o) != nil {
+			return openPause
+		}
+		err := d.heed(ctx, &o)
+		if d.say(err); err != nil {
+			return orderPause
+		}
+		round.Store(o.Round)
+		if conn.Send(keyorder.Report{Round: o.Round, Standing: d.standing()}) != nil {
+			return openPause
+		}
+	}
+}
+
+// heed sees that every connection knows what the first shard says. Those that come later learn it
+// in Up.
+func (d *Door) heed(ctx context.Context, o *keyorder.Order) error {
+	ctx, cancel := context.WithTimeout(ctx, followTime)
+	defer cancel()
+	for {
+		version, err := d.config.Keys.Refresh(ctx)
+		if err != nil {
+			return err
+		}
+		if version >= o.Version {
+			break
+		}
+		select {
+		case <-time.After(followPause):
+		case <-ctx.Done():
+			return fmt.Errorf("this node's journal has version %d of the link keys, not yet %d",
+				version, o.Version)
+		}
+	}
+	if err := d.config.Keys.Expect(ctx, o.Coming); err != nil {
+		return err
+	}
+	d.bringAll()
+	return nil
+}
+
+// tells reports where connections stand whenever that is another place, and ends the connection
+// with a shard that has moved.
+func (d *Door) tells(ctx context.Context, conn *keyorder.Conn, place uint64,
+	round *atomic.Uint64) {
+	defer conn.Close()
+	ticker := time.NewTicker(standTold)
+	defer ticker.Stop()
+	var told []keyorder.Standing
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if now := d.config.Shards[0].Place(); now != 0 && now != place {
+			return
+		}
+		stand := d.standing()
+		if slices.Equal(stand, told) {
+			continue
+		}
+		if conn.Send(keyorder.Report{Round: round.Load(), Standing: stand}) != nil {
+			return
+		}
+		told = stand
+	}
+}
+
+// Obeying tells whether the first shard can tell the door of link keys now.
+func (d *Door) Obeying() bool { return d.obeying.Load() }
+
+// standing is where all connections with an envelope stand, by link and generations.
+func (d *Door) standing() (list []keyorder.Standing) {
+	for _, v := range d.all() {
+		sending, receiving, ok := v.link.KeyPositions()
+		if !ok {
+			continue
+		}
+		one := keyorder.Standing{Link: v.name(), Sending: sending.Generation,
+			Receiving: receiving.Generation}
+		at, known := slices.BinarySearchFunc(list, one, keyorder.Standing.Compare)
+		if !known {
+			list = slices.Insert(list, at, one)
+		}
+		list[at].Connections++
+	}
+	return list
+}

@@ -1,0 +1,168 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cardswitch/hsm"
+	"cardswitch/hsm/envelope"
+	"cardswitch/hsm/keyring"
+)
+
+// Copy is a node's own copy of link keys that belong to another switch of the cluster: they are
+// read from this node's replica of that one's journal. It makes, changes and saves nothing.
+type Copy struct {
+	from   Text
+	module hsm.Module
+	of     func(keyring.Slot) bool
+	ring   *keyring.Ring
+
+	version atomic.Uint64 // of the key store that was read last
+	changes sync.Mutex    // one at a time; they ask the module
+
+	mu     sync.Mutex
+	coming map[keyring.ID]rehearsed
+}
+
+// Text is where the newest text of the key store is, as store.KeyWitness.
+type Text interface {
+	Version() (uint64, error)
+	Text() (version uint64, text []byte, err error)
+}
+
+// rehearsed is a key that is on its way to its center.
+type rehearsed struct {
+	key    envelope.Key
+	forget func()
+}
+
+// copyWait bounds how long the security module may take over a link's secret.
+const copyWait = 2 * time.Second
+
+// NewCopy is a copy of the keys of some slots. It is empty until Refresh, which asks which those
+// are.
+func NewCopy(ctx context.Context, from Text, m hsm.Module, of func(keyring.Slot) bool) (*Copy,
+	error) {
+	ring, err := keyring.Open(ctx, keyring.Options{Module: m})
+	if err != nil {
+		return nil, err
+	}
+	return &Copy{from: from, module: m, of: of, ring: ring,
+		coming: make(map[keyring.ID]rehearsed)}, nil
+}
+
+// Refresh reads what this node's journal has by now, and gives the version of it.
+func (c *Copy) Refresh(ctx context.Context) (uint64, error) {
+	version, err := c.from.Version()
+	if err != nil || version == c.version.Load() {
+		return version, err
+	}
+	c.changes.Lock()
+	defer c.changes.Unlock()
+	version, text, err := c.from.Text()
+	if err != nil || version == c.version.Load() {
+		return version, err
+	}
+	set, err := keyring.ReadSet(ctx, c.module, text)
+	if err == nil {
+		err = c.ring.Follow(ctx, set.Only(c.of))
+	}
+	if err != nil {
+		return c.version.Load(), fmt.Errorf("version %d of the link keys isn't taken: %w", version, err)
+	}
+	c.version.Store(version)
+	return version, nil
+}
+
+// Anew has the next Refresh read it all again, as other slots are wanted.
+func (c *Copy) Anew() { c.version.Store(0) }
+
+// Expect says which keys are on their way to their centers, by link, "center/link": they can be
+// used though they aren't active yet. Others that were aren't any more.
+func (c *Copy) Expect(ctx context.Context, coming map[string][]uint16) error {
+	c.changes.Lock()
+	defer c.changes.Unlock()
+	wanted := make(map[keyring.ID]bool)
+	var errs []error
+	for link, generations := range coming {
+		slot, ok := keyring.LinkSlot(link)
+		if !ok || !c.of(slot) {
+			continue
+		}
+		for _, g := range generations {
+			id := keyring.ID{Slot: slot, Generation: g}
+			if wanted[id] = true; !c.expects(id) {
+				errs = append(errs, c.rehearse(ctx, id))
+			}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, k := range c.coming {
+		if !wanted[id] {
+			delete(c.coming, id)
+			k.forget()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Copy) expects(id keyring.ID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.coming[id]
+	return ok
+}
+
+func (c *Copy) rehearse(ctx context.Context, id keyring.ID) error {
+	prf, forget, err := c.ring.Rehearse(ctx, id, copyWait)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.coming[id] = rehearsed{envelope.Key{Generation: id.Generation, PRF: prf}, forget}
+	return nil
+}
+
+// Newest is link's: the generation that is sent with.
+func (c *Copy) Newest(link string) (uint16, bool) { return c.ring.LinkKeys(link) }
+
+// Key is link's.
+func (c *Copy) Key(link string, generation uint16) (envelope.Key, bool) {
+	if prf, ok := c.ring.PRF(link, generation, copyWait); ok {
+		return envelope.Key{Generation: generation, PRF: prf}, true
+	}
+	slot, _ := keyring.LinkSlot(link)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k, ok := c.coming[keyring.ID{Slot: slot, Generation: generation}]
+	return k.key, ok
+}
+
+// Usable are the generations of a link that may be used now, the oldest first.
+func (c *Copy) Usable(link string) (generations []uint16) {
+	slot, _ := keyring.LinkSlot(link)
+	for _, r := range c.ring.Set().Openers(slot, time.Now()) {
+		generations = append(generations, r.ID.Generation)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.coming {
+		if id.Slot == slot && !slices.Contains(generations, id.Generation) {
+			generations = append(generations, id.Generation)
+		}
+	}
+	slices.Sort(generations)
+	return generations
+}
+
+// Close forgets all keys.
+func (c *Copy) Close() error {
+	return errors.Join(c.Expect(context.Background(), nil), c.ring.Close())
+}

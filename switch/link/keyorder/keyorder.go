@@ -1,0 +1,101 @@
+// Package keyorder is what the switch that has merchants' link keys and the nodes' doors say.
+//
+// The keys themselves don't pass: each node has them in its replica of the journal. The switch says
+// how far a door must have read that, and which keys are on their way to their centers; the door
+// says when all its connections know of it, and where they stand. Each message is a line of JSON.
+package keyorder
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Order is the switch's.
+type Order struct {
+	Round   uint64 `json:"round"`   // counts the orders of one switch
+	Version uint64 `json:"version"` // of the key store: this one or a newer
+	// Coming are keys that centers may use already, though they aren't active yet, by link,
+	// "center/link".
+	Coming map[string][]uint16 `json:"coming,omitempty"`
+}
+
+// Report is a door's.
+type Report struct {
+	Round    uint64     `json:"round"` // of the newest order that all connections follow; 0: none
+	Standing []Standing `json:"standing,omitempty"`
+}
+
+// Standing are connections of a link that send and receive under the same generations.
+type Standing struct {
+	Link        string `json:"link"` // "center/link"
+	Sending     uint16 `json:"sending"`
+	Receiving   uint16 `json:"receiving"`
+	Connections int    `json:"connections"`
+}
+
+// Compare orders by link and generations.
+func (s Standing) Compare(to Standing) int {
+	return cmp.Or(strings.Compare(s.Link, to.Link), cmp.Compare(s.Sending, to.Sending),
+		cmp.Compare(s.Receiving, to.Receiving))
+}
+
+const (
+	// mostMessage bounds one in bytes: some ten thousand links.
+	mostMessage = 1 << 20
+	writeTime   = 2 * time.Second
+)
+
+// Conn is one end.
+type Conn struct {
+	net  net.Conn
+	in   *bufio.Scanner
+	send sync.Mutex
+}
+
+// New talks over a connection, which is its own from then on.
+func New(conn net.Conn) *Conn {
+	c := &Conn{net: conn, in: bufio.NewScanner(conn)}
+	c.in.Buffer(make([]byte, 0, 4<<10), mostMessage)
+	return c
+}
+
+// Send says an Order or a Report. Any goroutine may.
+func (c *Conn) Send(message any) error {
+	line, err := json.Marshal(message)
+	switch {
+	case err != nil:
+		return err
+	case len(line) >= mostMessage:
+		return fmt.Errorf("a message of %d bytes about link keys is too long", len(line))
+	}
+	c.send.Lock()
+	defer c.send.Unlock()
+	_ = c.net.SetWriteDeadline(time.Now().Add(writeTime))
+	_, err = c.net.Write(append(line, '\n'))
+	return err
+}
+
+// Receive waits for the other end's next. One goroutine may, with one kind of message.
+func (c *Conn) Receive(into any) error {
+	switch {
+	case c.in.Scan():
+	case errors.Is(c.in.Err(), bufio.ErrTooLong):
+		return c.in.Err()
+	default:
+		return errors.Join(c.in.Err(), net.ErrClosed)
+	}
+	if err := json.Unmarshal(c.in.Bytes(), into); err != nil {
+		return fmt.Errorf("not a message about link keys: %w", err)
+	}
+	return nil
+}
+
+// Close ends it.
+func (c *Conn) Close() error { return c.net.Close() }
