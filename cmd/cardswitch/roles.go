@@ -54,7 +54,9 @@ func (n *node) Leads(ctx context.Context, d role.Duty, term uint64, began time.T
 func (n *node) Follows(ctx context.Context, term uint64, deposed bool) error {
 	n.active.Store(nil)
 	n.front.Show(n.standbyServer())
-	n.warm.Hold()
+	if ctx.Err() == nil { // else the node is about to end
+		n.warm.Hold()
+	}
 	if !deposed {
 		return nil
 	}

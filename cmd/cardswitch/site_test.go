@@ -51,6 +51,13 @@ func machines(t *testing.T, n int) (list []*machine) {
 		if err := writeIdentity(authority, "far", uint64(i+1), dir); err != nil {
 			t.Fatal(err)
 		}
+		for c := range config.Centers { // the demo's ports may be in use
+			for l := range config.Centers[c].Links {
+				if at := &config.Centers[c].Links[l].Listen; *at != "" {
+					*at = "127.0.0.1:0"
+				}
+			}
+		}
 		config.Admin.HTTP, config.Data.KeyFile = "", filepath.Join(dir, "shared.key")
 		config.Cluster = &cardswitch.ClusterConfig{Name: "far", Node: uint64(i + 1), Listen: addresses[i],
 			Cert: "node.pem", Key: "node.key", CA: "ca.pem"}
