@@ -102,10 +102,11 @@ func (t *town) open(dial func(context.Context, string) (net.Conn, error), secret
 	for _, r := range cards.Ranges() {
 		ranges = append(ranges, pos.Range{Prefix: r.Prefix, Count: 200})
 	}
+	link := envelopeOf(secret, stage.Link) // of one center: who gets a new key gets it for all
 	for n := range merchants {
 		m, err := pos.Start(context.Background(), pos.Options{Name: fmt.Sprintf("merchant-%d", n),
 			Acquirer: acquirer(n), Peer: stage.Institution, Addresses: addresses,
-			Envelope: envelopeOf(secret, stage.Link), Connections: 4, AnswerTime: answerTime,
+			Envelope: link, Connections: 4, AnswerTime: answerTime,
 			Repeats: repeats,
 			Echo:    echoTime, Settle: settleTime, InFlight: 256, Rate: rate / merchants,
 			Cards: ranges, Seed: seed + uint64(n), OnResult: t.came, DialFunc: dial,
@@ -126,6 +127,15 @@ func (t *town) came(r pos.Result) {
 	t.answers = append(t.answers, answer{at: time.Now(), took: r.Elapsed, undone: undone,
 		issuer:   issuerOf(r.Receipt.Card),
 		approved: undone || r.Receipt.State == ledger.Approved})
+}
+
+// had is how many new keys the merchants have had, and how many connections.
+func (t *town) had() (keys, connections int) {
+	for _, m := range t.merchants {
+		s := m.Stats()
+		keys, connections = keys+s.Keys, connections+s.Connections
+	}
+	return keys, connections
 }
 
 // since gives the answers from a time on.

@@ -20,6 +20,7 @@ const (
 	Deafened Kind = "deafened"   // nothing of the others comes to it
 	Muted    Kind = "muted"      // nothing of it comes to the others
 	Transfer Kind = "transfer"   // an operator has another node lead
+	Rekey    Kind = "rekey"      // the same, while the merchants get a new link key
 	Drain    Kind = "drain"      // it is asked to end, as for an upgrade
 	Full     Kind = "full"       // its disk has no free space
 	Stalled  Kind = "stalled"    // its disk answers no write
@@ -31,8 +32,8 @@ const (
 
 // Kinds are all there are.
 func Kinds() []Kind {
-	return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Drain, Full, Stalled,
-		Practise, Upgrade, Restart, Site}
+	return []Kind{Kill, Twice, Stop, Cut, Deafened, Muted, Transfer, Rekey, Drain, Full,
+		Stalled, Practise, Upgrade, Restart, Site}
 }
 
 // Trial is a fault done some times.
@@ -45,8 +46,8 @@ type Trial struct {
 // restart is a run of its own.
 func Plan(kills int, only []string) (plan []Trial, err error) {
 	all := []Trial{{Kill, kills}, {Stop, 3}, {Cut, 3}, {Deafened, 2}, {Muted, 2}, {Twice, 2},
-		{Transfer, 3}, {Drain, 3}, {Full, 2}, {Stalled, 3}, {Practise, 1}, {Upgrade, 1},
-		{Restart, 5}, {Site, 1}}
+		{Transfer, 3}, {Rekey, 3}, {Drain, 3}, {Full, 2}, {Stalled, 3}, {Practise, 1},
+		{Upgrade, 1}, {Restart, 5}, {Site, 1}}
 	if len(only) == 0 {
 		return all[:len(all)-3], nil
 	}
@@ -131,6 +132,8 @@ func (r *run) hurt(ctx context.Context, k Kind, to *node) (heal func() error, er
 		return r.stall(to)
 	case Transfer:
 		return nothing, to.transfer(ctx)
+	case Rekey:
+		return r.rekey(ctx, to)
 	case Drain:
 		err := to.child.Stop(startTime)
 		to.child = nil
