@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"cardswitch/store/journal"
 	"cardswitch/store/raftlog"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -36,8 +37,12 @@ func (s *Store) Found(id raftlog.Identity, members []raftlog.Member) error {
 			"cluster %s, generation %d", former.Cluster, former.Generation), "raise the generation, so " +
 			"that nodes that may still run refuse it, and this one them"}
 	}
+	after, err := s.termsBefore()
+	if err != nil {
+		return err
+	}
 	b := s.db.NewBatch()
-	if err := s.raft.Found(b, id, members); err != nil {
+	if err := s.raft.Found(b, id, members, after); err != nil {
 		return errors.Join(err, b.Close())
 	}
 	at := s.position
@@ -50,6 +55,33 @@ func (s *Store) Found(id raftlog.Identity, members []raftlog.Member) error {
 	}
 	s.position = at
 	return s.raft.Reload()
+}
+
+// termsBy is a term that no cluster has come to by a time: the seconds since 1970, as it would have
+// to elect once a second all that while. A journal that was promoted, or brought back from a
+// backup, goes on after it: there may have been terms that it doesn't know of, and centers that heard
+// the last one take nothing of a lower one any more (hsm/envelope/SPEC.md, section 14).
+func termsBy(now time.Time) uint64 { return uint64(max(0, now.Unix())) }
+
+// termsBefore is the last term that there may have been before this directory is a node's; 0 if its
+// journal is new.
+func (s *Store) termsBefore() (uint64, error) {
+	if s.position.last == 0 {
+		return 0, nil
+	}
+	it, err := s.db.NewIter(within([]byte{familyChunk}))
+	if err != nil {
+		return 0, err
+	}
+	last := uint64(0)
+	if it.Last() {
+		h, err := journal.ReadHeader(it.Value())
+		if err != nil {
+			return 0, errors.Join(err, it.Close())
+		}
+		last = h.Epoch
+	}
+	return max(last, termsBy(time.Now())), it.Close()
 }
 
 // ApplyMembers applies a change of the members, durably and in order with all that is applied.

@@ -95,7 +95,7 @@ func (s *Store) Promote(p Promotion) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	if err := s.raft.Promote(b, p.Generation, s.position.index); err != nil {
+	if err := s.raft.Promote(b, p.Generation, s.position.index, termsBy(p.At)); err != nil {
 		return errors.Join(err, b.Close())
 	}
 	set(b, []byte(aboutPromotion), p.value())
@@ -134,7 +134,7 @@ func (s *Store) Adopt(generation uint64) error {
 	}
 	id.Generation = generation
 	b := s.db.NewBatch()
-	if err := s.raft.Found(b, id, nil); err != nil {
+	if err := s.raft.Found(b, id, nil, 0); err != nil {
 		return errors.Join(err, b.Close())
 	}
 	if err := s.commitAside(b); err != nil {

@@ -165,11 +165,19 @@ func TestRestoredIsNobodys(t *testing.T) {
 		t.Fatal("it is the node that it was")
 	}
 	config.Generation = former.Generation + 1
+	began := time.Now()
 	again, err := replica.Start(config, s, replica.Nobody{})
 	must(t, err)
 	defer again.Close()
 	if s.LogName() == y.store.LogName() {
 		t.Error("its log is taken for the old one")
+	}
+	role := <-again.Roles()
+	for !role.Leading {
+		role = <-again.Roles()
+	}
+	if role.Term <= uint64(began.Unix()) {
+		t.Errorf("term %d may have been one of the old cluster after the backup", role.Term)
 	}
 }
 

@@ -328,13 +328,17 @@ func TestASiteIsPromoted(t *testing.T) {
 		if err := far.store.Promote(store.Promotion{Generation: 4}); err == nil {
 			t.Error("promoted without a new generation")
 		}
-		if err := far.store.Promote(store.Promotion{Generation: 5}); err != nil {
+		now := time.Now()
+		if err := far.store.Promote(store.Promotion{Generation: 5, At: now}); err != nil {
 			t.Fatal(err)
 		}
 		far.end(t)
 		h.start(t, far, Config{})
 		if l := h.leader(); l != far || far.log.Identity().Generation != 5 {
 			t.Fatalf("%+v", far.Status())
+		}
+		if is := far.Status().Term; is <= uint64(now.Unix()) {
+			t.Errorf("term %d may have been one of the lost site", is)
 		}
 		time.Sleep(100 * time.Millisecond)
 		h.mu.Lock()

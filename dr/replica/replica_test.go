@@ -50,7 +50,7 @@ func note(s *store.Store, text string) error {
 }
 
 // TestAlone: a cluster of one leads at once, also on a directory that was written without one, and
-// nothing acknowledged is lost when the power is.
+// nothing acknowledged is lost when the power is. Its terms rise.
 func TestAlone(t *testing.T) {
 	disk := store.Memory()
 	s := openStore(t, disk)
@@ -59,6 +59,7 @@ func TestAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	term := uint64(time.Now().Unix()) // of whatever cluster the journal was of before
 	for life := range 5 {
 		r := alone(t, s)
 		began := time.Now()
@@ -66,6 +67,10 @@ func TestAlone(t *testing.T) {
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("life %d: it took %s to lead", life, took)
 		}
+		if is := s.Epoch(); is <= term {
+			t.Errorf("life %d: term %d after %d", life, is, term)
+		}
+		term = s.Epoch()
 		if !r.Lease().Valid() {
 			t.Error("a leader without a lease")
 		}

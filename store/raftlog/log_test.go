@@ -48,7 +48,7 @@ func (silent) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, arg
 func found(t require, l *Log, db *pebble.DB) *raft.MemoryStorage {
 	b := db.NewBatch()
 	members := []Member{{1, Data, "a"}, {2, Witness, "b"}, {3, Learner, ""}}
-	if err := l.Found(b, Identity{"c", 1, 7}, members); err != nil {
+	if err := l.Found(b, Identity{"c", 1, 7}, members, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(b.Commit(pebble.Sync), l.Reload()); err != nil {

@@ -112,9 +112,10 @@ func (l *Log) Changed(conf *pb.ConfState, m Member) {
 }
 
 // Promote adds to a batch that the log's node is the only member from now on, in a new generation
-// and a new term. Changes of the members that it has not applied will never be: they are those of
-// the old generation, and one that gave a vote there would have the node wait for it for ever.
-func (l *Log) Promote(b *pebble.Batch, generation, applied uint64) error {
+// and a new term, which comes after the one given. Changes of the members that it has not applied
+// will never be: they are those of the old generation, and one that gave a vote there would have the
+// node wait for it for ever.
+func (l *Log) Promote(b *pebble.Batch, generation, applied, after uint64) error {
 	if err := l.forgetChanges(b, applied); err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (l *Log) Promote(b *pebble.Batch, generation, applied uint64) error {
 	}
 	set(b, []byte(keyIdentity), id.Append(nil))
 	set(b, []byte(KeyConf), conf)
-	set(b, []byte(keyHard), hardState{l.hard.term + 1, 0, l.hard.commit}.value())
+	set(b, []byte(keyHard), hardState{max(l.hard.term, after) + 1, 0, l.hard.commit}.value())
 	for _, m := range l.members {
 		m.Kind = Removed
 		if m.ID == id.Node {

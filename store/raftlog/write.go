@@ -211,8 +211,9 @@ func (l *Log) DropRecords(before uint64) error {
 }
 
 // Found adds to a batch that the log is a node's. What the journal has already counts as the first
-// entry; members are those of a new cluster, none if the node is to learn them from the others.
-func (l *Log) Found(b *pebble.Batch, id Identity, members []Member) error {
+// entry; members are those of a new cluster, none if the node is to learn them from the others. The
+// cluster's terms come after the one given.
+func (l *Log) Found(b *pebble.Batch, id Identity, members []Member, after uint64) error {
 	set(b, []byte(keyIdentity), id.Append(nil))
 	if len(members) == 0 {
 		return nil
@@ -225,7 +226,8 @@ func (l *Log) Found(b *pebble.Batch, id Identity, members []Member) error {
 	for _, m := range members {
 		set(b, memberKey(m.ID), m.Append(nil))
 	}
-	set(b, []byte(keyHard), founded.value())
+	hard := hardState{term: max(FirstEntry, after), commit: FirstEntry}
+	set(b, []byte(keyHard), hard.value())
 	set(b, []byte(keyFirst), mark{index: FirstEntry, term: FirstEntry}.value())
 	return nil
 }
@@ -248,8 +250,6 @@ func (l *Log) Begin(b *pebble.Batch, index, term uint64) {
 
 // FirstEntry stands for what a node had before the cluster was.
 const FirstEntry = 1
-
-var founded = hardState{term: FirstEntry, commit: FirstEntry}
 
 // Reload reads anew what a batch beside Append has written.
 func (l *Log) Reload() error {
