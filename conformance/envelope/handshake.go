@@ -34,6 +34,9 @@ func (s *Session) takeHello(h header, body, frame []byte) (Event, error) {
 	}
 	s.padded = g.padding || s.options.Padding
 	answer := greeting{nonce: s.nonceA, padding: s.padded}
+	if g.term != nil {
+		s.term, answer.term = *g.term, s.said()
+	}
 	var x, m []byte
 	switch {
 	case g.share != nil && (s.options.Share || s.options.NeedShare):
@@ -99,6 +102,10 @@ func (s *Session) takeAck(h header, body, frame []byte) error {
 		return errors.New("a share that wasn't asked for")
 	case g.share == nil && s.options.NeedShare:
 		return errors.New("a hello-ack without a share")
+	case g.term != nil && s.options.Terms == nil:
+		return errors.New("a term that wasn't asked for")
+	case g.term != nil:
+		s.term = *g.term
 	}
 	s.suite, s.nonceA, s.padded = h.suite, g.nonce, g.padding
 	var x, m []byte
@@ -158,6 +165,11 @@ func (s *Session) takeFinished(h header, body, frame []byte) (Event, error) {
 		return Event{}, errors.New("the proof is wrong")
 	}
 	s.in = next
+	if s.options.Terms != nil {
+		if err := s.options.Terms.admit(s); err != nil {
+			return Event{}, err
+		}
+	}
 	var e Event
 	if s.options.Initiator {
 		proof, err := s.proof(ours, s.out.secret)

@@ -10,6 +10,7 @@ import (
 const (
 	optionPadding = 1
 	optionShare   = 2
+	optionTerm    = 3
 
 	helloShare = 32 + 1184 // X25519 public key, ML-KEM-768 encapsulation key
 	ackShare   = 32 + 1088 // X25519 public key, ML-KEM-768 ciphertext
@@ -22,6 +23,7 @@ type greeting struct {
 	suites  []Suite // of a hello
 	padding bool
 	share   []byte
+	term    *uint64
 }
 
 func (g *greeting) bytes(k kind) []byte {
@@ -40,6 +42,9 @@ func (g *greeting) bytes(k kind) []byte {
 		b = append(b, optionShare)
 		b = binary.BigEndian.AppendUint16(b, uint16(len(g.share)))
 		b = append(b, g.share...)
+	}
+	if g.term != nil {
+		b = binary.BigEndian.AppendUint64(append(b, optionTerm, 0, 8), *g.term)
 	}
 	return b
 }
@@ -121,7 +126,9 @@ func (g *greeting) options(k kind, b []byte) error {
 			g.padding = true
 		case option == optionShare && len(value) == size:
 			g.share = value
-		case option == optionPadding || option == optionShare:
+		case option == optionTerm && len(value) == 8:
+			g.term = new(binary.BigEndian.Uint64(value))
+		case option <= optionTerm:
 			return fmt.Errorf("option %d has %d bytes", option, len(value))
 		case k == helloAck:
 			return fmt.Errorf("option %d in a hello-ack", option)

@@ -29,6 +29,7 @@ func TestBadHellos(t *testing.T) {
 		"padding with a value": slices.Concat(nonce, []byte("\x06SHOP-1\x01\x01\x01\x00\x01a")),
 		"half an option":       slices.Concat(nonce, []byte("\x06SHOP-1\x01\x01\x09\x00")),
 		"a long option":        slices.Concat(nonce, []byte("\x06SHOP-1\x01\x01\x09\x00\x02a")),
+		"a term of 4 bytes":    slices.Concat(nonce, []byte("\x06SHOP-1\x01\x01\x03\x00\x04aaaa")),
 		"a share of one byte":  slices.Concat(nonce, []byte("\x06SHOP-1\x01\x01\x02\x00\x01a")),
 		"too long": slices.Concat(nonce, []byte("\x06SHOP-1\x01\x01\x09\x07\xbd"),
 			make([]byte, 0x7bd)),
@@ -65,9 +66,18 @@ func FuzzReceive(f *testing.F) {
 	f.Add(byte(1), frame)
 	f.Add(byte(2), clearAlert(1))
 	f.Add(byte(3), make([]byte, 100))
+	termed := options()
+	termed.Terms, termed.Term = new(Terms), 5
+	if _, frame, err = Initiate(termed); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(byte(8), frame)
 	f.Fuzz(func(t *testing.T, phase byte, frame []byte) {
 		i, a := options(), options()
 		i.Share, a.Share = phase&4 > 0, phase&4 > 0
+		if phase&8 > 0 {
+			i.Terms, i.Term, a.Terms, a.Term = new(Terms), 5, new(Terms), 6
+		}
 		var s *Session
 		switch phase % 4 {
 		case 0:

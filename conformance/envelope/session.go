@@ -23,6 +23,10 @@ type Options struct {
 	Share     bool           // X25519 and ML-KEM-768 are offered, or answered
 	NeedShare bool           // without the other's share it refuses
 
+	Terms *Terms // of the other end, which is asked for its term; nil: nobody asks, and heeds none
+	Term  uint64 // ours, 0 if we are no cluster
+	Over  func() // called once if a higher term ends the session; it may be nil
+
 	EpochFrames uint64        // of our choice an epoch, default 2^24
 	EpochTime   time.Duration // of our choice, default an hour
 	Random      io.Reader     // default the system's
@@ -50,6 +54,9 @@ type Session struct {
 	x25519   *ecdh.PrivateKey
 	mlkem    *mlkem.DecapsulationKey768
 	out, in  way
+
+	term  uint64 // of the other end, 0 if it said none
+	since uint64 // the highest term there was when the session began to stand
 }
 
 // Event is what came of a frame.
@@ -74,7 +81,7 @@ func Initiate(o Options) (*Session, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	g := greeting{link: o.Link, suites: s.options.Suites, padding: o.Padding}
+	g := greeting{link: o.Link, suites: s.options.Suites, padding: o.Padding, term: s.said()}
 	if _, err := io.ReadFull(s.options.Random, s.session[:]); err != nil {
 		return nil, nil, err
 	}
@@ -91,6 +98,14 @@ func Initiate(o Options) (*Session, []byte, error) {
 	h := header{kind: hello, generation: s.proposed, session: s.session}
 	s.hello = append(h.bytes(), g.bytes(hello)...)
 	return s, s.hello, nil
+}
+
+// said is the term that we say, nil for none.
+func (s *Session) said() *uint64 {
+	if s.options.Terms == nil {
+		return nil
+	}
+	return &s.options.Term
 }
 
 // Accept begins a session of the end that was dialled; it waits for a hello.
@@ -216,6 +231,7 @@ type State struct {
 	Padded, Shared            bool
 	Sending, Receiving        uint16 // generations
 	SendingEpoch, TakingEpoch uint16
+	Term                      uint64 // of the other end, 0 if it said none
 }
 
 // State is zero before the session stands.
@@ -226,5 +242,5 @@ func (s *Session) State() State {
 		return State{}
 	}
 	return State{s.suite, s.padded, s.shares != nil, s.out.generation, s.in.generation,
-		s.out.epoch, s.in.epoch}
+		s.out.epoch, s.in.epoch, s.term}
 }

@@ -51,6 +51,8 @@ type vector struct {
 	NonceI         hexText `json:"nonce_i"`
 	NonceA         hexText `json:"nonce_a"`
 	Hello, Ack     hexText
+	TermI          *uint64 `json:"term_i"`
+	TermA          *uint64 `json:"term_a"`
 	Hellos         hexText `json:"hash_of_hellos"`
 	Shares         *shares
 	FinishedI      hexText `json:"finished_i"`
@@ -86,7 +88,7 @@ func readVectors(t *testing.T) vectors {
 	if err := json.Unmarshal(text, &v); err != nil {
 		t.Fatal(err)
 	}
-	if len(v.Sessions) < 8 {
+	if len(v.Sessions) < 10 {
 		t.Fatalf("%d sessions", len(v.Sessions))
 	}
 	return v
@@ -157,8 +159,9 @@ func (v *vector) initiator(t *testing.T) *Session {
 	if v.Shares != nil {
 		random = append(append(random, v.Shares.X25519I...), v.Shares.Seed...)
 	}
-	s, hello, err := Initiate(Options{Link: v.Link, Keys: keys, Suites: []Suite{Suite(v.Suite[0])},
-		Padding: v.Padded, Share: v.Shares != nil, Random: v.random(random)})
+	s, hello, err := Initiate(v.terms(v.TermI, Options{Link: v.Link, Keys: keys,
+		Suites: []Suite{Suite(v.Suite[0])}, Padding: v.Padded, Share: v.Shares != nil,
+		Random: v.random(random)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,8 +177,9 @@ func (v *vector) initiator(t *testing.T) *Session {
 func (v *vector) acceptor(t *testing.T) *Session {
 	t.Helper()
 	_, keys := v.linkKeys(t)
-	s, err := Accept(Options{Link: v.Link, Keys: keys, Suites: []Suite{Suite(v.Suite[0])},
-		Share: v.Shares != nil, Random: v.random(bytes.Clone(v.NonceA))})
+	s, err := Accept(v.terms(v.TermA, Options{Link: v.Link, Keys: keys,
+		Suites: []Suite{Suite(v.Suite[0])}, Share: v.Shares != nil,
+		Random: v.random(bytes.Clone(v.NonceA))}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +189,9 @@ func (v *vector) acceptor(t *testing.T) *Session {
 	} else {
 		s.suite, s.padded, s.session = Suite(v.Suite[0]), v.Padded, [8]byte(v.Session)
 		s.nonceI, s.nonceA = [32]byte(v.NonceI), [32]byte(v.NonceA)
+		if v.TermI != nil {
+			s.term = *v.TermI
+		}
 		e, err = s.greet(v.Hello, v.Ack, v.Shares.X25519, v.Shares.MLKEM,
 			v.KeysOfSessions[0].Generation)
 	}
@@ -194,6 +201,14 @@ func (v *vector) acceptor(t *testing.T) *Session {
 	same(t, "hello-ack", e.Send[0], v.Ack)
 	same(t, "finished", e.Send[1], v.Frames[0].Frame)
 	return s
+}
+
+// terms lets an end say its term, if it does so in the vector.
+func (v *vector) terms(own *uint64, o Options) Options {
+	if own != nil {
+		o.Terms, o.Term = new(Terms), *own
+	}
+	return o
 }
 
 // random gives what a vector draws; each IV of the legacy suite is the same there.
@@ -244,6 +259,7 @@ func TestSessions(t *testing.T) {
 					}
 					same(t, "frame "+strconv.Itoa(n), said, f.Frame)
 				case "close":
+					v.checkTerm(t, to, ends[to])
 					if !e.Closed {
 						t.Error("the close isn't taken for one")
 					}
@@ -251,6 +267,18 @@ func TestSessions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// checkTerm sees that an end has heard the other's term.
+func (v *vector) checkTerm(t *testing.T, end string, s *Session) {
+	t.Helper()
+	said := v.TermI
+	if end == "initiator" {
+		said = v.TermA
+	}
+	if said != nil && (s.State().Term != *said || s.options.Terms.Counts().Highest != *said) {
+		t.Errorf("the %s has term %d, not %d", end, s.State().Term, *said)
 	}
 }
 

@@ -78,7 +78,7 @@ func (s *Session) turn(w *way, generation uint16) (way, error) {
 func (s *Session) Seal(message []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != standing || s.out.closed {
+	if s.phase != standing || s.out.closed || s.options.Terms.over(s) {
 		return nil, ErrNotStanding
 	}
 	if len(message) == 0 {
@@ -93,15 +93,19 @@ func (s *Session) Seal(message []byte) ([]byte, error) {
 	return s.sealNext(data, message)
 }
 
-// Close is the frame that says that we send nothing more. There is none if that was said, or if
-// the session never stood.
+// Close is the frame that says that we send nothing more; of a session that a higher term ended,
+// the alert. There is none if that was said, or if the session never stood.
 func (s *Session) Close() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != standing || s.out.closed {
 		return nil
 	}
-	frame, _ := s.sealNext(closing, []byte{0})
+	why := byte(0)
+	if s.options.Terms.over(s) {
+		why = 1
+	}
+	frame, _ := s.sealNext(closing, []byte{why})
 	s.out.closed = true
 	return frame
 }
@@ -147,6 +151,9 @@ func (s *Session) takeSealed(h header, body, frame []byte) (Event, error) {
 		return Event{}, err
 	}
 	s.in = next
+	if err := s.options.Terms.take(s, h.kind == data); err != nil {
+		return Event{}, err
+	}
 	switch {
 	case h.kind == data && len(content) > 0:
 		return Event{Message: content}, nil

@@ -37,6 +37,7 @@ const (
 	NoShare       // a share that we require is missing
 	BadShare      // a share that is no key
 	WrongFinished // the two sides did not see the same hellos: a downgrade
+	OldTerm       // of a node that isn't the peer's active one any more
 	KeyFailed     // whoever holds the link key did not answer
 	Alerted       // the peer refused us
 
@@ -74,6 +75,7 @@ var causeTexts = [causes]string{
 	NoShare:         "no share",
 	BadShare:        "bad share",
 	WrongFinished:   "hellos differ",
+	OldTerm:         "old term",
 	KeyFailed:       "link key failed",
 	Alerted:         "refused by the peer",
 	Empty:           "empty message",

@@ -47,11 +47,18 @@
 // another connection or key, one flipped bit) ends the session for good. The Cause is for the audit
 // log and the metrics; the peer gets one alert that says nothing.
 //
+// # Terms
+//
+// A peer may be a cluster, whose active node says its term, the number of its election. With
+// Policy.Terms a node of an earlier term than one that was proven is refused, and whatever still
+// comes over its connections: it was paused, or cut off, and doesn't know yet that another node has
+// taken over. Both sides may be one; an end that knows nothing of terms is taken as ever.
+//
 // # What it leaves to the caller
 //
 // The time a handshake may take; how many may be open; which keys may still be used (Keys); the
-// audit log; sending Sealer.Alert after a refusal; calling Session.End at last. Secrets are wiped
-// when they have served, but Go may keep copies, and the key schedules of its ciphers stay until
-// the collector takes them. With GODEBUG=fips140=on all of it runs; fips140=only refuses GCM with
-// our nonces, and TDES.
+// audit log; sending Sealer.Alert after a refusal; closing connections whose sessions are Over;
+// calling Session.End at last. Secrets are wiped when they have served, but Go may keep copies, and
+// the key schedules of its ciphers stay until the collector takes them. With GODEBUG=fips140=on all
+// of it runs; fips140=only refuses GCM with our nonces, and TDES.
 package envelope

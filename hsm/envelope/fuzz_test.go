@@ -15,6 +15,7 @@ func fuzzPolicies() []Policy {
 		{Suites: []Suite{GCM, TDES}, Padding: true},
 		{Suites: []Suite{TDES}},
 		{Share: ShareOffered},
+		{Terms: new(Terms), Term: 5},
 	}
 }
 
@@ -33,7 +34,7 @@ func FuzzHandshake(f *testing.F) {
 		f.Add(uint8(which), uint8(1), alert(acceptor))
 	}
 	f.Fuzz(func(t *testing.T, which, stage uint8, input []byte) {
-		p := fuzzPolicies()[which%4]
+		p := fuzzPolicies()[int(which)%len(fuzzPolicies())]
 		stage %= 4
 		i, a := fixed(t, p, 7)
 		genuine := false

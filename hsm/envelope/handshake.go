@@ -85,7 +85,7 @@ func newInitiator(link string, generation uint16, keys Keys, d dice) (*Handshake
 	h.key = key
 	out := hello{
 		generation: generation, session: d.session, nonce: d.nonce, link: link,
-		suites: h.policy.Suites, padding: h.policy.Padding,
+		suites: h.policy.Suites, options: options{padding: h.policy.Padding, term: h.policy.said()},
 	}
 	if h.policy.Share != ShareNever {
 		if h.share, err = newShare(d.curve, d.lattice); err != nil {
@@ -180,6 +180,9 @@ func (h *Handshake) answer(frame []byte) ([][]byte, error) {
 	}
 	out := ack{generation: key.Generation, session: in.session, nonce: h.dice.nonce}
 	out.padding = in.padding || h.policy.Padding
+	if in.term != nil {
+		out.term = h.policy.said()
+	}
 	if out.suite = h.policy.choose(in.suites); out.suite == 0 {
 		return nil, NoSuite
 	}
@@ -201,6 +204,7 @@ func (h *Handshake) answer(frame []byte) ([][]byte, error) {
 	if err := h.prepare(from, &out, ackFrame, curve, lattice); err != nil {
 		return nil, err
 	}
+	h.session.hear(in.term)
 	proof, err := h.prove()
 	if err != nil {
 		return nil, err
@@ -218,7 +222,8 @@ func (h *Handshake) hear(frame []byte) error {
 		return WrongSession
 	case h.policy.choose([]Suite{in.suite}) == 0:
 		return NoSuite
-	case h.policy.Padding && !in.padding, in.share != nil && h.share == nil:
+	case h.policy.Padding && !in.padding, in.share != nil && h.share == nil,
+		in.term != nil && h.policy.Terms == nil:
 		return BadHello
 	case in.share == nil && h.policy.Share == ShareRequired:
 		return NoShare
@@ -241,7 +246,11 @@ func (h *Handshake) hear(frame []byte) error {
 		link: h.link, session: in.session, nonceI: h.dice.nonce, nonceA: in.nonce,
 		hybrid: in.share != nil, draw: h.dice.draw,
 	}
-	return h.prepare(from, &in, frame, curve, lattice)
+	if err := h.prepare(from, &in, frame, curve, lattice); err != nil {
+		return err
+	}
+	h.session.hear(in.term)
+	return nil
 }
 
 // finish takes the peer's proof. The initiator sends its own only now.
@@ -252,6 +261,9 @@ func (h *Handshake) finish(frame []byte) ([][]byte, error) {
 	}
 	if subtle.ConstantTimeCompare(proof, h.proof[:]) != 1 {
 		return nil, WrongFinished
+	}
+	if !h.session.opener.admit(h.policy.Terms, h.session.term) {
+		return nil, OldTerm
 	}
 	var out [][]byte
 	if h.side == initiator {

@@ -200,12 +200,20 @@ func fixedDice(s side) dice {
 // handshakes that agree on different things have the same nonces.
 func fixed(t testing.TB, p Policy, generations ...uint16) (i, a *Handshake) {
 	t.Helper()
-	keys := ring(p, generations...)
+	return fixedBetween(t, p, p, generations...)
+}
+
+func fixedBetween(t testing.TB, pi, pa Policy, generations ...uint16) (i, a *Handshake) {
+	t.Helper()
 	di, da := fixedDice(initiator), fixedDice(acceptor)
-	if p.Padding {
+	if pi.Padding {
 		di.nonce[31]++
 	}
-	i, err := newInitiator(testLink, generations[0], keys, di)
+	if pi.Terms != nil {
+		di.nonce[31] += 2
+		di.nonce[30] += byte(pi.Term)
+	}
+	i, err := newInitiator(testLink, generations[0], ring(pi, generations...), di)
 	must(t, err)
-	return i, newAcceptor(keys, da)
+	return i, newAcceptor(ring(pa, generations...), da)
 }

@@ -12,8 +12,14 @@ type hello struct {
 	nonce      [nonceSize]byte
 	link       string
 	suites     []Suite
-	padding    bool
-	share      []byte // nil if there is none
+	options
+}
+
+// options are those of a hello or its answer.
+type options struct {
+	padding bool
+	share   []byte  // nil if there is none
+	term    *uint64 // nil if it isn't said
 }
 
 // ack is the acceptor's answer.
@@ -22,8 +28,7 @@ type ack struct {
 	generation uint16 // chosen
 	session    [8]byte
 	nonce      [nonceSize]byte
-	padding    bool
-	share      []byte
+	options
 }
 
 // validLink tells whether a link id may be one: 1 to 64 printable characters without blanks.
@@ -50,7 +55,7 @@ func (h *hello) frame() []byte {
 	for _, s := range h.suites {
 		b = append(b, byte(s))
 	}
-	return appendOptions(b, h.padding, h.share)
+	return h.options.append(b)
 }
 
 func (a *ack) frame() []byte {
@@ -60,17 +65,21 @@ func (a *ack) frame() []byte {
 	}
 	head.put(b)
 	b = append(b, a.nonce[:]...)
-	return appendOptions(b, a.padding, a.share)
+	return a.options.append(b)
 }
 
-func appendOptions(b []byte, padding bool, share []byte) []byte {
-	if padding {
+func (o *options) append(b []byte) []byte {
+	if o.padding {
 		b = append(b, optionPadding, 0, 0)
 	}
-	if share != nil {
+	if o.share != nil {
 		b = append(b, optionShare)
-		b = binary.BigEndian.AppendUint16(b, uint16(len(share)))
-		b = append(b, share...)
+		b = binary.BigEndian.AppendUint16(b, uint16(len(o.share)))
+		b = append(b, o.share...)
+	}
+	if o.term != nil {
+		b = append(b, optionTerm, 0, termSize)
+		b = binary.BigEndian.AppendUint64(b, *o.term)
 	}
 	return b
 }
@@ -104,7 +113,7 @@ func readHello(frame []byte) (hello, Cause) {
 	}
 	// Options that we don't know are of a later time: they change nothing here, and both sides
 	// prove that they saw them.
-	if h.padding, h.share, ok = readOptions(b, helloShareSize, false); !ok {
+	if h.options, ok = readOptions(b, helloShareSize, false); !ok {
 		return h, BadHello
 	}
 	return h, None
@@ -120,7 +129,7 @@ func readAck(frame []byte) (ack, Cause) {
 	a.suite, a.generation, a.session = head.suite, head.generation, head.session
 	b := frame[headerSize+copy(a.nonce[:], frame[headerSize:]):]
 	var ok bool
-	if a.padding, a.share, ok = readOptions(b, ackShareSize, true); !ok {
+	if a.options, ok = readOptions(b, ackShareSize, true); !ok {
 		return a, BadHello
 	}
 	return a, None
@@ -160,27 +169,29 @@ func counted(b []byte) (value, rest []byte, ok bool) {
 
 // readOptions reads options to the end: type, length of two bytes, value; types ascend. Strict
 // takes none that it doesn't know.
-func readOptions(b []byte, shareSize int, strict bool) (padding bool, share []byte, ok bool) {
+func readOptions(b []byte, shareSize int, strict bool) (o options, ok bool) {
 	last := byte(0)
 	for len(b) > 0 {
 		if len(b) < 3 || b[0] <= last {
-			return false, nil, false
+			return options{}, false
 		}
 		last = b[0]
 		n := 3 + int(binary.BigEndian.Uint16(b[1:]))
 		if len(b) < n {
-			return false, nil, false
+			return options{}, false
 		}
 		value := b[3:n]
 		b = b[n:]
 		switch {
 		case last == optionPadding && len(value) == 0:
-			padding = true
+			o.padding = true
 		case last == optionShare && len(value) == shareSize:
-			share = value
-		case last <= optionShare, strict:
-			return false, nil, false
+			o.share = value
+		case last == optionTerm && len(value) == termSize:
+			o.term = new(binary.BigEndian.Uint64(value))
+		case last <= optionTerm, strict:
+			return options{}, false
 		}
 	}
-	return padding, share, true
+	return o, true
 }

@@ -7,8 +7,8 @@ import (
 )
 
 func testHello() *hello {
-	h := &hello{generation: 7, link: testLink, suites: []Suite{GCM, TDES}, padding: true}
-	h.nonce[0], h.session[0] = 1, 2
+	h := &hello{generation: 7, link: testLink, suites: []Suite{GCM, TDES}}
+	h.nonce[0], h.session[0], h.padding = 1, 2, true
 	return h
 }
 
@@ -91,7 +91,7 @@ func TestAckFaults(t *testing.T) {
 	}{
 		"good":              {good.frame(), None},
 		"an option unknown": {append(good.frame(), 9, 0, 0), BadHello},
-		"a hello's share":   {appendOptions(good.frame(), false, make([]byte, 1216)), BadHello},
+		"a hello's share":   {(&options{share: make([]byte, 1216)}).append(good.frame()), BadHello},
 		"cut":               {good.frame()[:50], Short},
 		"too long":          {make([]byte, MaxHello+1), TooLong},
 	} {

@@ -10,6 +10,7 @@ type Opener struct {
 	pending pending
 	place   place
 	orders  *orders // of our sealer
+	standing
 }
 
 // Open decrypts the next frame, given without its length, in place. The message is a view of the
@@ -22,7 +23,7 @@ type Opener struct {
 func (o *Opener) Open(frame []byte) ([]byte, error) {
 	c := o.channel
 	if o.end == nil && len(frame) >= headerSize && len(frame) <= o.most &&
-		c.matches(frame, typeData) {
+		c.matches(frame, typeData) && !o.over() {
 		message, fault := c.open(frame)
 		if fault == None {
 			return message, nil
@@ -34,8 +35,11 @@ func (o *Opener) Open(frame []byte) ([]byte, error) {
 
 // unusual is for all but the next data frame of the same epoch.
 func (o *Opener) unusual(frame []byte) ([]byte, error) {
-	if o.end != nil {
+	switch {
+	case o.end != nil:
 		return nil, o.end
+	case o.over():
+		return nil, o.refuse(OldTerm)
 	}
 	head, fault := o.inspect(frame)
 	if fault != None {

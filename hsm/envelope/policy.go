@@ -37,6 +37,11 @@ type Policy struct {
 	EpochFrames uint64
 	// MaxFrame bounds a frame in bytes, without its length: 128 to 65535; 0 is 65535.
 	MaxFrame int
+	// Terms are those of this peer: each side says its term, and refuses a peer of an earlier one.
+	// Nil: neither. A peer that says nothing of terms is taken as ever.
+	Terms *Terms
+	// Term is our own, said only if there are Terms; 0: we are no cluster.
+	Term uint64
 }
 
 // complete checks the policy and fills in what is zero.
@@ -68,6 +73,14 @@ func (p Policy) complete() (Policy, error) {
 			leastMaxFrame, MaxFrame)
 	}
 	return p, nil
+}
+
+// said is the term that we say, nil if we say nothing of it.
+func (p *Policy) said() *uint64 {
+	if p.Terms == nil {
+		return nil
+	}
+	return &p.Term
 }
 
 // choose is the best suite that the peer offers and we allow, 0 if there is none. The order of the

@@ -61,6 +61,10 @@ func TestPythonClient(t *testing.T) {
 		"padded by both":  {Policy{Padding: true}, []string{"--pad"}},
 		"padded by them":  {Policy{}, []string{"--pad", "--epoch-frames", "7"}},
 		"we could do all": {Policy{Suites: []Suite{GCM, TDES}, Share: ShareOffered}, nil},
+		"we say a term":   {Policy{Terms: new(Terms), Term: 12}, []string{"--terms", "11"}},
+		"of none":         {Policy{Terms: new(Terms)}, []string{"--terms", "11"}},
+		"not asked":       {Policy{Terms: new(Terms), Term: 12}, nil},
+		"we know no term": {Policy{}, []string{"--terms", "11"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const count = 100
@@ -76,7 +80,23 @@ func TestPythonClient(t *testing.T) {
 			if want := fmt.Sprintf("%d answered, at 9/", count); !strings.HasPrefix(out, want) {
 				t.Errorf("the client says %q", out)
 			}
+			if strings.Contains(out, ", term 12") != (name == "we say a term") {
+				t.Errorf("of the term the client says %q", out)
+			}
 		})
+	}
+}
+
+func TestPythonClientRefusesAnOldTerm(t *testing.T) {
+	interpreter := python(t)
+	address, served := serve(t, Policy{Terms: new(Terms), Term: 12}, 1)
+	keys := map[string]string{"7": hex.EncodeToString(linkKey(7))}
+	out, err := client(interpreter, address, 1, keys, []string{"--terms", "13"})
+	if err == nil || !strings.Contains(out, "Refused: old term: 12 after 13") {
+		t.Errorf("the client says %v, %q", err, out)
+	}
+	if fault := <-served; fault == nil {
+		t.Error("the server was content")
 	}
 }
 

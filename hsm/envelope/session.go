@@ -14,6 +14,8 @@ type Session struct {
 	opener Opener
 	suite  Suite
 	padded bool
+	termed bool   // the peer said a term, be it 0
+	term   uint64 // of the peer
 
 	mu     sync.Mutex
 	origin origin
@@ -45,6 +47,23 @@ func (s *Session) Padded() bool { return s.padded }
 
 // Hybrid tells whether shares were exchanged, so that the link key alone opens nothing later.
 func (s *Session) Hybrid() bool { return s.origin.hybrid }
+
+// Term is the term that the peer has proven to be of; 0: it said none, or has none.
+func (s *Session) Term() uint64 { return s.term }
+
+// hear takes in what the peer says of its term, nil for nothing.
+func (s *Session) hear(term *uint64) {
+	if term != nil {
+		s.term, s.termed = *term, true
+	}
+}
+
+// Heeded tells whether the peer knows of terms, so that it has heard ours.
+func (s *Session) Heeded() bool { return s.termed }
+
+// Over tells whether the peer has proven a higher term since, on another connection: nothing that
+// comes over this one will be opened any more. It is for any goroutine.
+func (s *Session) Over() bool { return s.opener.over() }
 
 // Positions are where the two directions stand. An old link key has served on this connection when
 // both have left it.

@@ -53,6 +53,8 @@ type vectorSession struct {
 	NonceA   string            `json:"nonce_a"`
 	Hello    string            `json:"hello"`
 	Ack      string            `json:"ack"`
+	TermI    *uint64           `json:"term_i,omitempty"`
+	TermA    *uint64           `json:"term_a,omitempty"`
 	Hellos   string            `json:"hash_of_hellos"`
 	Shares   *vectorShares     `json:"shares,omitempty"`
 	ProofI   string            `json:"finished_i"`
@@ -161,6 +163,7 @@ func TestReferenceVector(t *testing.T) {
 type script struct {
 	name, about string
 	policy      Policy
+	terms       []uint64 // of initiator and acceptor, if they say them
 	generations []uint16
 	keys        [][2]uint16 // generation and epoch
 	act         func(t *testing.T, r *recording)
@@ -176,23 +179,28 @@ func scripts() []script {
 	}
 	first := [][2]uint16{{7, 0}}
 	return []script{
-		{"gcm", "AES-256-GCM, as most links", Policy{}, []uint16{7}, first, talk},
-		{"padded", "contents padded to multiples of 64 bytes", Policy{Padding: true}, []uint16{7},
-			first, talk},
+		{"gcm", "AES-256-GCM, as most links", Policy{}, nil, []uint16{7}, first, talk},
+		{"padded", "contents padded to multiples of 64 bytes", Policy{Padding: true}, nil,
+			[]uint16{7}, first, talk},
 		{"legacy", "TDES; both name it and the acceptor has nothing better", Policy{
 			Suites: []Suite{TDES},
-		}, []uint16{7}, first, talk},
+		}, nil, []uint16{7}, first, talk},
 		{"legacy padded", "TDES with both kinds of padding", Policy{
 			Suites: []Suite{TDES}, Padding: true,
-		}, []uint16{7}, first, talk},
-		{"hybrid", "X25519 and ML-KEM-768 mixed into the secret", Policy{Share: ShareRequired},
+		}, nil, []uint16{7}, first, talk},
+		{"hybrid", "X25519 and ML-KEM-768 mixed into the secret", Policy{Share: ShareRequired}, nil,
 			[]uint16{7}, first, talk},
 		{"rekey", "generations 8, 9 and 10 come; the initiator uses 8 and 10, the acceptor 8, 9, 10",
-			Policy{}, []uint16{7, 8, 9, 10}, [][2]uint16{{7, 0}, {8, 0}, {9, 0}, {10, 0}}, rekeyed},
+			Policy{}, nil, []uint16{7, 8, 9, 10}, [][2]uint16{{7, 0}, {8, 0}, {9, 0}, {10, 0}}, rekeyed},
 		{"hybrid rekey", "a new link key on a connection with shares", Policy{Share: ShareRequired},
-			[]uint16{7, 8, 9, 10}, [][2]uint16{{7, 0}, {8, 0}, {9, 0}, {10, 0}}, rekeyed},
+			nil, []uint16{7, 8, 9, 10}, [][2]uint16{{7, 0}, {8, 0}, {9, 0}, {10, 0}}, rekeyed},
 		{"ratchet", "both ways by two epochs, then a new generation at epoch 0", Policy{},
-			[]uint16{7, 8}, [][2]uint16{{7, 0}, {7, 1}, {7, 2}, {8, 0}, {8, 1}}, ratcheted},
+			nil, []uint16{7, 8}, [][2]uint16{{7, 0}, {7, 1}, {7, 2}, {8, 0}, {8, 1}}, ratcheted},
+		{"term", "the initiator is a cluster's active node, the acceptor is none", Policy{},
+			[]uint64{41, 0}, []uint16{7}, first, talk},
+		{"term of the acceptor", "with all options there are", Policy{
+			Share: ShareRequired, Padding: true,
+		}, []uint64{0, 1795704435}, []uint16{7}, first, talk},
 	}
 }
 
@@ -275,7 +283,11 @@ func (r *recording) close(t *testing.T, from *Session) {
 // run plays the script and writes down all that a partner may want to compare.
 func (s *script) run(t *testing.T) vectorSession {
 	t.Helper()
-	i, a := fixed(t, s.policy, s.generations...)
+	pi, pa := s.policy, s.policy
+	if s.terms != nil {
+		pi.Terms, pi.Term, pa.Terms, pa.Term = new(Terms), s.terms[0], new(Terms), s.terms[1]
+	}
+	i, a := fixedBetween(t, pi, pa, s.generations...)
 	r := &recording{v: vectorSession{
 		Name: s.name, About: s.about, Link: testLink, LinkKeys: map[string]string{},
 	}}
@@ -318,6 +330,9 @@ func (r *recording) describe(t *testing.T, s *script, i *Handshake, hello, ackFr
 	v.Session = hex.EncodeToString(in.session[:])
 	v.NonceI, v.NonceA = hex.EncodeToString(i.dice.nonce[:]), hex.EncodeToString(in.nonce[:])
 	v.Hello, v.Ack = hex.EncodeToString(hello), hex.EncodeToString(ackFrame)
+	if v.TermA = in.term; in.term != nil {
+		v.TermI = &i.policy.Term
+	}
 	v.Hellos = hex.EncodeToString(hellos[:])
 	for _, g := range s.generations {
 		v.LinkKeys[strconv.Itoa(int(g))] = hex.EncodeToString(linkKey(g))

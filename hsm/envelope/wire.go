@@ -27,6 +27,8 @@ const (
 
 	optionPadding = 1
 	optionShare   = 2
+	optionTerm    = 3
+	termSize      = 8
 	mostSuites    = 16
 
 	// What a close says.

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Dials a link, sends messages under the envelope and prints the answers' number.
 
-    client.py HOST PORT LINK GENERATION COUNT [--pad] [--epoch-frames N] < keys.json
+    client.py HOST PORT LINK GENERATION COUNT [--pad] [--epoch-frames N] [--terms N] < keys.json
 
 The link keys come by standard input, so that no list of processes shows them, as JSON: hex by
 generation. Here the client has the later ones from the start; a real one gets them by 1804/811. It
-switches when the switch has.
+switches when the switch has. --terms asks for the term of the peer's cluster, and refuses one below
+N, the highest that was heard before.
 """
 
 import argparse
@@ -26,6 +27,7 @@ def main():
     args.add_argument("count", type=int)
     args.add_argument("--pad", action="store_true")
     args.add_argument("--epoch-frames", type=int, default=1 << 24)
+    args.add_argument("--terms", type=int)
     args = args.parse_args()
     keys = {int(g): bytes.fromhex(k) for g, k in json.load(sys.stdin).items()}
     prfs = {g: (lambda message, k=k: envelope.cmac(k, message)) for g, k in keys.items()}
@@ -42,8 +44,9 @@ def main():
             raise envelope.Refused("the peer cut the connection")
         return stream.read(struct.unpack(">H", size)[0])
 
+    terms = None if args.terms is None else envelope.Terms(args.terms)
     s = envelope.initiate(send, receive, args.link.encode(), args.generation, prfs, args.pad,
-                          args.epoch_frames)
+                          args.epoch_frames, terms)
     for g in sorted(keys):
         if g > s.generation:
             s.install(g, prfs[g])
@@ -60,7 +63,8 @@ def main():
     send(s.sending.seal(envelope.CLOSE, b"\0"))
     if s.receiving.open(receive()) != (envelope.CLOSE, b"\0"):
         raise envelope.Refused("no close in answer to ours")
-    print("%d answered, at %s" % (args.count, at))
+    heard = "" if terms is None else ", term %d" % terms.highest
+    print("%d answered, at %s%s" % (args.count, at, heard))
 
 
 if __name__ == "__main__":

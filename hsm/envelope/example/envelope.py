@@ -203,6 +203,8 @@ class Direction:
     def open(self, frame):
         """Gives type and content of the next frame, or raises Refused: then all is over."""
         s = self.session
+        if s.over():
+            raise Refused("old term: the peer has another active node since")
         if len(frame) < 24 + 17:
             raise Refused("short frame")
         magic, kind, suite, side, generation, epoch, session, sequence = struct.unpack(
@@ -231,6 +233,20 @@ class Direction:
         return kind & 0x0F, content
 
 
+class Terms:
+    """The highest term that a peer has proven, over all its links and connections (SPEC.md,
+    section 4). A center keeps one for each peer, also over its own restarts."""
+
+    def __init__(self, highest=0):
+        self.highest = highest
+
+    def admit(self, term):
+        if term and term < self.highest:
+            raise Refused("old term: %d after %d" % (term, self.highest))
+        self.highest = max(self.highest, term)
+        return self.highest
+
+
 class Session:
     """The initiator's or acceptor's view of a connection, from the hellos on."""
 
@@ -239,9 +255,18 @@ class Session:
         self.suite, self.padded, self.link, self.id = suite, padded, link, session
         self.generation, self.nonces, self.shares = generation, nonces, shares
         self.epoch_frames = epoch_frames
+        self.terms, self.since = None, 0
         self.secret = self.derive(generation, prf)
         self.sending = Direction(self, side)
         self.receiving = Direction(self, 1 - side)
+
+    def admit(self, terms, term):
+        """The peer has proven to be of a term, 0 if it has none."""
+        self.terms, self.since = terms, terms.admit(term)
+
+    def over(self):
+        """Whether a higher term was proven since, on another connection."""
+        return self.terms is not None and self.terms.highest > self.since
 
     def derive(self, generation, prf):
         return link_secret(prf, generation, self.id, *self.nonces, self.link, self.shares)
@@ -256,17 +281,21 @@ class Session:
 # Handshake (SPEC.md, sections 3 and 4)
 
 
-def make_hello(link, generation, session, nonce, suites=(GCM,), padding=False, share=None):
+def make_hello(link, generation, session, nonce, suites=(GCM,), padding=False, share=None,
+               term=None):
     body = nonce + bytes([len(link)]) + link + bytes([len(suites)]) + bytes(suites)
     if padding:
         body += b"\x01\0\0"
     if share:
         body += b"\x02" + struct.pack(">H", len(share)) + share
+    if term is not None:
+        body += b"\x03" + struct.pack(">HQ", 8, term)
     return header(HELLO, 0, INITIATOR, generation, 0, session, 0) + body
 
 
 def read_ack(frame, session):
-    """Gives suite, generation, nonce, whether contents are padded, and the share or None."""
+    """Gives suite, generation, nonce, whether contents are padded, and the share and the term, or
+    None."""
     if frame == ALERT:
         raise Refused("alert: the peer does not know the link or key, or wants another suite")
     if len(frame) < 56 or len(frame) > 2048:
@@ -277,24 +306,29 @@ def read_ack(frame, session):
         raise Refused("ack")
     nonce, rest, last, options = frame[24:56], frame[56:], 0, {}
     while rest:
-        if len(rest) < 3 or not last < rest[0] <= 2:
+        if len(rest) < 3 or not last < rest[0] <= 3:
             raise Refused("ack")
-        last, n = rest[0], 3 + int.from_bytes(rest[1:3], "big")
-        if len(rest) < n or n != (3 if last == 1 else 3 + 1120):
+        last, n = rest[0], int.from_bytes(rest[1:3], "big")
+        if len(rest) < 3 + n or n != {1: 0, 2: 1120, 3: 8}[last]:
             raise Refused("ack")
-        options[last], rest = rest[3:n], rest[n:]
-    return suite, generation, nonce, 1 in options, options.get(2)
+        options[last], rest = rest[3:3 + n], rest[3 + n:]
+    term = int.from_bytes(options[3], "big") if 3 in options else None
+    return suite, generation, nonce, 1 in options, options.get(2), term
 
 
-def initiate(send, receive, link, generation, prfs, padding=False, epoch_frames=1 << 24):
+def initiate(send, receive, link, generation, prfs, padding=False, epoch_frames=1 << 24,
+             terms=None):
     """Opens a session. send and receive carry one frame each; prfs has the PRF of each generation
-    that may be used."""
+    that may be used. With the Terms of the peer, the peer is asked for its term."""
     session, nonce = os.urandom(8), os.urandom(32)
-    hello = make_hello(link, generation, session, nonce, padding=padding)
+    hello = make_hello(link, generation, session, nonce, padding=padding,
+                       term=None if terms is None else 0)  # we are no cluster
     send(hello)
     ack = receive()
-    suite, chosen, nonce_a, padded, share = read_ack(ack, session)
+    suite, chosen, nonce_a, padded, share, term = read_ack(ack, session)
     if suite != GCM or share is not None or (padding and not padded) or chosen not in prfs:
+        raise Refused("ack: not what we offered")
+    if term is not None and terms is None:
         raise Refused("ack: not what we offered")
     s = Session(INITIATOR, suite, padded, link, session, chosen, prfs[chosen], (nonce, nonce_a),
                 epoch_frames=epoch_frames)
@@ -302,5 +336,7 @@ def initiate(send, receive, link, generation, prfs, padding=False, epoch_frames=
     kind, content = s.receiving.open(receive())
     if kind != FINISHED or not hmac.compare_digest(content, proof(s.secret, ACCEPTOR, hellos)):
         raise Refused("finished: someone changed the hellos")
+    if terms is not None:
+        s.admit(terms, term or 0)
     send(s.sending.seal(FINISHED, proof(s.secret, INITIATOR, hellos)))
     return s

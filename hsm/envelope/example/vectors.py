@@ -50,12 +50,18 @@ def lattice(x, key, ciphertext):
     same("ML-KEM", own.decapsulate(ciphertext), x["ml_kem_768_shared"])
 
 
+def hello_share(v, hello):
+    """The share, which only the term comes after."""
+    end = len(hello) - (11 if "term_i" in v else 0)
+    return hello[end - 1216:end] if "shares" in v else None
+
+
 def shares(v, hello, ack, hellos):
     if "shares" not in v:
         return None
     x = v["shares"]
     own = X25519PrivateKey.from_private_bytes(bytes.fromhex(x["x25519_private_i"]))
-    offer, answer = hello[-1216:], ack[-1120:]
+    offer, answer = hello_share(v, hello), e.read_ack(ack, bytes.fromhex(v["session"]))[4]
     other = X25519PrivateKey.from_private_bytes(bytes.fromhex(x["x25519_private_a"]))
     same("x25519", own.exchange(X25519PublicKey.from_public_bytes(answer[:32])), x["x25519_shared"])
     same("x25519", other.exchange(X25519PublicKey.from_public_bytes(offer[:32])),
@@ -72,11 +78,13 @@ def session(v):
     suite, = bytes.fromhex(v["suite"])
     hello, ack = bytes.fromhex(v["hello"]), bytes.fromhex(v["ack"])
     nonces = bytes.fromhex(v["nonce_i"]), bytes.fromhex(v["nonce_a"])
-    offer = hello[-1216:] if "shares" in v else None
+    offer = hello_share(v, hello)
     first = min(map(int, v["link_keys"]))
-    same("hello", e.make_hello(link, first, sid, nonces[0], (suite,), v["padded"], offer),
+    same("hello", e.make_hello(link, first, sid, nonces[0], (suite,), v["padded"], offer,
+                              v.get("term_i")),
          v["hello"])
-    if e.read_ack(ack, sid)[:4] != (suite, first, nonces[1], v["padded"]):
+    answer = e.read_ack(ack, sid)
+    if answer[:4] + answer[5:] != (suite, first, nonces[1], v["padded"], v.get("term_a")):
         sys.exit("ack")
     hellos = e.hash_hellos(hello, ack)
     same("hash of hellos", hellos, v["hash_of_hellos"])
@@ -124,10 +132,30 @@ def frames(v, suite, link, sid, first, nonces, secret, hellos):
             out.cipher.seal = seal
 
 
+def terms():
+    """What a center does about the terms of a peer."""
+    t = e.Terms()
+    s = e.Session.__new__(e.Session)
+    s.admit(t, 5)
+    later = e.Session.__new__(e.Session)
+    later.admit(t, 6)
+    for term, ok in ((5, False), (6, True), (0, True)):
+        try:
+            t.admit(term)
+            if not ok:
+                sys.exit("term %d after 6 is admitted" % term)
+        except e.Refused:
+            if ok:
+                sys.exit("term %d after 6 is refused" % term)
+    if not s.over() or later.over():
+        sys.exit("who is over")
+
+
 def main():
     with open(sys.argv[1], encoding="ascii") as f:
         v = json.load(f)
     keys_alone(v["keys_alone"])
+    terms()
     for s in v["sessions"]:
         session(s)
         print("%s: %d frames" % (s["name"], len(s["frames"])))
