@@ -59,8 +59,8 @@ func (s *Store) Found(id raftlog.Identity, members []raftlog.Member) error {
 
 // termsBy is a term that no cluster has come to by a time: the seconds since 1970, as it would have
 // to elect once a second all that while. A journal that was promoted, or brought back from a
-// backup, goes on after it: there may have been terms that it doesn't know of, and centers that heard
-// the last one take nothing of a lower one any more (hsm/envelope/SPEC.md, section 14).
+// backup, goes on after it: there may have been terms that it doesn't know of, and centers that
+// heard the last one take nothing of a lower one any more (hsm/envelope/SPEC.md, section 14).
 func termsBy(now time.Time) uint64 { return uint64(max(0, now.Unix())) }
 
 // termsBefore is the last term that there may have been before this directory is a node's; 0 if its

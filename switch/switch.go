@@ -53,6 +53,9 @@ type Deps struct {
 	// MayLeave tells whether this node is the active one at this moment; nil: it always is. It is
 	// asked before each write to a center. Where it says no, nothing leaves and the link is reset.
 	MayLeave func() bool
+	// Term is that in which this node was made the active one: centers in an envelope are told it, and
+	// take nothing of an earlier one any more. 0: there is none.
+	Term uint64
 	// Dialect gives a format that comes with the program; nil: dialect.Builtin.
 	Dialect func(name string) (*spec.Dialect, error)
 	// Seed makes the jitter of repeats and of dialers repeatable; 0 draws one.
@@ -228,7 +231,7 @@ func (s *Switch) open(config Config) (err error) {
 	if err == nil {
 		s.network, err = link.New(link.Config{Centers: links, Logger: s.log,
 			Listen: s.deps.Listen, Dial: s.deps.Dial, Ready: s.deps.Ready,
-			MayLeave: s.deps.MayLeave, Seed: s.deps.Seed}, s)
+			MayLeave: s.deps.MayLeave, Term: s.deps.Term, Seed: s.deps.Seed}, s)
 	}
 	if err != nil {
 		return err

@@ -34,7 +34,8 @@ func (s *Switch) Tell(ctx context.Context, centerName, linkName string, act Link
 		return nil, fmt.Errorf("center %s has no link %q; see `cardswitch link list`", centerName,
 			linkName)
 	}
-	if act == LinkDrain || act == LinkResume || act == LinkCut {
+	switch act {
+	case LinkDrain, LinkResume, LinkForget, LinkCut:
 		return nil, nil
 	}
 	// The links' own wait ends first, unless another question was in flight on one.
@@ -53,6 +54,8 @@ func tell(line *link.Line, act LinkAct) ([]link.Asked, bool) {
 		line.Drain()
 	case LinkResume:
 		line.Resume()
+	case LinkForget:
+		line.Forget()
 	case LinkCut:
 		line.Cut()
 	case LinkSignOn:

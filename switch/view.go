@@ -68,6 +68,7 @@ const (
 	LinkSignOn  LinkAct = "sign-on"  // 1804/801
 	LinkSignOff LinkAct = "sign-off" // 1804/802
 	LinkEcho    LinkAct = "echo"     // 1804/831
+	LinkForget  LinkAct = "forget"   // take any term of the center as its first again
 	LinkCut     LinkAct = "cut"      // of a drill: end it at once, and take nothing until resume
 )
 

@@ -26,7 +26,7 @@ type active struct {
 }
 
 // Lead is role's: it makes the switch of a term. Everything that was agreed is applied.
-func (n *node) Lead(ctx context.Context, _ uint64, mayLeave func() bool) (role.Duty, error) {
+func (n *node) Lead(ctx context.Context, term uint64, mayLeave func() bool) (role.Duty, error) {
 	config := *n.config.Load()
 	n.fetching.Lock() // one that is under way ends first, and there is no other
 	n.fetching.Unlock()
@@ -38,7 +38,7 @@ func (n *node) Lead(ctx context.Context, _ uint64, mayLeave func() bool) (role.D
 	a := &active{node: n}
 	deps := n.deps
 	deps.Store, deps.Security, deps.Audit = n.store, watcher{n}, watcher{n}
-	deps.MayLeave, deps.Ready = mayLeave, n.warm.Take
+	deps.MayLeave, deps.Term, deps.Ready = mayLeave, term, n.warm.Take
 	metrics := prometheus.NewRegistry()
 	deps.Metrics = metrics
 	deps.OpenKeys = func(journal *store.Store) (ring *keyring.Ring, err error) {

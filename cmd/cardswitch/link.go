@@ -20,6 +20,11 @@ func newLinkCommand() *cobra.Command {
 		newLinkActCommand(cardswitch.LinkDrain,
 			"Finish what is in flight, take nothing new, sign off", ""),
 		newLinkActCommand(cardswitch.LinkResume, "End a drain", ""),
+		newLinkActCommand(cardswitch.LinkForget, "Take any term of the center's cluster again",
+			"A center in an envelope that is a cluster says its term, the number of the election of its\n"+
+				"active node. A lower one than before is refused: that node was replaced. Use this if the\n"+
+				"center's people say that their terms began anew, as when it was set up with nothing left.\n"+
+				"The node forgets by itself when it begins to be the active one."),
 		newLinkActCommand(cardswitch.LinkSignOn, "Sign on (1804/801)", waits),
 		newLinkActCommand(cardswitch.LinkSignOff, "Sign off (1804/802)", waits),
 		newLinkActCommand(cardswitch.LinkEcho, "Send an echo test (1804/831)", waits),

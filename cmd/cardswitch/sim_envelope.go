@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"cardswitch/conformance/envelope"
 	"cardswitch/conformance/issuer"
 	"cardswitch/conformance/wire"
 )
@@ -58,6 +60,16 @@ func envelopeOptions(
 			"and the key in hex; see `"+command.CommandPath()+" --help`")
 	}
 	return e, nil
+}
+
+// termsText says what a simulator has heard of the switch's terms.
+func termsText(c envelope.TermCounts) string {
+	text := fmt.Sprint(c.Highest)
+	if c.Refused+c.Ended+c.Late > 0 {
+		text += fmt.Sprintf("; of lower ones %d sessions refused, %d ended, %d messages refused",
+			c.Refused, c.Ended, c.Late)
+	}
+	return text
 }
 
 // only takes the last value that a flag was given.

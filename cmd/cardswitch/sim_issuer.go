@@ -132,6 +132,9 @@ func simIssuer(command *cobra.Command) error {
 	if stats.Refused > 0 {
 		t.row("envelopes refused", stats.Refused)
 	}
+	if stats.Terms.Highest > 0 {
+		t.row("the switch's term", termsText(stats.Terms))
+	}
 	return t.flush()
 }
 

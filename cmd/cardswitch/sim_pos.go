@@ -143,6 +143,9 @@ func printShop(command *cobra.Command, stats pos.Stats) error {
 	if stats.Refused > 0 {
 		t.row("envelopes refused", stats.Refused)
 	}
+	if stats.Terms.Highest > 0 {
+		t.row("the switch's term", termsText(stats.Terms))
+	}
 	if err := t.flush(); err != nil {
 		return err
 	}

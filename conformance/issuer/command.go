@@ -35,6 +35,7 @@ blocked PAN                   ask what the list says: 1304/305
 load FILE                     replace the regular list by a file: 1304/306, framed
 falsify drop|double|change RRN   make an entry of our book wrong
 repair                        put all such entries right
+forget                        take any term of the switch again, as when it was set up anew
 echo | sign-on | sign-off     on every link`
 
 // Command does what a line says and tells what came of it.
@@ -66,6 +67,9 @@ func (i *Issuer) Command(ctx context.Context, line string) (string, error) {
 		return i.listed(ctx, verb, rest)
 	case "falsify":
 		return i.falsify(rest[0], rest[1])
+	case "forget":
+		i.terms().Forget()
+		return "forgotten", nil
 	case "repair":
 		i.options.Ledger.Repair()
 		return "right again", nil

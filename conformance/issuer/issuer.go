@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cardswitch/conformance/envelope"
 	"cardswitch/conformance/format"
 	"cardswitch/conformance/ledger"
 	"cardswitch/conformance/protect"
@@ -65,6 +66,8 @@ type Stats struct {
 	Answered, Undelivered, Silent, Ignored, Cuts, Network, Notifications, Unasked,
 	Unreadable, Connections, Refused int
 	Keys int // link keys that came or were brought
+
+	Terms envelope.TermCounts // of the switch's envelopes
 
 	Absences, Reconciled, OutOfBalance int
 
@@ -238,7 +241,19 @@ func (i *Issuer) SetRules(rules []Rule) {
 func (i *Issuer) Stats() Stats {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.stats
+	s := i.stats
+	s.Terms = i.terms().Counts()
+	return s
+}
+
+// terms are the switch's, of any link with an envelope.
+func (i *Issuer) terms() *envelope.Terms {
+	for n := range i.options.Links {
+		if e := i.options.Links[n].Envelope; e != nil && e.Terms != nil {
+			return e.Terms
+		}
+	}
+	return new(envelope.Terms)
 }
 
 // Close ends every link and waits for what runs.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"cardswitch/conformance/envelope"
 	"cardswitch/conformance/format"
 	"cardswitch/conformance/keyblock"
 	"cardswitch/conformance/ledger"
@@ -125,6 +126,7 @@ func (o *Options) checkLinks() error {
 		return errors.New("an issuer needs a link: give it an address to listen on or to dial")
 	}
 	names := make(map[string]bool)
+	terms := new(envelope.Terms) // of the switch, on whatever link
 	for i := range o.Links {
 		l := &o.Links[i]
 		if l.Name == "" {
@@ -136,6 +138,9 @@ func (o *Options) checkLinks() error {
 		names[l.Name] = true
 		if (l.Listen == "") == (l.Dial == "") {
 			return fmt.Errorf("link %s: give either listen or dial", l.Name)
+		}
+		if l.Envelope != nil {
+			l.Envelope.Terms = terms
 		}
 		if err := l.Envelope.Complete(); err != nil {
 			return fmt.Errorf("link %s: %w", l.Name, err)

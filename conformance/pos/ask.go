@@ -47,7 +47,8 @@ func (p *POS) Reconcile(ctx context.Context, day string) (string, ledger.Totals,
 const Commands = `sale PAN AMOUNT      a sale, by hand
 check PAN            is the card good: 1100 with function code 108
 inquire PAN          what the negative file says of it: 1304/305
-reconcile YYMMDD     tell our figures of a business day: 1520`
+reconcile YYMMDD     tell our figures of a business day: 1520
+forget               take any term of the switch again, as when it was set up anew`
 
 // Command does what a line says and tells what came of it.
 func (p *POS) Command(ctx context.Context, line string) (string, error) {
@@ -64,6 +65,11 @@ func (p *POS) Command(ctx context.Context, line string) (string, error) {
 		r := p.Do(ctx, Purchase{Kind: ledger.Sale, Card: card, Shop: p.options.Shops[0],
 			Amount: amount})
 		return fmt.Sprintf("%s %s %s", r.RRN, r.State, r.Action), nil
+	case "forget":
+		if e := p.options.Envelope; e != nil {
+			e.Terms.Forget()
+		}
+		return "forgotten", nil
 	case "check":
 		r := p.Check(ctx, card)
 		return fmt.Sprintf("%s %s", r.State, r.Action), nil

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cardswitch/conformance/envelope"
 	"cardswitch/conformance/format"
 	"cardswitch/conformance/ledger"
 	"cardswitch/conformance/protect"
@@ -53,6 +54,8 @@ type Stats struct {
 	Refused                                                                 int // envelopes
 	Keys                                                                    int // came or brought
 	Reduced                                                                 int // in part
+
+	Terms envelope.TermCounts // of the switch's envelopes
 }
 
 func (s *Stats) tally(r ledger.Receipt) {
@@ -161,7 +164,11 @@ func (p *POS) Export(file string) error {
 func (p *POS) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.stats
+	s := p.stats
+	if e := p.options.Envelope; e != nil {
+		s.Terms = e.Terms.Counts()
+	}
+	return s
 }
 
 // Close signs off and ends the connections.

@@ -38,6 +38,10 @@ type Envelope struct {
 
 	Keys map[uint16]envelope.Key `yaml:"-"` // of the file, unless they are given
 
+	// Terms are those of the peer, which all links to the same one share. Complete makes them if there
+	// are none; an end without is one of an older version.
+	Terms *envelope.Terms `yaml:"-"`
+
 	// Observe sees all that goes into an envelope and comes out of one, with TPDU and header. It is
 	// called by many goroutines.
 	Observe func(clear []byte) `yaml:"-"`
@@ -70,6 +74,9 @@ func (e *Envelope) Complete() error {
 		}
 		e.Keys = keys
 	}
+	if e.Terms == nil {
+		e.Terms = new(envelope.Terms)
+	}
 	for g := range e.Keys {
 		e.note(g)
 	}
@@ -80,7 +87,7 @@ func (e *Envelope) Complete() error {
 }
 
 func (e *Envelope) options() envelope.Options {
-	o := envelope.Options{Link: e.Link, Keys: maps.Clone(e.Keys), Padding: e.Padding,
+	o := envelope.Options{Link: e.Link, Keys: maps.Clone(e.Keys), Padding: e.Padding, Terms: e.Terms,
 		Share: e.Share == ShareOffered, NeedShare: e.Share == ShareRequired}
 	if e.Legacy {
 		o.Suites = []envelope.Suite{envelope.TDES}
@@ -101,6 +108,7 @@ func (e *Envelope) closed(c *Conn) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.conns, c)
+	c.cover.session.Left()
 }
 
 // late gives a session that stands the keys that came during its handshake.
@@ -131,14 +139,17 @@ type cover struct {
 	mu      sync.Mutex    // frames leave in the order in which they were sealed
 }
 
-func (e *Envelope) begin(dialed bool) (c *cover, err error) {
+// begin begins the envelope of a connection, which over ends when another one is of a higher term.
+func (e *Envelope) begin(dialed bool, over func()) (c *cover, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c = &cover{before: e.switched, stands: make(chan struct{})}
+	o := e.options()
+	o.Over = over
 	if dialed {
-		c.session, c.hello, err = envelope.Initiate(e.options())
+		c.session, c.hello, err = envelope.Initiate(o)
 	} else {
-		c.session, err = envelope.Accept(e.options())
+		c.session, err = envelope.Accept(o)
 	}
 	return c, err
 }

@@ -121,7 +121,7 @@ func (m *member) serves() *cardswitch.Switch {
 func (m *member) Lead(_ context.Context, term uint64, mayLeave func() bool) (role.Duty, error) {
 	d := &duty{process: m.process, term: term, mayLeave: mayLeave}
 	deps := m.process.deps()
-	deps.Disk, deps.Store, deps.MayLeave = nil, m.store, mayLeave
+	deps.Disk, deps.Store, deps.MayLeave, deps.Term = nil, m.store, mayLeave, term
 	deps.Listen, deps.Dial = d.listen, d.dial
 	var err error
 	d.Switch, err = cardswitch.New(m.process.node.config, deps)

@@ -113,8 +113,8 @@ func (l *Log) Changed(conf *pb.ConfState, m Member) {
 
 // Promote adds to a batch that the log's node is the only member from now on, in a new generation
 // and a new term, which comes after the one given. Changes of the members that it has not applied
-// will never be: they are those of the old generation, and one that gave a vote there would have the
-// node wait for it for ever.
+// will never be: they are those of the old generation, and one that gave a vote there would have
+// the node wait for it for ever.
 func (l *Log) Promote(b *pebble.Batch, generation, applied, after uint64) error {
 	if err := l.forgetChanges(b, applied); err != nil {
 		return err

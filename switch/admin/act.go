@@ -73,7 +73,7 @@ func linkLine(center *link.CenterStatus, line *link.LineStatus) LinkLine {
 }
 
 var acts = []cardswitch.LinkAct{
-	cardswitch.LinkDrain, cardswitch.LinkResume,
+	cardswitch.LinkDrain, cardswitch.LinkResume, cardswitch.LinkForget,
 	cardswitch.LinkSignOn, cardswitch.LinkSignOff, cardswitch.LinkEcho,
 }
 

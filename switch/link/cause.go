@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+
+	"cardswitch/hsm/envelope"
 )
 
 // Cause is why a connection ended, or was not taken at all. It is an error itself, so that
@@ -39,6 +41,7 @@ const (
 	TooMany             // connections of the line, or waiting to be known
 	NotServing          // the line is drained
 	Refused             // an envelope that isn't the next one of this connection, or no agreement
+	OldTerm             // the center has another active node since
 	KeyExpired          // the link key's crypto-period has ended
 	Fenced              // this node is not the active one any more
 	Cut                 // by a drill
@@ -71,6 +74,7 @@ var causeTexts = [causes]string{
 	TooMany:       "too many connections",
 	NotServing:    "not serving",
 	Refused:       "envelope refused",
+	OldTerm:       "old term",
 	KeyExpired:    "link key expired",
 	Fenced:        "node not active",
 	Cut:           "cut by a drill",
@@ -94,6 +98,17 @@ func causeOf(err error) Cause {
 	}
 	return Closed
 }
+
+// refusal is the cause for what an envelope refuses.
+func refusal(err error) Cause {
+	if envelope.CauseOf(err) == envelope.OldTerm {
+		return OldTerm
+	}
+	return Refused
+}
+
+// isRefusal tells whether our side refused what the center sent, so that it is told.
+func (c Cause) isRefusal() bool { return c == Refused || c == OldTerm }
 
 func because(c Cause, err error) error {
 	return fmt.Errorf("%w: %w", c, err)

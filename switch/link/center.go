@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cardswitch/hsm/envelope"
 	"cardswitch/spec"
 )
 
@@ -20,6 +21,7 @@ type Center struct {
 	inFlight atomic.Int64
 	turn     atomic.Uint32 // links of the same rank take turns
 	ranking  atomic.Pointer[[][]*Link]
+	terms    envelope.Terms // of the center, on whatever line
 
 	mu    sync.Mutex
 	lines atomic.Pointer[[]*Line] // changed under mu, as are links
@@ -128,7 +130,7 @@ func (c *Center) add(l *Link) error {
 	defer c.mu.Unlock()
 	n := 0
 	for _, o := range *c.links.Load() {
-		if o.line == l.line {
+		if o.line == l.line && !o.over() {
 			n++
 		}
 	}
@@ -141,6 +143,16 @@ func (c *Center) add(l *Link) error {
 	links := append(slices.Clone(*c.links.Load()), l)
 	c.links.Store(&links)
 	return nil
+}
+
+// endOlder ends the connections of older terms, once a newer one is proven: nothing that comes over
+// them is taken in any more in any case.
+func (c *Center) endOlder() {
+	for _, l := range c.Links() {
+		if l.over() {
+			l.fail(OldTerm)
+		}
+	}
 }
 
 func (c *Center) remove(l *Link) {

@@ -28,6 +28,10 @@ type Config struct {
 	// what waits is dropped and the connection is reset.
 	MayLeave func() bool
 
+	// Term is that in which this node was made the active one, for centers that heed it; 0: there is
+	// none, as where several nodes serve at once.
+	Term uint64
+
 	// Seed makes the jitter of the dialers repeatable; 0 draws one.
 	Seed uint64
 }

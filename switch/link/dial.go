@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"errors"
 	"hash/fnv"
 	"math/rand/v2"
 	"net"
@@ -65,7 +64,7 @@ func (n *Line) keep(ctx context.Context, ready *Idle) {
 			n.dialFailures.Add(1)
 			n.note(err)
 			hint := "see that the center listens there and the network lets us through"
-			if errors.Is(err, Refused) {
+			if causeOf(err).isRefusal() {
 				hint = hintOf(err)
 			}
 			n.logger().Warn("dial failed", "address", n.config.Dial, "error", err.Error(),

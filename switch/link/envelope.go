@@ -74,6 +74,7 @@ func (e *Envelope) print() string {
 func (n *Line) policy() envelope.Policy {
 	p := n.sealed.Policy
 	p.MaxFrame = min(n.framing.wire, envelope.MaxFrame)
+	p.Terms, p.Term = &n.center.terms, n.center.network.term
 	return p
 }
 
@@ -126,7 +127,7 @@ func unshaken(err error) error {
 	if _, ok := errors.AsType[Cause](err); ok {
 		return fmt.Errorf("the envelope's handshake: %w", err)
 	}
-	return because(Refused, err)
+	return because(refusal(err), err)
 }
 
 // admit agrees on the keys of a connection that came, and finds its line by what the peer has
@@ -208,13 +209,16 @@ func (s *sealed) open(body []byte) ([]byte, Cause) {
 		return nil, PeerClosed
 	}
 	s.fault = err
-	return nil, Refused
+	return nil, refusal(err)
 }
+
+// over tells whether the center has proven a newer term since, on another connection.
+func (l *Link) over() bool { return l.sealed != nil && l.sealed.session.Over() }
 
 // explain adds to a fault what the envelope knows of it.
 func (l *Link) explain(fault Cause) error {
-	if fault == Refused && l.sealed.fault != nil {
-		return because(Refused, l.sealed.fault)
+	if fault.isRefusal() && l.sealed.fault != nil {
+		return because(fault, l.sealed.fault)
 	}
 	return fault
 }
@@ -234,7 +238,7 @@ func (l *Link) part(cause error) {
 func (l *Link) farewell() error {
 	s, f := l.sealed, &l.line.framing
 	last := s.sealer.Close
-	if causeOf(l.cause) == Refused {
+	if causeOf(l.cause).isRefusal() {
 		last = s.sealer.Alert
 	}
 	frame, err := last(s.buf[:0])

@@ -22,6 +22,7 @@ import (
 // tape is a Handler that writes down what it is told.
 type tape struct {
 	mayLeave func() bool
+	term     uint64
 	up       func(*Link)
 	received func(*Link, []Inbound)
 
@@ -158,7 +159,7 @@ func buildOn(t *testing.T, on *linktest.Net, r *tape, ready func() []*Idle,
 	var err error
 	h.Network, err = New(Config{
 		Centers: centers, Seed: 1, Listen: h.net.Listen, Dial: h.net.Dial,
-		MayLeave: r.mayLeave, Ready: ready,
+		MayLeave: r.mayLeave, Term: r.term, Ready: ready,
 		Logger: slog.New(slog.NewTextHandler(&locked{out: h.log}, nil)),
 	}, r)
 	if err != nil {

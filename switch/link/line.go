@@ -161,6 +161,9 @@ func (n *Line) Ask(duty Duty) []Asked {
 	return asked
 }
 
+// Forget takes any term of the center as its first again, on all its lines.
+func (n *Line) Forget() { n.center.terms.Forget() }
+
 // retire takes the line out: no new connections, those there are drained.
 func (n *Line) retire() {
 	n.hangUp()
@@ -181,6 +184,7 @@ func (n *Line) serve(l *Link) error {
 		return err
 	}
 	n.connects.Add(1)
+	n.center.endOlder()
 	l.logger().Info("link up", "remote", l.socket.RemoteAddr().String(), "tls", n.secrets != nil,
 		"envelope", l.envelopeText())
 	l.run()

@@ -20,6 +20,7 @@ type Network struct {
 	ready   func() []*Idle
 	seed    uint64
 	fence   fence
+	term    uint64
 	epoch   time.Time // times are kept as time since then: wall clocks jump
 
 	connections atomic.Uint64
@@ -44,6 +45,7 @@ func New(config Config, handler Handler) (*Network, error) {
 		dial:    config.Dial,
 		ready:   config.Ready,
 		seed:    config.Seed,
+		term:    config.Term,
 		epoch:   time.Now(),
 		left:    make(chan struct{}, 1),
 		ports:   map[string]*port{},

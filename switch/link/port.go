@@ -211,6 +211,9 @@ func hintOf(why error) string {
 		return "add the source to from of a link, if it may connect"
 	case errors.Is(why, HandshakeFail), errors.Is(why, WrongName):
 		return "compare the certificate with ca and names of the links of this address"
+	case errors.Is(why, OldTerm):
+		return "the center has another active node since; if it was set up anew, see " +
+			"`cardswitch link forget`"
 	case errors.Is(why, Refused):
 		return "compare the link id, the key's check value and its generation with the center"
 	case errors.Is(why, Unidentified):

@@ -14,7 +14,7 @@ func (l *Link) run() {
 	n := l.line.center.network
 	go l.write()
 	cause := l.read()
-	if causeOf(cause) == Refused {
+	if causeOf(cause).isRefusal() {
 		l.part(cause)
 	}
 	l.fail(cause)

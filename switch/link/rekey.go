@@ -65,14 +65,29 @@ func (l *Link) Envelope() string {
 	return text
 }
 
-// envelopeText is the same with the generations.
+// envelopeText is the same with the generations, and the terms of both sides if there are any.
 func (l *Link) envelopeText() string {
 	if l.sealed == nil {
 		return l.Envelope()
 	}
 	sending, receiving := l.sealed.session.Positions()
-	return fmt.Sprintf("%s, key %d.%d out, %d.%d in", l.Envelope(), sending.Generation,
+	text := fmt.Sprintf("%s, key %d.%d out, %d.%d in", l.Envelope(), sending.Generation,
 		sending.Epoch, receiving.Generation, receiving.Epoch)
+	if term := l.ourTerm(); term > 0 {
+		text += fmt.Sprintf(", our term %d", term)
+	}
+	if term := l.sealed.session.Term(); term > 0 {
+		text += fmt.Sprintf(", its term %d", term)
+	}
+	return text
+}
+
+// ourTerm is the term that the center has heard of us, and heeds; 0 if it doesn't know of terms.
+func (l *Link) ourTerm() uint64 {
+	if l.sealed == nil || !l.sealed.session.Heeded() {
+		return 0
+	}
+	return l.line.center.network.term
 }
 
 // protection is how messages of the line travel, as operators read it.

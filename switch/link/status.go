@@ -53,6 +53,8 @@ type LinkStatus struct {
 	Queued       int       `json:"queued_bytes"`
 	TLS          bool      `json:"tls"`
 	Envelope     string    `json:"envelope,omitempty"` // suite and keys; empty without one
+	OurTerm      uint64    `json:"our_term,omitempty"` // that the center heard in it
+	Term         uint64    `json:"term,omitempty"`     // of the center
 	Counters     Counters  `json:"counters"`
 }
 
@@ -150,7 +152,7 @@ func (l *Link) status() LinkStatus {
 	l.outbox.mu.Lock()
 	queued := len(l.outbox.waiting.buf) + l.outbox.leaving
 	l.outbox.mu.Unlock()
-	return LinkStatus{
+	out := LinkStatus{
 		Number:       l.number,
 		Remote:       l.Remote(),
 		State:        l.State().String(),
@@ -164,4 +166,8 @@ func (l *Link) status() LinkStatus {
 		Envelope:     l.envelopeText(),
 		Counters:     l.counters.status(),
 	}
+	if l.sealed != nil {
+		out.OurTerm, out.Term = l.ourTerm(), l.sealed.session.Term()
+	}
+	return out
 }
