@@ -55,7 +55,9 @@ func newDrillDiskCommand() *cobra.Command {
 func newDrillSiteCommand() *cobra.Command {
 	return drillCommand(drill.Site, "site", "Look whether the other site could take over",
 		"Looks at the nodes of the other site, and touches nothing: are they there, what do they\n"+
-			"lag, and have they the keys, files, links and backups to lead with?")
+			"lag, have they the keys, files, links and backups to lead with, and do those links reach\n"+
+			"the issuers that they keep ready (warm: true)? It promotes nobody: that is practised on a\n"+
+			"test system, by `cluster promote`, or by `drill lab --only site`.")
 }
 
 func newDrillRestoreCommand() *cobra.Command {

@@ -10,6 +10,7 @@ import (
 	"cardswitch/dr/drill"
 	"cardswitch/hsm/keyring"
 	cardswitch "cardswitch/switch"
+	"cardswitch/switch/link/warm"
 )
 
 // siteReady is what a node of the other site says it has.
@@ -21,12 +22,15 @@ type siteReady struct {
 	Links      []string `json:"links"` // CENTER/LINK of its configuration
 	Backup     bool     `json:"backup"`
 	Production bool     `json:"production"`
+	// Warm are the connections to issuers that it keeps ready.
+	Warm []warm.Status `json:"warm,omitempty"`
 }
 
 // siteHas is what this node would lead with.
 func (n *node) siteHas() (*siteReady, error) {
 	config := n.config.Load()
-	s := &siteReady{Backup: config.Backup.To != "", Production: config.Production}
+	s := &siteReady{Backup: config.Backup.To != "", Production: config.Production,
+		Warm: n.warm.Status()}
 	if n.module == nil {
 		s.Master = "it has no security module"
 	}
@@ -105,6 +109,13 @@ func compareSites(name string, here, there *siteReady) (list []drill.Check) {
 	}
 	add("is configured with all links", len(lacks) == 0, found,
 		"add them to its configuration, with the addresses of its own site")
+	away := slices.ContainsFunc(there.Warm, func(s warm.Status) bool { return !s.Ready })
+	found = "none are configured to (warm: true), so it isn't known whether it reaches the issuers"
+	if len(there.Warm) > 0 {
+		found = warmText(there.Warm)
+	}
+	add("reaches the issuers over links that it keeps ready", !away, found,
+		"see that its network and certificates let it, and that the center allows an idle connection")
 	add("makes backups too", there.Backup || !here.Backup, yesNo(there.Backup), "set backup.to there")
 	return list
 }

@@ -29,6 +29,7 @@ func newSimIssuerCommand() *cobra.Command {
 	flags.String("dialect", "", "dialect (default ascii-binary)")
 	flags.StringArray("listen", nil, "LINK=ADDRESS to listen on, several times")
 	flags.StringArray("dial", nil, "LINK=ADDRESS to dial, several times")
+	flags.Bool("idle", false, "allow connections on which nothing is said, of a switch's standbys")
 	flags.String("rules", "", "file of rules")
 	flags.String("latency", "", `before each answer: "20ms", "5ms..30ms" or "exp 12ms"`)
 	flags.String("ledger", "", "write the ledger here at the end")
@@ -170,6 +171,9 @@ func issuerOptions(command *cobra.Command) (issuer.Options, error) {
 	for i := range o.Links {
 		var err error
 		link := &o.Links[i]
+		if command.Flags().Changed("idle") {
+			link.Idle, _ = command.Flags().GetBool("idle")
+		}
 		link.Envelope, err = envelopeOptions(command, link.Envelope, ofLink(link.Name, o.Links))
 		if err != nil {
 			return o, err
