@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"cardswitch/store/entry"
@@ -33,6 +34,10 @@ func (s *Store) OpenFound(dir string) (*Found, error) {
 	o := &Store{dir: dir, log: slog.New(slog.DiscardHandler), fs: fence.New(vfs.Default),
 		failed: make(chan struct{}), keys: s.keys}
 	name := o.fs.PathJoin(dir, "journal")
+	if _, err := o.fs.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		return nil, &Error{op, fmt.Errorf("there is none in %s", dir),
+			"name the data folder (data.dir) of a lost data node"}
+	}
 	options := o.journalOptions(o.fs)
 	options.ReadOnly = true
 	db, err := pebble.Open(name, options)

@@ -60,7 +60,9 @@ func (b *BackupConfig) validate(f *faults, path string) {
 	}
 	if b.Tail != 0 {
 		f.duration(path+".tail", b.Tail, time.Second, time.Hour)
-		f.duration(path+".every", b.Every, leastBackupEvery, 7*24*time.Hour)
+		if b.Every == 0 {
+			f.add(path+".every", "1h, say", "tails go behind backups, and none are made by themselves")
+		}
 	}
 	f.duration(path+".keep.tails", b.Keep.Tails, time.Hour, 3660*24*time.Hour)
 	f.between(path+".rate_mb", b.RateMB, 0, 1<<20)

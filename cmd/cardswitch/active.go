@@ -113,6 +113,8 @@ func (n *node) standby() cardswitch.Status {
 	switch {
 	case len(s.Members) == 0:
 		why = "it isn't a member yet, see `cardswitch cluster join`"
+	case n.stateOf(&s) == takenOut:
+		why = "it was taken out of the cluster; end it"
 	case s.Leader == s.Node:
 		why = "it takes over now"
 	case s.Leader != 0:

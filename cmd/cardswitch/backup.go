@@ -132,7 +132,8 @@ func initBackups(command *cobra.Command) error {
 		said.Key)
 	if made {
 		_, more := fmt.Fprintf(command.OutOrStdout(),
-			"the key is new: keep a copy of %s away from this machine and from the target\n", file)
+			"the key is new: keep a copy of %s away from this machine and from the target;\n"+
+				"the other data nodes of a cluster need it, too, as the active one makes backups\n", file)
 		err = errors.Join(err, more)
 	}
 	return err

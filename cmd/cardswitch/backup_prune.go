@@ -77,7 +77,8 @@ func pruneBackups(command *cobra.Command) error {
 	if dry {
 		done = "would be removed"
 	}
-	_, err = fmt.Fprintf(command.OutOrStdout(), "%d backups, %d tails and %d objects of %s %s\n",
-		len(p.Removed), p.Tails, p.Objects, megabytes(p.Bytes), done)
+	_, err = fmt.Fprintf(command.OutOrStdout(), "%s, %s and %s of %s %s\n",
+		many(len(p.Removed), "backup"), many(p.Tails, "tail"), many(p.Objects, "object"),
+		megabytes(p.Bytes), done)
 	return err
 }

@@ -99,13 +99,13 @@ func verifyBackup(command *cobra.Command, args []string) error {
 
 func printSound(command *cobra.Command, r *backup.Report) error {
 	out := command.OutOrStdout()
-	totals := fmt.Sprintf("%d totals are what they come to", r.Totals)
+	totals := fmt.Sprintf("totals are what they come to (%d)", r.Totals)
 	if r.TotalsLeft {
 		totals = "totals weren't added up, as retention has dropped records"
 	}
 	if r.Redone != nil {
-		totals = fmt.Sprintf("%d entries of %d tails brought back; %s", r.Redone.Entries, r.Redone.Tails,
-			totals)
+		totals = fmt.Sprintf("%d entries of %s brought back; %s", r.Redone.Entries,
+			many(r.Redone.Tails, "tail"), totals)
 		if r.Redone.Gap != "" {
 			totals = "the tails end early, as " + r.Redone.Gap + "; " + totals
 		}

@@ -87,7 +87,8 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 	}
 	fmt.Fprintln(command.OutOrStdout())
 	t = newTable(command, "NODE", "ROLE", "ADDRESS", "IS", "LINK", "TRIP", "IN SYNC", "BEHIND",
-		"PROGRAM", "NOTE")
+		"PROGRAM")
+	var notes []string
 	for i := range s.Members {
 		m := &s.Members[i]
 		behind, sync := "", ""
@@ -95,6 +96,9 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 			sync = yesNo(m.InSync)
 			behind = fmt.Sprintf("%s, %d kB, %s", many(m.Records, "record"), m.Bytes>>10,
 				millis(m.MS))
+			if m.Unknown {
+				behind = "not known yet"
+			}
 		}
 		is := ""
 		if m.Leads {
@@ -105,16 +109,23 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 			link = "down"
 		}
 		trip := ""
-		if m.TripUS > 0 {
+		if m.TripUS > 0 && m.Connected {
 			trip = micros(m.TripUS)
 		}
-		note := shortCause(m.LastError)
 		if m.Self {
-			link, note = "self", ""
+			link = "self"
+		} else if m.LastError != "" {
+			notes = append(notes, fmt.Sprintf("node %d: %s", m.Node, shortCause(m.LastError)))
 		}
-		t.row(m.Node, m.Role, m.Address, is, link, trip, sync, behind, programOf(m), note)
+		t.row(m.Node, m.Role, m.Address, is, link, trip, sync, behind, programOf(m))
 	}
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, note := range notes {
+		fmt.Fprintln(command.OutOrStdout(), note)
+	}
+	return nil
 }
 
 // levelOf says of which level the journal is, and which one all nodes could read.
@@ -137,6 +148,9 @@ func programOf(m *admin.ClusterMember) string {
 }
 
 func redundancy(s *admin.ClusterStatus) string {
+	if s.Votes == 1 {
+		return "NO: this node is alone; `cardswitch cluster join` takes others in"
+	}
 	votes := fmt.Sprintf("%d of %d nodes with a vote are there", s.VotesThere, s.Votes)
 	switch {
 	case s.Redundant:

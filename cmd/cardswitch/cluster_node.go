@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"cardswitch/dr/replica"
@@ -137,7 +138,8 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 			Self: m.ID == s.Node, Leads: m.ID == s.Leader, Connected: p.Connected || m.ID == s.Node,
 			InSync: m.InSync, Entries: m.BehindEntries, Bytes: m.BehindBytes,
 			MS: m.Behind.Milliseconds(), TripUS: p.Trip.Microseconds(), LastError: p.LastError,
-			Program: p.Program.Name, Reads: p.Program.Reads}
+			Program: p.Program.Name, Reads: p.Program.Reads,
+			Unknown: m.Match == 0 && m.ID != s.Node && m.BehindEntries > 0}
 		if one.Self {
 			one.Program, one.Reads = buildInfo().name(), store.Reads
 		}
@@ -156,6 +158,9 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 	return out
 }
 
+// takenOut is the state of a node that the others have let go.
+const takenOut = "taken out"
+
 func (n *node) stateOf(s *replica.Status) string {
 	switch {
 	case s.Role == "stopped":
@@ -164,6 +169,10 @@ func (n *node) stateOf(s *replica.Status) string {
 		return "active"
 	case s.Role == "leader":
 		return "takes over"
+	case len(s.Members) > 0 && !slices.ContainsFunc(s.Members, func(m replica.MemberStatus) bool {
+		return m.ID == s.Node
+	}):
+		return takenOut
 	case isWitness(n.config.Load()):
 		return cardswitch.NodeWitness
 	case n.store.Log().Member(s.Node).Kind == replica.Learner:

@@ -68,6 +68,9 @@ func showWindow(command *cobra.Command) error {
 }
 
 func printWindow(command *cobra.Command, w *cardswitch.Window) error {
+	if len(w.Transactions) == 0 {
+		return printWindowSum(command, w)
+	}
 	t := newTable(command, "THERE", "AT", "CENTER", "ISSUER", "MTI", "CARD", "AMOUNT", "RRN",
 		"BECAME THERE", "HERE", "TO DO", "NOW")
 	for i := range w.Transactions {
@@ -83,10 +86,14 @@ func printWindow(command *cobra.Command, w *cardswitch.Window) error {
 		return err
 	}
 	fmt.Fprintln(command.OutOrStdout())
-	t = newTable(command)
+	return printWindowSum(command, w)
+}
+
+func printWindowSum(command *cobra.Command, w *cardswitch.Window) error {
+	t := newTable(command)
 	t.row("in common", fmt.Sprintf("through record %d", w.Common))
-	t.row("only there", fmt.Sprintf("%d records, through %d: %d transactions", w.Records, w.Last,
-		len(w.Transactions)))
+	t.row("only there", fmt.Sprintf("%s, through %d: %s", many(w.Records, "record"), w.Last,
+		many(len(w.Transactions), "transaction")))
 	for _, kind := range slices.Sorted(maps.Keys(w.Others)) {
 		t.row("besides", fmt.Sprintf("%d of kind %q, which aren't taken in", w.Others[kind], kind))
 	}

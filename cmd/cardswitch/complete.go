@@ -68,12 +68,14 @@ func completeWorklist() completion {
 }
 
 // completeKinds offers the kinds of journal records.
-func completeKinds() completion {
+func completeKinds() completion { return fixed(recordKinds()...) }
+
+func recordKinds() []string {
 	var kinds []string
 	for k := journal.Opened; k.String() != "unknown"; k++ {
 		if name := k.String(); name != "" { // a number that is none
 			kinds = append(kinds, name)
 		}
 	}
-	return fixed(kinds...)
+	return kinds
 }

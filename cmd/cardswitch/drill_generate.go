@@ -33,7 +33,7 @@ type generated struct {
 
 func generateFlags(command *cobra.Command) {
 	flags := command.Flags()
-	flags.String("generate", "", "let a merchant of this file (`sim pos --file`) trade meanwhile")
+	flags.String("generate", "", "let a merchant of this `file` (of sim pos --file) trade meanwhile")
 	flags.Float64("rate", 100, "of it, transactions a second")
 	flags.StringArray("ledger", nil,
 		"NAME=FILE of an issuer's ledger (sim issuer --ledger), to count")

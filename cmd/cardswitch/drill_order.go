@@ -72,8 +72,9 @@ func drillCommand(kind drill.Kind, use, short, long string) *cobra.Command {
 	command := &cobra.Command{Use: use, Short: short,
 		Long: long + "\n\nExits with 1 if it failed or " +
 			"was ended early, with 3 if a check didn't pass and\nnothing was touched.",
-		Example: fmt.Sprintf("  cardswitch drill %s --dry-run --why 'quarterly drill'\n"+
-			"  cardswitch drill %s --why 'quarterly drill' --html drill.html", use, use),
+		Example: strings.ReplaceAll(fmt.Sprintf("  cardswitch drill %s --dry-run --why 'quarterly "+
+			"drill'\n  cardswitch drill %s --why 'quarterly drill' --html drill.html", use, use),
+			"CENTER/LINK", "issuer-sakura/primary"),
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, args []string) error {
 			return orderDrill(command, kind, args)

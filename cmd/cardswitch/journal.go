@@ -9,7 +9,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,6 +81,11 @@ func tail(command *cobra.Command) error {
 		return err
 	}
 	query := tailQuery(command)
+	begins := func(kind string) bool { return strings.HasPrefix(kind, query.Get("kind")) }
+	if !slices.ContainsFunc(recordKinds(), begins) {
+		return wrongUsage(fmt.Sprintf("no record is of kind %q", query.Get("kind")),
+			"one of: "+strings.Join(recordKinds(), ", "))
+	}
 	printer := newTailPrinter(command)
 	for {
 		cut, err := c.tailOnce(command.Context(), query, printer)

@@ -80,6 +80,10 @@ func wantedOf(command *cobra.Command, args []string) (wanted, error) {
 			ways++
 		}
 	}
+	if card, _ := flags.GetBool("card"); card && len(args) > 0 {
+		return w, wrongUsage("--card takes no number on the command line, where histories keep it",
+			"type it on standard input, after the command")
+	}
 	if ways != 1 {
 		return w, wrongUsage("say a sequence number, or one of --rrn, --stan, --last4 and --card",
 			"`cardswitch journal tail` shows sequence numbers")

@@ -12,8 +12,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // a container has no zone files, and DE 12 is local time
+
+	"cardswitch/store"
 )
 
 func main() {
@@ -40,6 +43,11 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var f *failure
 	if !errors.As(err, &f) {
 		f = &failure{Code: exitFailed, What: err}
+		var s *store.Error // its hint on a line of its own, if it ends the text
+		if errors.As(err, &s) && strings.HasSuffix(err.Error(), "; "+s.Hint) {
+			f.What = errors.New(strings.TrimSuffix(err.Error(), "; "+s.Hint))
+			f.Hint = s.Hint
+		}
 		// What fails before a command runs is a matter of how it was called.
 		if !*began {
 			f = &failure{Code: exitUsage, What: err, Hint: "see `" + command.CommandPath() + " --help`"}

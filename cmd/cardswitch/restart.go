@@ -26,8 +26,8 @@ import (
 // errRestart ends a node that has drained to start anew.
 var errRestart = errors.New("the node restarts")
 
-var errClustered = errors.New("this node is one of a cluster; end and start it, and another one " +
-	"takes over")
+var errClustered = admin.Conflict("this node is one of a cluster", "end and start it: another one "+
+	"takes over; `cardswitch cluster transfer` first shows that one can")
 
 // restartTime bounds a restart, as who ordered it waits for it.
 const restartTime = 2 * time.Minute

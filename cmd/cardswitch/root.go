@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,6 +51,7 @@ func newRootCommand() *cobra.Command {
 	flags.String("shard", "", "the shard that is meant, where the configuration has several")
 	completeFlag(root, "shard", completeShards())
 	sayArguments(root)
+	root.SetFlagErrorFunc(wrongFlag)
 	return root
 }
 
@@ -93,6 +95,29 @@ func wrongArguments(command *cobra.Command, args []string, fit cobra.PositionalA
 	return wrongUsage("an argument is missing", usageHint(command))
 }
 
+// wrongFlag says what is wrong with a flag; of a noun's verb that there is none, that comes first.
+func wrongFlag(command *cobra.Command, err error) error {
+	if args := command.Flags().Args(); command.HasSubCommands() && len(args) > 0 {
+		return noVerb(command, args[0])
+	}
+	hint := "see `" + command.CommandPath() + " --help`"
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return wrongUsage(err.Error(), hint)
+	}
+	want := ""
+	switch flag := invalid.GetFlag(); flag.Value.Type() {
+	case "int", "int64", "uint", "uint64", "float64":
+		want = "a number"
+	case "duration":
+		want = "a duration, as 30s or 5m"
+	default:
+		return wrongUsage(err.Error(), hint)
+	}
+	return wrongUsage(fmt.Sprintf("--%s takes %s, not %q", invalid.GetFlag().Name, want,
+		invalid.GetValue()), hint)
+}
+
 func usageHint(command *cobra.Command) string {
 	return fmt.Sprintf("`%s`; see `%s --help`", strings.TrimSuffix(command.UseLine(), " [flags]"),
 		command.CommandPath())
@@ -113,15 +138,19 @@ func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return command.Help()
 		}
-		hint := fmt.Sprintf("see `%s --help`", command.CommandPath())
-		command.SuggestionsMinimumDistance = 2
-		if near := command.SuggestionsFor(args[0]); len(near) > 0 {
-			hint = "did you mean " + strings.Join(near, " or ") + "?"
-		}
-		return wrongUsage(fmt.Sprintf("%s has no %q", command.CommandPath(), args[0]), hint)
+		return noVerb(command, args[0])
 	}
 	command.Args = cobra.ArbitraryArgs
 	return command
+}
+
+func noVerb(command *cobra.Command, word string) error {
+	hint := fmt.Sprintf("see `%s --help`", command.CommandPath())
+	command.SuggestionsMinimumDistance = 2
+	if near := command.SuggestionsFor(word); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return wrongUsage(fmt.Sprintf("%s has no %q", command.CommandPath(), word), hint)
 }
 
 // choice is a flag that takes one of a few words.

@@ -269,7 +269,7 @@ func newSettleVerifyCommand() *cobra.Command {
 func printTotalsVerdict(command *cobra.Command, v admin.TotalsVerdict) error {
 	if len(v.Differ) == 0 {
 		_, err := fmt.Fprintf(command.OutOrStdout(),
-			"%d totals are what the journal's %d records come to\n", v.Rows, v.Records)
+			"totals are what the journal's %d records come to (%d)\n", v.Records, v.Rows)
 		return err
 	}
 	t := newTable(command, "CENTER", "OTHER", "DAY", "SLICE", "CURRENCY", "TOTAL", "KEPT", "JOURNAL")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -20,6 +21,9 @@ func newSimPOSCommand() *cobra.Command {
 			"what it can't know, and keeps the receipts. Weights of the business are in --file:\n\n" +
 			"  mix: {sale: 78, return: 3, authorization: 6, completion: 4, offline: 4, cancel: 5,\n" +
 			"        reduce: 0, validity: 0}\n\n" +
+			"Its cards begin with 352812, 453912 and 521234, which the switch's routes must have, or\n" +
+			"as it says there:\n\n" +
+			"  cards: [{prefix: \"352812\", length: 16, count: 100}]\n\n" +
 			"and there also what is agreed on codes, PINs and what terminals encrypt; the keys' file\n" +
 			"has lines as `zak:hq-aoyama:in@1 0123...`, named as the switch's `key list` does:\n\n" +
 			"  protect: {keys: hq.keys, generations: true, mac: {algorithm: x9.19},\n" +
@@ -119,7 +123,39 @@ func trade(command *cobra.Command, shop *pos.POS) error {
 		simCommands(command, shop.Command)
 		return nil
 	}
+	ended := make(chan struct{})
+	defer close(ended)
+	go tellShop(command.ErrOrStderr(), shop, running.Done(), ended)
 	return shop.Run(running)
+}
+
+// tellShop says what one would wait for in vain otherwise: that nobody is there, or what is still
+// to come after the end.
+func tellShop(to io.Writer, shop *pos.POS, stop, ended <-chan struct{}) {
+	there := true
+	ticker := time.NewTicker(2 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-stop:
+			stop = nil
+			select {
+			case <-ended:
+				return
+			case <-time.After(time.Second):
+				fmt.Fprintln(to, "waiting for what is in flight, a minute at most; Ctrl-C ends at once, "+
+					"without receipts")
+			}
+		case <-ticker.C:
+			if up := shop.Up() > 0; up != there {
+				there = up
+				fmt.Fprintln(to, map[bool]string{true: "connected again",
+					false: "no connection at the moment; it goes on when there is one"}[up])
+			}
+		}
+	}
 }
 
 func printShop(command *cobra.Command, stats pos.Stats) error {

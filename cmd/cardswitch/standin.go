@@ -125,6 +125,9 @@ func simulate(command *cobra.Command) error {
 	if q.To, err = boundOf("to", to, 1); err != nil {
 		return err
 	}
+	if !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
+		return wrongUsage("--from is not before --to", "the first day, and the last one")
+	}
 	c, err := newClient(command)
 	if err != nil {
 		return err

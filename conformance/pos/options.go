@@ -109,6 +109,11 @@ func (o *Options) complete() error {
 		o.Cards = []Range{{Prefix: "352812"}, {Prefix: "453912"}, {Prefix: "521234"}}
 	}
 	if o.DialFunc == nil {
+		for _, address := range o.Addresses {
+			if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+				return fmt.Errorf("%q is no address; write host:port, as 127.0.0.1:7101", address)
+			}
+		}
 		dialer := net.Dialer{Timeout: 5 * time.Second}
 		o.DialFunc = func(ctx context.Context, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "tcp", address)

@@ -91,11 +91,11 @@ func (r *Report) countRows(add func(string, string, ...any)) {
 }
 
 func (r *Report) restoredRows(x *Restored, add func(string, string, ...any)) {
-	add("backup", "%s: %d files, %d MB", x.Backup, x.Files, x.Bytes>>20)
+	add("backup", "%s: %d files, %.1f MB", x.Backup, x.Files, float64(x.Bytes)/1e6)
 	add("brought back in", "%s, checked in %s", round(x.Restored), round(x.Took-x.Restored))
 	add("newest record", "of %s, %s ago; %d records came later", x.Newest.Local().Format(
 		time.DateTime), round(x.Behind), x.Lacks)
-	add("records", "%d, %d totals are what they come to", x.Records, x.Totals)
+	add("records", "%d, totals are what they come to (%d)", x.Records, x.Totals)
 	add("owed", "%d to be delivered, %d on the work list", x.Owed, x.Shelved)
 	if x.Note != "" {
 		add("note", "%s", x.Note)

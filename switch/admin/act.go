@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -131,7 +132,13 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) restart(w http.ResponseWriter, r *http.Request) {
-	if err := s.Restart(r.Context()); err != nil {
+	err := s.Restart(r.Context())
+	var hinted *hintedError
+	if errors.As(err, &hinted) {
+		refuse(w, err)
+		return
+	}
+	if err != nil {
 		refuse(w, &misuseError{"nothing was changed: " + err.Error(),
 			"mend it and order the restart again; the node serves as before"})
 		return

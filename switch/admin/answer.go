@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"cardswitch/store"
@@ -47,7 +48,11 @@ func Conflict(what, hint string) error { return &hintedError{what, hint} }
 func NotActive(st *ClusterStatus) error {
 	why, hint := "there is none", "most of the nodes with a vote must run and reach each other; "+
 		"`cardswitch cluster status` shows who is away"
+	self := func(m ClusterMember) bool { return m.Self }
 	switch {
+	case len(st.Members) > 0 && !slices.ContainsFunc(st.Members, self):
+		why = "this one was taken out of the cluster"
+		hint = "end it; the machine comes back with a new number and an empty data folder"
 	case len(st.Members) == 0:
 		why = "this one isn't a member yet"
 		hint = fmt.Sprintf("`cardswitch cluster join %d ADDRESS`, at the active node, takes it in",

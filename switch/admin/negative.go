@@ -170,7 +170,8 @@ func (s *Server) importNegative(w http.ResponseWriter, r *http.Request) {
 	report, err := s.Switch.ImportNegative(r.Context(), o, r.Body)
 	if err != nil {
 		report.Error = "nothing was changed: " + err.Error()
-		report.Hint = "mend the file, or allow for bad lines with --accept-errors"
+		report.Hint = "mend the file (its layout is `negative.layout` of the configuration); " +
+			"--accept-errors allows for bad lines"
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusConflict)
 		_ = json.NewEncoder(w).Encode(report)

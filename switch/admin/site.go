@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"cardswitch/store"
 	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
 )
@@ -185,8 +187,9 @@ func (s *Server) promotable(force bool) error {
 		return &hintedError{p.Why, "see `cardswitch cluster status`"}
 	case len(p.Reachable) > 0 && !force:
 		return &hintedError{fmt.Sprintf("nodes that vote can still be reached: %s",
-			strings.Join(p.Reachable, "; ")), "if that site is to be given up all the same, end its " +
-			"nodes, or say --force: those that hear of the promotion stop for good"}
+			strings.Join(p.Reachable, "; ")), "one that has just died counts for some seconds: ask " +
+			"again; if that site is to be given up all the same, end its nodes, or say --force: those " +
+			"that hear of the promotion stop for good"}
 	}
 	return nil
 }
@@ -230,6 +233,11 @@ func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	found, err := s.Switch.Window(o.Dir, o.Take, by)
+	var failed *store.Error
+	if errors.As(err, &failed) {
+		refuse(w, err)
+		return
+	}
 	if err != nil {
 		refuse(w, &hintedError{err.Error(), "the process of this node must be able to read the folder"})
 		return

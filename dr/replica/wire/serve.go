@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"time"
 )
 
@@ -46,12 +47,30 @@ func (w *Wire) accept() {
 		w.done.Go(func() {
 			err := w.welcome(conn)
 			w.leave(conn)
-			if err != nil && w.ctx.Err() == nil && !errors.Is(err, io.EOF) {
+			if err != nil && w.ctx.Err() == nil && !errors.Is(err, io.EOF) && w.isNews(conn, err) {
 				w.log.Info("a connection of another node ended", "remote", conn.RemoteAddr().String(),
 					"error", err.Error())
 			}
 		})
 	}
+}
+
+// isNews tells whether it wasn't said of that host within a minute: a node that may not come in
+// tries again and again.
+func (w *Wire) isNews(conn net.Conn, err error) bool {
+	host, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
+	text := err.Error()
+	what, now := host+text[strings.LastIndex(text, ": ")+1:], time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if said, ok := w.said[what]; ok && now.Sub(said) < time.Minute {
+		return false
+	}
+	if len(w.said) >= mostConns {
+		clear(w.said)
+	}
+	w.said[what] = now
+	return true
 }
 
 // enter counts a connection; false if there are too many, or the node ends.

@@ -83,8 +83,9 @@ type Wire struct {
 
 	mu    sync.Mutex
 	peers map[uint64]*peer
-	out   map[uint64]bool   // who was taken out
-	conns map[net.Conn]bool // that came
+	out   map[uint64]bool      // who was taken out
+	conns map[net.Conn]bool    // that came
+	said  map[string]time.Time // why connections ended, and when that was logged
 	// passes are those that centers' connections go over.
 	passes map[net.Conn]bool
 }
@@ -107,7 +108,8 @@ func Start(c Config) (*Wire, error) {
 		c.Receive = func(uint64, []byte) {}
 	}
 	w := &Wire{config: c, log: c.Logger, peers: make(map[uint64]*peer), out: make(map[uint64]bool),
-		conns: make(map[net.Conn]bool), passes: make(map[net.Conn]bool), began: time.Now()}
+		conns: make(map[net.Conn]bool), passes: make(map[net.Conn]bool),
+		said: make(map[string]time.Time), began: time.Now()}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	var err error
 	if w.listener, err = c.Net(c.Listen); err != nil {
