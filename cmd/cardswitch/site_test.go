@@ -165,7 +165,7 @@ func TestTheFarSiteTakesOver(t *testing.T) {
 	here.waits("the first is active", isActive)
 	far.on()
 	here.waits("the far one has all", func(s *admin.ClusterStatus) bool {
-		return s.Members[1].InSync && s.Members[1].Entries == 0
+		return len(s.Members) == 2 && s.Members[1].InSync && s.Members[1].Entries == 0
 	})
 	far.waits("it is told how far the first is", func(s *admin.ClusterStatus) bool {
 		last := here.node.Load().store.LastSeq()

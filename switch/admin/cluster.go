@@ -66,9 +66,10 @@ type ClusterMember struct {
 	MS        int64  `json:"behind_ms"`
 	TripUS    int64  `json:"trip_us"` // there and back
 	LastError string `json:"last_error,omitempty"`
-	Unknown   bool   `json:"unknown,omitempty"` // it hasn't said yet what it has: all may be missing
 	Program   string `json:"program"` // that runs it, as last heard
 	Reads     uint8  `json:"reads"`   // the newest level of a journal that it can read; 0: not heard
+	// Unknown: it hasn't said yet what it has.
+	Unknown bool `json:"unknown,omitempty"`
 }
 
 // Takeover is what becoming the active node took.
