@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"cardswitch/hsm/keyring"
 	"cardswitch/switch/link/keyorder"
 )
 
@@ -18,7 +19,8 @@ import (
 // change before a center is told, and hears from them where connections stand.
 type keyDoors struct {
 	log      *slog.Logger
-	mayLeave func() bool // nil: always
+	mayLeave func() bool                                 // nil: always
+	begun    func(link string, generation uint16, n int) // connections, each a use of the key
 
 	mu    sync.Mutex
 	order keyorder.Order
@@ -42,8 +44,9 @@ type keyDoor struct {
 // before it is here again.
 const doorsWait = 4 * time.Second
 
-func newKeyDoors(log *slog.Logger, mayLeave func() bool) *keyDoors {
-	return &keyDoors{log: log, mayLeave: mayLeave, here: make(map[*keyDoor]bool)}
+func newKeyDoors(log *slog.Logger, mayLeave func() bool,
+	begun func(link string, generation uint16, n int)) *keyDoors {
+	return &keyDoors{log: log, mayLeave: mayLeave, begun: begun, here: make(map[*keyDoor]bool)}
 }
 
 // take takes in the doors that come to a listener, until it is called off.
@@ -120,6 +123,9 @@ func (k *keyDoors) leave(d *keyDoor) {
 }
 
 func (k *keyDoors) note(d *keyDoor, r *keyorder.Report) {
+	for _, s := range r.Begun {
+		k.begun(s.Link, s.Sending, max(0, s.Connections))
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	d.round, d.standing = max(d.round, r.Round), r.Standing
@@ -231,6 +237,13 @@ func (s *Switch) tellDoors() {
 		return // the store has failed, and says so
 	}
 	s.exchange.doors.tell(version, s.exchange.generations())
+}
+
+// countUses counts the connections that have begun at the doors under a link key.
+func (s *Switch) countUses(link string, generation uint16, n int) {
+	if slot, ok := keyring.LinkSlot(link); ok {
+		s.deps.Keys.Used(keyring.ID{Slot: slot, Generation: generation}, uint64(n))
+	}
 }
 
 // generations are the keys that are on their way to their centers, by link.

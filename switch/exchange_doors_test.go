@@ -16,7 +16,7 @@ import (
 // doorsAt listens for doors in a test.
 func doorsAt(t *testing.T, mayLeave func() bool) (*keyDoors, func() *keyorder.Conn) {
 	t.Helper()
-	k := newKeyDoors(slog.New(slog.DiscardHandler), mayLeave)
+	k := newKeyDoors(slog.New(slog.DiscardHandler), mayLeave, func(string, uint16, int) {})
 	n := linktest.New(64 << 10)
 	listener, err := n.Listen("10.0.0.1:1")
 	if err != nil {
@@ -130,7 +130,11 @@ func FuzzDoorReport(f *testing.F) {
 	f.Add([]byte(`{"round":1,"standing":[{"link":"a/b","sending":1,"receiving":2}]}` + "\n"))
 	f.Add([]byte("{}\nnull\n[1]\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		k := newKeyDoors(slog.New(slog.DiscardHandler), nil)
+		k := newKeyDoors(slog.New(slog.DiscardHandler), nil, func(_ string, _ uint16, n int) {
+			if n < 0 {
+				t.Error("uses are taken back")
+			}
+		})
 		k.tell(1, nil)
 		ours, theirs := net.Pipe()
 		go func() {

@@ -219,7 +219,7 @@ func (s *Switch) open(config Config) (err error) {
 		}
 	}
 	if config.lendsKeys() && s.deps.Keys != nil {
-		s.exchange.doors = newKeyDoors(s.log, s.deps.MayLeave)
+		s.exchange.doors = newKeyDoors(s.log, s.deps.MayLeave, s.countUses)
 	}
 	s.openLists(&config)
 	s.guardWith(s.deps.Keys)

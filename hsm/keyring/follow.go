@@ -42,3 +42,10 @@ func (r *Ring) Follow(ctx context.Context, s Set) error {
 	old.unload(l)
 	return nil
 }
+
+// Used counts uses of a key by copies of this ring.
+func (r *Ring) Used(id ID, times uint64) {
+	if n := r.live.Load().uses[id]; n != nil {
+		n.Add(times)
+	}
+}

@@ -40,7 +40,8 @@ const (
 type keyState struct {
 	mu     sync.Mutex
 	turned map[string]turn
-	said   string // the last fault, which isn't said again
+	begun  []keyorder.Standing // connections that the first shard wasn't told of
+	said   string              // the last fault, which isn't said again
 }
 
 // turn is since when a generation is sent with. All connections that stood then go on with it: the
@@ -49,8 +50,6 @@ type turn struct {
 	generation uint16
 	at         time.Time // zero: since before there were connections
 }
-
-func (v *visit) name() string { return v.link.Center().Name() + "/" + v.link.Name() }
 
 // tendsKeys keeps all connections at the keys of this node's journal, whether the first shard can
 // be reached or not: so that nothing goes on under a key that has expired.
@@ -87,8 +86,14 @@ func (d *Door) say(err error) {
 // bringAll brings all connections up to date.
 func (d *Door) bringAll() {
 	d.turn(time.Now())
+	known := make(map[string]linkKeys)
 	for _, v := range d.all() {
-		d.bring(v)
+		k, ok := known[v.name]
+		if !ok {
+			k = d.keysOf(v.name)
+			known[v.name] = k
+		}
+		d.bring(v, k)
 	}
 }
 
@@ -112,30 +117,49 @@ func (d *Door) turn(now time.Time) {
 	}
 }
 
+// linkKeys are the keys of a link at a moment.
+type linkKeys struct {
+	usable []envelope.Key // the oldest first
+	sends  turn
+}
+
+func (d *Door) keysOf(name string) (k linkKeys) {
+	for _, g := range d.config.Keys.Usable(name) {
+		if key, ok := d.config.Keys.Key(name, g); ok {
+			k.usable = append(k.usable, key)
+		}
+	}
+	d.keys.mu.Lock()
+	defer d.keys.mu.Unlock()
+	k.sends = d.keys.turned[name]
+	return k
+}
+
+func (k *linkKeys) has(generation uint16) bool {
+	return slices.ContainsFunc(k.usable, func(one envelope.Key) bool {
+		return one.Generation == generation
+	})
+}
+
 // bring brings one connection up to date: it knows all keys that the merchant may use, sends with
 // the newest one that the merchant has, and ends if it stands under one that may not be used.
-func (d *Door) bring(v *visit) {
+func (d *Door) bring(v *visit, k linkKeys) {
 	sending, receiving, ok := v.link.KeyPositions()
 	if !ok {
 		return
 	}
-	usable := d.config.Keys.Usable(v.name())
-	if !slices.Contains(usable, sending.Generation) ||
-		!slices.Contains(usable, receiving.Generation) {
+	if !k.has(sending.Generation) || !k.has(receiving.Generation) {
 		v.link.Close(link.KeyExpired)
 		return
 	}
-	for _, g := range usable {
-		if k, ok := d.config.Keys.Key(v.name(), g); ok && later(g, receiving.Generation) {
-			d.fault(v, v.link.InstallKey(k), envelope.NotLater)
+	for _, one := range k.usable {
+		if later(one.Generation, receiving.Generation) {
+			d.fault(v, v.link.InstallKey(one), envelope.NotLater)
 		}
 	}
-	d.keys.mu.Lock()
-	newest := d.keys.turned[v.name()]
-	d.keys.mu.Unlock()
-	if newest.generation != 0 && later(newest.generation, sending.Generation) &&
-		(receiving.Generation == newest.generation || v.since.Before(newest.at)) {
-		d.fault(v, v.link.SwitchKey(newest.generation), envelope.NotInstalled)
+	if to := k.sends.generation; to != 0 && later(to, sending.Generation) &&
+		(receiving.Generation == to || v.since.Before(k.sends.at)) {
+		d.fault(v, v.link.SwitchKey(to), envelope.NotInstalled)
 	}
 }
 
@@ -193,7 +217,7 @@ func (d *Door) obey(ctx context.Context, conn *keyorder.Conn, place uint64) (pau
 			return orderPause
 		}
 		round.Store(o.Round)
-		if conn.Send(keyorder.Report{Round: o.Round, Standing: d.standing()}) != nil {
+		if d.report(conn, o.Round, d.standing()) != nil {
 			return openPause
 		}
 	}
@@ -244,14 +268,52 @@ func (d *Door) tells(ctx context.Context, conn *keyorder.Conn, place uint64,
 			return
 		}
 		stand := d.standing()
-		if slices.Equal(stand, told) {
+		if slices.Equal(stand, told) && !d.untold() {
 			continue
 		}
-		if conn.Send(keyorder.Report{Round: round.Load(), Standing: stand}) != nil {
+		if d.report(conn, round.Load(), stand) != nil {
 			return
 		}
 		told = stand
 	}
+}
+
+// report tells the first shard where connections stand and which have begun since the last time.
+func (d *Door) report(conn *keyorder.Conn, round uint64, stand []keyorder.Standing) error {
+	d.keys.mu.Lock()
+	begun := d.keys.begun
+	d.keys.begun = nil
+	d.keys.mu.Unlock()
+	err := conn.Send(keyorder.Report{Round: round, Standing: stand, Begun: begun})
+	if err == nil {
+		return nil
+	}
+	d.keys.mu.Lock()
+	defer d.keys.mu.Unlock()
+	for _, s := range begun {
+		d.keys.begun = keyorder.Count(d.keys.begun, s)
+	}
+	return err
+}
+
+func (d *Door) untold() bool {
+	d.keys.mu.Lock()
+	defer d.keys.mu.Unlock()
+	return len(d.keys.begun) > 0
+}
+
+// begins notes a fresh connection and has it know what there is, before anything is read from it.
+func (d *Door) begins(v *visit) {
+	sending, receiving, ok := v.link.KeyPositions()
+	if !ok {
+		return
+	}
+	d.keys.mu.Lock()
+	d.keys.begun = keyorder.Count(d.keys.begun, keyorder.Standing{Link: v.name,
+		Sending: sending.Generation, Receiving: receiving.Generation, Connections: 1})
+	d.keys.mu.Unlock()
+	d.turn(v.since)
+	d.bring(v, d.keysOf(v.name))
 }
 
 // Obeying tells whether the first shard can tell the door of link keys now.
@@ -264,13 +326,8 @@ func (d *Door) standing() (list []keyorder.Standing) {
 		if !ok {
 			continue
 		}
-		one := keyorder.Standing{Link: v.name(), Sending: sending.Generation,
-			Receiving: receiving.Generation}
-		at, known := slices.BinarySearchFunc(list, one, keyorder.Standing.Compare)
-		if !known {
-			list = slices.Insert(list, at, one)
-		}
-		list[at].Connections++
+		list = keyorder.Count(list, keyorder.Standing{Link: v.name, Sending: sending.Generation,
+			Receiving: receiving.Generation, Connections: 1})
 	}
 	return list
 }

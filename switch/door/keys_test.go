@@ -136,6 +136,12 @@ func (o *holder) last() (keyorder.Report, int) {
 	return o.heard[len(o.heard)-1], len(o.conns)
 }
 
+func (o *holder) all() []keyorder.Report {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.heard)
+}
+
 // sealedHouse is a house whose merchant is in an envelope.
 type sealedHouse struct {
 	*house
@@ -244,6 +250,15 @@ func TestEnvelopesEndAtTheDoor(t *testing.T) {
 		h.want("east", h.east.asked(), "1: 1200 000001")
 		h.want("east is told", h.east.seen, "AES-256-GCM")
 		h.wantStanding(1, 1)
+		began := 0
+		for _, r := range h.holder.all() {
+			for _, s := range r.Begun {
+				began += s.Connections
+			}
+		}
+		if began != 1 {
+			t.Errorf("the first shard hears of %d uses of the key", began)
+		}
 	})
 }
 

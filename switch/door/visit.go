@@ -17,6 +17,7 @@ type visit struct {
 	ctx    context.Context
 	end    context.CancelFunc
 	since  time.Time
+	name   string                 // "center/link"
 	ways   []*way                 // by shard
 	signOn atomic.Pointer[[]byte] // the sign-on that was accepted; nil: it isn't signed on
 
@@ -37,7 +38,7 @@ const (
 // Up is link's.
 func (d *Door) Up(l *link.Link) {
 	v := &visit{door: d, link: l, since: time.Now(),
-		askers: make(map[question]int)}
+		name: l.Center().Name() + "/" + l.Name(), askers: make(map[question]int)}
 	v.ctx, v.end = context.WithCancel(context.Background())
 	for i := range d.config.Shards {
 		v.ways = append(v.ways, newWay(v, i))
@@ -47,8 +48,7 @@ func (d *Door) Up(l *link.Link) {
 	d.here[v] = true
 	d.mu.Unlock()
 	if d.config.Keys != nil {
-		d.turn(time.Now())
-		d.bring(v) // before anything is read from it
+		d.begins(v)
 	}
 }
 

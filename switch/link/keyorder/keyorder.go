@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,9 @@ type Order struct {
 type Report struct {
 	Round    uint64     `json:"round"` // of the newest order that all connections follow; 0: none
 	Standing []Standing `json:"standing,omitempty"`
+	// Begun are connections that have agreed on a key since the last report, each of which has used
+	// it once.
+	Begun []Standing `json:"begun,omitempty"`
 }
 
 // Standing are connections of a link that send and receive under the same generations.
@@ -44,6 +48,16 @@ type Standing struct {
 func (s Standing) Compare(to Standing) int {
 	return cmp.Or(strings.Compare(s.Link, to.Link), cmp.Compare(s.Sending, to.Sending),
 		cmp.Compare(s.Receiving, to.Receiving))
+}
+
+// Count adds connections to a list in order.
+func Count(list []Standing, more Standing) []Standing {
+	at, known := slices.BinarySearchFunc(list, more, Standing.Compare)
+	if !known {
+		return slices.Insert(list, at, more)
+	}
+	list[at].Connections += more.Connections
+	return list
 }
 
 const (
