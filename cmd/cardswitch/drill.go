@@ -159,6 +159,8 @@ func printLab(command *cobra.Command, r *lab.Report) error {
 	t.row("double", r.Double)
 	t.row("unexplained", r.Unexplained)
 	t.row("owed", r.Owed)
+	t.row("taken of an older term", fmt.Sprintf("%d of %d messages, through term %s",
+		r.Terms.Older, r.Terms.Messages, termsText(r.Terms)))
 	t.row("refused", r.Refused)
 	printSite(t, r.Site)
 	for _, d := range r.Count.Differences[:min(shownDifferences, len(r.Count.Differences))] {

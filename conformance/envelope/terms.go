@@ -24,6 +24,16 @@ type TermCounts struct {
 	Older int `json:"older"`
 }
 
+// Add adds those of another center.
+func (c *TermCounts) Add(o TermCounts) {
+	c.Highest = max(c.Highest, o.Highest)
+	c.Messages += o.Messages
+	c.Refused += o.Refused
+	c.Ended += o.Ended
+	c.Late += o.Late
+	c.Older += o.Older
+}
+
 // Counts are those so far.
 func (t *Terms) Counts() TermCounts {
 	t.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cardswitch/conformance/count"
+	"cardswitch/conformance/envelope"
 	"cardswitch/dr/drill"
 )
 
@@ -26,6 +27,9 @@ type Report struct {
 	Owed        int      `json:"owed"`               // still to be delivered when time was up
 	Journals    []string `json:"journals,omitempty"` // that differ or aren't whole
 	Died        []string `json:"died,omitempty"`     // nodes that ended by themselves: their words
+
+	// Terms is what the partners heard of the cluster's terms in their envelopes.
+	Terms envelope.TermCounts `json:"terms"`
 
 	Drills []*drill.Report `json:"drills,omitempty"` // that were ordered
 
@@ -102,15 +106,17 @@ func (r *Report) Summaries() (list []Summary) {
 	return list
 }
 
-// Clean says whether no transaction was lost, doubled, left unexplained or owed, no node ended by
-// itself, and an upgrade or a restart declined nothing and refused nobody. How long it took is for
-// the reader to judge.
+// Clean says whether no transaction was lost, doubled, left unexplained or owed, no partner took a
+// message of an older term once it had one of a newer, no node ended by itself, and an upgrade or a
+// restart declined nothing and refused nobody; and whether partners heard terms at all. How long it
+// took is for the reader to judge.
 func (r *Report) Clean() bool {
 	if r == nil || slices.ContainsFunc(r.Drills, failed) {
 		return false
 	}
-	return r.Count != nil && r.Site.clean() && r.Lost+r.Double+r.Unexplained+r.Owed+len(r.Journals)+
-		len(r.Died) == 0 && r.declined(Upgrade)+r.declined(Restart)+r.Refused == 0
+	return r.Count != nil && r.Site.clean() && r.Lost+r.Double+r.Unexplained+r.Owed+
+		r.Terms.Older+len(r.Journals)+len(r.Died) == 0 && r.Terms.Messages > 0 &&
+		r.declined(Upgrade)+r.declined(Restart)+r.Refused == 0
 }
 
 func (r *Report) declined(k Kind) (n int) {

@@ -21,6 +21,7 @@ func (r *run) settle(ctx context.Context) error {
 		return err
 	}
 	r.town.endTrade()
+	r.report.Terms = r.town.terms()
 	r.report.Refused = int(r.refused.Load())
 	if err := r.drain(ctx); err != nil {
 		return err

@@ -80,6 +80,7 @@ func (r *run) loseSite(ctx context.Context) error {
 		"after the second person's word\n", loss.Lacked, loss.Back.Round(time.Millisecond))
 	pause(ctx, watched)
 	r.town.endTrade()
+	r.report.Terms = r.town.terms()
 	return r.reconcile(ctx, there)
 }
 

@@ -157,6 +157,15 @@ func (t *town) endTrade() {
 	}
 }
 
+// terms is what all of them heard of the cluster's terms; the merchants are one center.
+func (t *town) terms() (c envelope.TermCounts) {
+	for _, i := range t.issuers {
+		c.Add(i.Stats().Terms)
+	}
+	c.Add(t.merchants[0].Stats().Terms)
+	return c
+}
+
 func (t *town) close() {
 	if t.trade != nil {
 		t.trade()

@@ -35,6 +35,7 @@ type Envelope struct {
 	Padding bool   `yaml:"padding"`  // hide lengths
 	Share   string `yaml:"share"`    // never (default), offered or required
 	Legacy  bool   `yaml:"legacy"`   // TDES alone, as an old center would
+	Term    uint64 `yaml:"term"`     // of the cluster that this end plays; 0: it is none
 
 	Keys map[uint16]envelope.Key `yaml:"-"` // of the file, unless they are given
 
@@ -87,7 +88,8 @@ func (e *Envelope) Complete() error {
 }
 
 func (e *Envelope) options() envelope.Options {
-	o := envelope.Options{Link: e.Link, Keys: maps.Clone(e.Keys), Padding: e.Padding, Terms: e.Terms,
+	o := envelope.Options{Link: e.Link, Keys: maps.Clone(e.Keys), Padding: e.Padding,
+		Terms: e.Terms, Term: e.Term,
 		Share: e.Share == ShareOffered, NeedShare: e.Share == ShareRequired}
 	if e.Legacy {
 		o.Suites = []envelope.Suite{envelope.TDES}

@@ -215,7 +215,8 @@ func hintOf(why error) string {
 		return "the center has another active node since; if it was set up anew, see " +
 			"`cardswitch link forget`"
 	case errors.Is(why, Refused):
-		return "compare the link id, the key's check value and its generation with the center"
+		return "compare the link id, the key's check value and its generation with the center; if this " +
+			"switch was set up anew, the center must forget its terms"
 	case errors.Is(why, Unidentified):
 		return "see that DE 32, DE 33 or DE 94 of the first message is one of a center here"
 	case errors.Is(why, Fenced):
