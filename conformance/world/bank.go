@@ -91,6 +91,7 @@ func (b *bank) receive(conn net.Conn, line int) {
 // handle does with a message what a bank does.
 func (b *bank) handle(s *session, m *message) {
 	w := b.world
+	s.heard = true
 	switch m.kind() {
 	case 1804:
 		w.trace.add("%s/%d gets 1804 %s", b.name, s.line, m.text(24))

@@ -16,6 +16,7 @@ import (
 	"cardswitch/dr/role"
 	"cardswitch/store"
 	cardswitch "cardswitch/switch"
+	"cardswitch/switch/link"
 )
 
 // member is a process that takes part in a cluster: its journal, its part in the agreement, and the
@@ -26,6 +27,7 @@ type member struct {
 	replica *replica.Replica
 	port    *replicatest.Port
 	duty    atomic.Pointer[duty] // nil while it follows
+	ready   *readiness
 }
 
 // duty is the switch of one term.
@@ -92,11 +94,15 @@ func (p *process) join(ctx context.Context) (run func() error, err error) {
 	m.store.AgreeBy(m.replica)
 	m.port.Serve(m.replica)
 	p.member = m
+	if err := m.getReady(); err != nil {
+		return nil, err
+	}
 	loop := role.New(role.Loop{Replica: m.replica, Store: m.store, Owner: m, Logger: log,
 		Deposed: cardswitch.Deposed})
 	n.loop.Store(loop)
 	return func() error {
 		err := loop.Serve(ctx)
+		m.ready.holder.Close()
 		m.port.Pull()
 		m.replica.Close()
 		return errors.Join(err, m.store.Close())
@@ -107,6 +113,7 @@ func (p *process) join(ctx context.Context) (run func() error, err error) {
 func (m *member) leave() {
 	m.port.Pull()
 	go m.replica.Close()
+	go m.ready.holder.Close()
 }
 
 // serves is the switch that may speak now, if any does.
@@ -123,6 +130,7 @@ func (m *member) Lead(_ context.Context, term uint64, mayLeave func() bool) (rol
 	deps := m.process.deps()
 	deps.Disk, deps.Store, deps.MayLeave, deps.Term = nil, m.store, mayLeave, term
 	deps.Listen, deps.Dial = d.listen, d.dial
+	deps.Ready = func() []*link.Idle { return m.ready.take(d) }
 	var err error
 	d.Switch, err = cardswitch.New(m.process.node.config, deps)
 	return d, err
@@ -144,6 +152,7 @@ func (m *member) Leads(_ context.Context, it role.Duty, term uint64, _ time.Time
 // Follows is role's.
 func (m *member) Follows(_ context.Context, term uint64, deposed bool) error {
 	m.duty.Store(nil)
+	m.ready.follow()
 	how := "leads no more"
 	if deposed {
 		how = "is deposed"

@@ -263,7 +263,7 @@ func (w *World) stopAndStart(r *rand.Rand) {
 // tell sends network management over every link.
 func (b *bank) tell(function string) {
 	for _, s := range b.sessions {
-		if s.gone {
+		if s.gone || b.world.options.Warm && !s.heard {
 			continue
 		}
 		b.stan++

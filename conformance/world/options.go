@@ -107,6 +107,7 @@ type Options struct {
 	Drifts    bool // clocks are set
 	Insists   bool // merchants ask what was answered again and again, and little else
 	Blinks    bool // a node restarts at once, while two others don't hear each other
+	Warm      bool // nodes that follow keep connections with banks ready; no seed draws it
 }
 
 // several tells whether the switch is a cluster.

@@ -19,7 +19,7 @@ type flags struct {
 	seed, first, count, seeds *uint64
 	jobs                      *int
 	stop, many, breaks        *bool
-	several                   *bool
+	several, warm             *bool
 	time                      *time.Duration
 }
 
@@ -36,6 +36,7 @@ var given = flags{
 	breaks: flag.Bool("breaks", false, "run TestBreaks"),
 
 	several: flag.Bool("several", false, "the switch of every seed is a cluster of nodes"),
+	warm:    flag.Bool("warm", false, "whose nodes keep connections with banks ready"),
 }
 
 // hangTime is how long a world may take that takes a fraction of a second.
@@ -55,8 +56,10 @@ func play(t *testing.T, o Options, g *Ground, each func(string)) (r Result) {
 
 // draw gives the options of a seed, as the flags say.
 func draw(seed uint64) Options {
-	if *given.several {
-		return DrawSeveral(seed)
+	if *given.several || *given.warm {
+		o := DrawSeveral(seed)
+		o.Warm = *given.warm
+		return o
 	}
 	return Draw(seed)
 }
@@ -66,6 +69,9 @@ func again(o Options) string {
 	flags := ""
 	if o.several() {
 		flags = " -several"
+	}
+	if o.Warm {
+		flags = " -warm"
 	}
 	return fmt.Sprintf("go test ./conformance/world -run TestSeed -seed %d%s -v", o.Seed, flags)
 }
@@ -128,6 +134,17 @@ func TestKept(t *testing.T) {
 			t.Fatalf("%q is no seed with its bug", lines.Text())
 		}
 		t.Run(number, func(t *testing.T) { judge(t, play(t, draw(seed), g, nil)) })
+	}
+}
+
+// Nodes that follow keep connections with banks ready: not a byte leaves on one of them before its
+// node leads, and nothing that was promised is broken by those that a takeover begins with.
+func TestConnectionsKeptReady(t *testing.T) {
+	g := ground(t)
+	for _, seed := range []uint64{11, 16} {
+		o := DrawSeveral(seed)
+		o.Warm = true
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { judge(t, play(t, o, g, nil)) })
 	}
 }
 

@@ -17,6 +17,7 @@ type session struct {
 	on    bool      // signed on
 	deaf  time.Time // nothing is read until then
 	gone  bool
+	heard bool // the switch has said something on it
 	out   chan []byte
 }
 
