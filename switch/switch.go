@@ -303,6 +303,15 @@ func (s *Switch) Fence() {
 	s.network.Fence()
 }
 
+// Discard ends a switch that never ran and never will, as another node leads already.
+func (s *Switch) Discard() error {
+	s.endWith(ErrNotActive)
+	if s.vault != nil {
+		_ = s.vault.Close() // never fails
+	}
+	return s.closeStore()
+}
+
 // close joins everything and closes the store.
 func (s *Switch) close() error {
 	s.network.Wait()

@@ -23,6 +23,7 @@ type active struct {
 	node  *node
 	keys  *keys.Keys
 	admin *admin.Server
+	ran   bool
 }
 
 // Lead is role's: it makes the switch of a term. Everything that was agreed is applied.
@@ -129,6 +130,7 @@ func (n *node) standby() cardswitch.Status {
 // Run runs the switch, and what else an active node does.
 func (a *active) Run(ctx context.Context) error {
 	n := a.node
+	a.ran = true
 	tending, rest := context.WithCancel(ctx)
 	var tended sync.WaitGroup
 	tended.Go(func() { a.keys.Tend(tending, n.log) })
@@ -142,11 +144,14 @@ func (a *active) Run(ctx context.Context) error {
 }
 
 // Close forgets the keys. The switch has ended before, or never ran.
-func (a *active) Close() error {
-	if a.keys == nil {
-		return nil
+func (a *active) Close() (err error) {
+	if a.Switch != nil && !a.ran {
+		err = a.Switch.Discard()
 	}
-	return a.keys.Close()
+	if a.keys == nil {
+		return err
+	}
+	return errors.Join(err, a.keys.Close())
 }
 
 // alive tells systemd that the node isn't broken.
