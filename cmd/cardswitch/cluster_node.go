@@ -53,13 +53,17 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 		w.Peers = append(w.Peers, wire.Peer{Node: m.Node, Address: m.Address})
 		members = append(members, replica.Member{ID: m.Node, Kind: kindOf(m.Role), Address: m.Address})
 	}
+	part := replica.Config{Cluster: c.Group(), Generation: generation, Node: c.Node, Members: members,
+		Heartbeat: c.Heartbeat, Election: c.Election, Tick: c.Tick, DiskHang: c.DiskHang,
+		LogBytes: uint64(c.LogMB) << 20, Logger: n.log}
+	// First: the generation of a journal that was brought back stops every node that hears of it.
+	if err := replica.Found(part, n.store); err != nil {
+		return err
+	}
 	if n.wire, err = wire.Connect(w); err != nil {
 		return err
 	}
-	n.replica, err = replica.Start(replica.Config{Cluster: c.Group(), Generation: generation,
-		Node: c.Node, Members: members, Heartbeat: c.Heartbeat, Election: c.Election, Tick: c.Tick,
-		DiskHang: c.DiskHang, LogBytes: uint64(c.LogMB) << 20, Logger: n.log}, n.store, n.wire)
-	if err != nil {
+	if n.replica, err = replica.Start(part, n.store, n.wire); err != nil {
 		return err
 	}
 	n.store.AgreeBy(n.replica)

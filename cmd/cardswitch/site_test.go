@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 
 	"cardswitch/conformance/load/stage"
 	"cardswitch/dr/replica/wire"
+	"cardswitch/store"
+	"cardswitch/store/journal"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/admin"
 )
@@ -239,4 +242,31 @@ func failBack(t *testing.T, far, late, again *machine) {
 		last := s.Members[len(s.Members)-1]
 		return last.Node == 4 && last.Role == "learner" && last.InSync && last.Entries == 0
 	})
+}
+
+// A journal of its own that isn't empty makes no cluster with others. Before that is said, nobody
+// hears of it: one that was brought back from a backup would stop all that do, for good.
+func TestWhoMayTakeNoPartIsNotHeardOf(t *testing.T) {
+	m := machines(t, 2)[0]
+	s, err := store.Open(m.config.StoreOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.NewBatch()
+	b.Append(&journal.Record{At: 1, Kind: journal.Event, Text: "before there was a cluster"})
+	if err := errors.Join(s.Commit(b), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	n := &node{log: slog.New(slog.DiscardHandler), site: newSite()}
+	n.config.Store(&m.config)
+	if err := n.open(t.Context(), &m.config); err == nil ||
+		!strings.Contains(err.Error(), "journal isn't empty") {
+		t.Errorf("it takes part: %v", err)
+	}
+	if n.wire != nil {
+		t.Error("it has called the others")
+	}
+	if err := n.close(); err != nil {
+		t.Error(err)
+	}
 }

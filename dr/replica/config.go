@@ -75,4 +75,9 @@ func (c *Config) complete() error {
 // gives nobody else its vote for all of that time, by its own clock.
 const leaseShare = 0.8
 
-func (c *Config) lease() time.Duration { return time.Duration(leaseShare * float64(c.Election)) }
+func (c *Config) lease() time.Duration {
+	return min(mostLease, time.Duration(leaseShare*float64(c.Election)))
+}
+
+// mostLease is how long a lease may last at most: nobody promises more, whatever is asked.
+const mostLease = time.Minute

@@ -178,7 +178,7 @@ func (c *core) promise(m *pb.Message, now time.Duration) {
 	}
 	c.floor = max(c.floor, binary.BigEndian.Uint64(mark[8:]))
 	asked := time.Duration(binary.BigEndian.Uint64(mark[16:]))
-	c.promised = max(c.promised, now+min(asked, time.Minute))
+	c.promised = max(c.promised, now+min(asked, mostLease))
 }
 
 // propose proposes an entry that was made in a term.

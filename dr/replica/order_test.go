@@ -183,3 +183,23 @@ func TestNobodyOrdersForThisNode(t *testing.T) {
 		t.Errorf("the log went from %d to %d; this node leads: %t", last, l.lastIndex(), l.leads)
 	}
 }
+
+// However long an election takes, a lease lasts no longer than what others promise for it.
+func TestALeaseIsPromised(t *testing.T) {
+	config := Config{Cluster: "tokyo", Node: 1, Tick: 100 * time.Millisecond,
+		Heartbeat: time.Minute, Election: 10 * time.Minute}
+	if err := config.complete(); err != nil {
+		t.Fatal(err)
+	}
+	follower := newLonely(t)
+	var leader rounds
+	leader.length = config.lease()
+	leader.begin()
+	beat := &pb.Message{Type: pb.MsgHeartbeat.Enum()}
+	leader.send(0, []*pb.Message{beat}, 0)
+	follower.promised = 0
+	follower.promise(beat, 0)
+	if until := leader.sent[leader.last] + leader.length; until > follower.promised {
+		t.Errorf("the lease lasts until %s, its promise until %s", until, follower.promised)
+	}
+}

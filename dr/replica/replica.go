@@ -105,6 +105,16 @@ func Start(config Config, machine Machine, transport Transport) (*Replica, error
 	return r, nil
 }
 
+// Found makes the directory the node's, or makes sure that it is. Start does it too; done before
+// there is a transport, a node that may take no part isn't heard of either.
+func Found(config Config, machine Machine) error {
+	if err := config.complete(); err != nil {
+		return err
+	}
+	r := &Replica{config: config, machine: machine, log: machine.Log()}
+	return r.found()
+}
+
 // found makes the directory the node's, or makes sure that it is.
 func (r *Replica) found() error {
 	want := raftlog.Identity{Cluster: r.config.Cluster, Node: r.config.Node,
