@@ -12,7 +12,7 @@ import (
 
 func newClusterPromoteCommand() *cobra.Command {
 	command := &cobra.Command{
-		Use:   "promote [--why TEXT [--force] | --consent | --cancel]",
+		Use:   "promote [--why TEXT [--force] | --consent [--force] | --cancel]",
 		Short: "Let a disaster-recovery site take over alone: two people, the other site lost",
 		Long: "Asked of a node at another site (a learner), or of a data node that is left without a\n" +
 			"majority. Without a flag it only shows how things stand: who can be reached, how far the\n" +
@@ -20,11 +20,11 @@ func newClusterPromoteCommand() *cobra.Command {
 			"Before: the operator makes sure that the lost site is dead, by power or by network. No\n" +
 			"program can know that: a site that is only cut off goes on serving.\n\n" +
 			"One person asks with --why. Another one, with another login, consents with --consent\n" +
-			"within ten minutes. It is refused while a node that votes can be reached, unless the first\n" +
-			"says --force. The node then begins a new generation as the only member, answers and\n" +
-			"reverses what was open, and serves. Nodes of the old generation are refused when they\n" +
-			"come back, and stop for good as soon as they hear of it. What the lost site had more is\n" +
-			"found with `cardswitch cluster window`.",
+			"within ten minutes. It is refused while a node that votes can be reached, unless both say\n" +
+			"--force. The node then begins a new generation as the only member, answers and reverses\n" +
+			"what was open, and serves. Nodes of the old generation are refused when they come back,\n" +
+			"and stop for good as soon as they hear of it. What the lost site had more is found with\n" +
+			"`cardswitch cluster window`.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return promoteSite(command) },
 	}
@@ -45,12 +45,12 @@ func promoteSite(command *cobra.Command) error {
 	cancel, _ := flags.GetBool("cancel")
 	const path = "/v1/cluster/promotion"
 	switch {
-	case force && why == "":
+	case force && why == "" && !consent:
 		return wrongUsage("--force needs --why", "say in a sentence why the other site is given up")
 	case cancel:
 		return act(command, path+"/cancel", nil)
 	case consent:
-		return act(command, path+"/consent", nil)
+		return act(command, path+"/consent", map[string]bool{"force": force})
 	case why == "":
 		return show(command, path, nil, printPromotion)
 	}

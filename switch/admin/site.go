@@ -113,8 +113,9 @@ func (c *Consent) Ask(w Wish, now time.Time) (*Wish, error) {
 	return c.wish, nil
 }
 
-// Consent is the second person's part. The wish is used up.
-func (c *Consent) Consent(who string, now time.Time) (Promoting, error) {
+// Consent is the second person's part. The wish is used up. Force says that they know that others
+// can be reached: a wish may be replaced by one that is forced after they have read it.
+func (c *Consent) Consent(who string, force bool, now time.Time) (Promoting, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := c.current(now)
@@ -125,6 +126,9 @@ func (c *Consent) Consent(who string, now time.Time) (Promoting, error) {
 	case who == "" || who == w.Who:
 		return Promoting{}, &hintedError{"nobody consents to what they asked for themselves",
 			"another person must, with another login"}
+	case w.Force && !force:
+		return Promoting{}, &hintedError{fmt.Sprintf("%s has asked for it by force: %s", w.Who, w.Why),
+			"see who can be reached: `cardswitch cluster promote`; then --consent --force"}
 	}
 	c.wish = nil
 	return Promoting{*w, who}, nil
@@ -195,7 +199,17 @@ func (s *Server) promotable(force bool) error {
 }
 
 func (s *Server) consentPromotion(w http.ResponseWriter, r *http.Request) {
-	p, err := s.Consent.Consent(s.who(r).Name, time.Now())
+	var too struct {
+		Force bool `json:"force"`
+	}
+	var p Promoting
+	err := error(nil)
+	if r.ContentLength != 0 {
+		err = body(w, r, &too)
+	}
+	if err == nil {
+		p, err = s.Consent.Consent(s.who(r).Name, too.Force, time.Now())
+	}
 	if err == nil { // somebody may be reachable by now
 		err = s.promotable(p.Force)
 	}

@@ -53,6 +53,7 @@ func TestAPromotionTakesTwoPeople(t *testing.T) {
 		must(http.StatusConflict, "abe", "", burnt) // it answers
 		must(http.StatusOK, "abe", "", forced)
 		must(http.StatusConflict, "abe", "/consent", "")
+		must(http.StatusConflict, "mori", "/consent", "") // who has read it before it was forced
 		must(http.StatusOK, "abe", "/cancel", "")
 		must(http.StatusNotFound, "mori", "/consent", "")
 		must(http.StatusOK, "abe", "", forced)
@@ -71,7 +72,9 @@ func TestAPromotionTakesTwoPeople(t *testing.T) {
 		must(http.StatusOK, "abe", "", burnt)
 		must(http.StatusOK, "mori", "/consent", "")
 		must(http.StatusNotFound, "mori", "/consent", "") // it is used up
-		if len(far.done) != 1 || far.done[0].Who != "abe" || far.done[0].Approver != "mori" ||
+		must(http.StatusOK, "abe", "", forced)
+		must(http.StatusOK, "mori", "/consent", `{"force":true}`)
+		if len(far.done) != 2 || far.done[0].Who != "abe" || far.done[0].Approver != "mori" ||
 			far.done[0].Why != "burnt down" {
 			t.Errorf("promoted by %+v", far.done)
 		}
