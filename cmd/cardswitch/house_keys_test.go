@@ -8,6 +8,7 @@ import (
 	"cardswitch/conformance/load/stage"
 	"cardswitch/conformance/pos"
 	"cardswitch/hsm/keyring"
+	cardswitch "cardswitch/switch"
 )
 
 // testKeys has the merchants' link key changed, by the switch of the first shard and by the
@@ -48,6 +49,26 @@ func testKeys(t *testing.T, h *house, m *pos.POS) {
 				t.Errorf("the first shard says of its merchants: %+v", line)
 			}
 		}
+	}
+}
+
+// testTheirKeys has the merchant make a key, as is agreed now. The first shard takes it when the
+// door has it, and sends under it when the door says that the merchant does.
+func testTheirKeys(t *testing.T, h *house, m *pos.POS, config *cardswitch.Config) {
+	t.Helper()
+	config.Centers = slices.Clone(config.Centers)
+	config.Centers[0].KeyChange = cardswitch.KeyChangePeer
+	if err := h.reconfigure(); err != nil {
+		t.Fatal(err)
+	}
+	before := h.door.Network().Links()
+	generation, err := m.ChangeKey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	serves(t, h, m, generation)
+	if !slices.Equal(before, h.door.Network().Links()) {
+		t.Error("a connection is another one")
 	}
 }
 

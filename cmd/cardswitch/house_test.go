@@ -75,6 +75,7 @@ func TestHouse(t *testing.T) {
 		t.Fatal(err)
 	}
 	testKeys(t, h, m)
+	testTheirKeys(t, h, m, &config)
 	testReload(t, h, filepath.Join(dir, "routes.yaml"))
 	for n, c := range h.door.Counts() {
 		if c.Passed < 10 || c.Dropped != 0 {
