@@ -225,14 +225,14 @@ func TestTheFarSiteTakesOver(t *testing.T) {
 // failBack has the new node serve, and another one be the far one.
 func failBack(t *testing.T, far, late, again *machine) {
 	t.Helper()
-	tries(t, func() error { // on a busy machine it may lead already
-		if s := late.node.Load().ClusterStatus(); isActive(&s) {
-			return nil
+	tries(t, func() error { // on a busy machine it may lead already, or no longer
+		if s := late.node.Load().ClusterStatus(); !isActive(&s) {
+			if _, err := far.node.Load().Transfer(t.Context(), 3); err != nil {
+				return err
+			}
 		}
-		_, err := far.node.Load().Transfer(t.Context(), 3)
-		return err
+		return late.node.Load().Leave(t.Context(), 2)
 	})
-	tries(t, func() error { return late.node.Load().Leave(t.Context(), 2) })
 	again.on()
 	tries(t, func() error {
 		return late.node.Load().Join(t.Context(), admin.Joining{Node: 4, Role: "learner",
