@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // a container has no zone files, and DE 12 is local time
@@ -54,10 +55,21 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 	}
 	if f.What != nil {
-		fmt.Fprintln(stderr, "cardswitch:", f.What)
+		fmt.Fprintln(stderr, "cardswitch:", once(f.What.Error()))
 	}
 	if f.Hint != "" {
 		fmt.Fprintln(stderr, "hint:", f.Hint)
 	}
 	return f.Code
+}
+
+// once leaves out lines that are there already: what fails may be told by all who had part in it.
+func once(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }

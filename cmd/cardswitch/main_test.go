@@ -71,3 +71,11 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 func matches(pattern, text string) bool {
 	return regexp.MustCompile(pattern).MatchString(text)
 }
+
+// What fails may be told by all who had part in it: a person reads each line once.
+func TestALineIsSaidOnce(t *testing.T) {
+	if got := once("the disk is full\nthe log failed\nthe log failed"); got !=
+		"the disk is full\nthe log failed" {
+		t.Errorf("%q", got)
+	}
+}

@@ -161,7 +161,7 @@ func cardsIn(command *cobra.Command, name string) ([]string, error) {
 }
 
 const cardsHelp = "Card numbers come one a line from FILE, or from standard input with -: on a\n" +
-	"command line every user of the machine could read them. "
+	"command line every user of the machine could read them.\n"
 
 func newNegativeCheckCommand() *cobra.Command {
 	command := &cobra.Command{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -186,7 +187,7 @@ func printShop(command *cobra.Command, stats pos.Stats) error {
 		return err
 	}
 	if stats.Unknown > 0 {
-		return failed(fmt.Errorf("%d transactions ended unknown", stats.Unknown),
+		return failed(errors.New(many(stats.Unknown, "transaction")+" ended unknown"),
 			"`cardswitch journal show --rrn` shows what became of each")
 	}
 	return nil

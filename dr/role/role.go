@@ -221,7 +221,10 @@ func (l *Loop) leads(term uint64) bool {
 // after a pause, follows whoever leads.
 func (l *Loop) handOn(ctx context.Context, term uint64, why error) error {
 	if err := l.Successor(0); err != nil && l.leads(term) {
-		return errors.Join(why, err)
+		if l.Alone {
+			return why
+		}
+		return fmt.Errorf("%w; nobody takes over: %w", why, err)
 	}
 	l.Logger.Error("this node leads, but can't write; another one is to lead", "error", why)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOver)
