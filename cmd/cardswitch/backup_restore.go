@@ -96,7 +96,8 @@ func pointOf(command *cobra.Command, args []string) (p backup.Point, err error) 
 func printNext(command *cobra.Command, into string, m *backup.Manifest, last uint64) error {
 	out := command.OutOrStdout()
 	fmt.Fprintf(out, "\nit is in %s. Next:\n", into)
-	fmt.Fprintf(out, "  1. be sure that the node %s doesn't run anywhere\n", m.Node)
+	fmt.Fprintf(out, "  1. be sure that the node %s doesn't run anywhere, nor another one of its\n"+
+		"     cluster: it begins the next generation, and each that hears of it stops for good\n", m.Node)
 	fmt.Fprintf(out, "  2. bring from their safe places what is in no backup:\n")
 	for _, e := range m.Elsewhere {
 		id, path := "", ""
