@@ -48,6 +48,7 @@ type core struct {
 	shipping  map[uint64]int           // how often a member is being sent the journal
 	asked     map[uint64]time.Duration // since when a member is to fetch it
 	raised    time.Duration            // when raise looked
+	came      time.Duration            // until then none was ready for a vote
 }
 
 // proposal is an entry, or a change of members, that somebody waits for.

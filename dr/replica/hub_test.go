@@ -303,6 +303,95 @@ func TestANodeJoins(t *testing.T) {
 	})
 }
 
+// joins has a new node taken in, which gets the journal and starts anew.
+func (h *hub) joins(t *testing.T, lead *hubNode, id uint64) {
+	t.Helper()
+	if err := lead.AddMember(t.Context(), Member{ID: id, Kind: Data}); err != nil {
+		t.Fatal(err)
+	}
+	h.arrives(t, id)
+}
+
+// arrives is one that was taken in, starting for the first time.
+func (h *hub) arrives(t *testing.T, id uint64) {
+	t.Helper()
+	n := &hubNode{hub: h, id: id, disk: store.Memory()}
+	h.start(t, n, Config{})
+	n.owned.Wait()
+	if !errors.Is(n.ended, ErrReplaced) {
+		t.Fatalf("the new node ended with %v", n.ended)
+	}
+	n.end(t)
+	h.start(t, n, Config{})
+}
+
+// TestTwoJoinOne: who votes alone gives both that join it a vote, one right after the other.
+func TestTwoJoinOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := begin(t, Config{Members: []Member{{ID: 1, Kind: Data}}, KeepEntries: 8})
+		lead := h.leader()
+		time.Sleep(200 * time.Millisecond)
+		votes := func() (n int) {
+			for _, m := range lead.Status().Members {
+				if m.Votes {
+					n++
+				}
+			}
+			return n
+		}
+		if err := lead.AddMember(t.Context(), Member{ID: 3, Kind: Data}); err != nil {
+			t.Fatal(err)
+		}
+		h.joins(t, lead, 2)
+		time.Sleep(2 * raiseEvery)
+		if n := votes(); n != 1 {
+			t.Fatalf("%d vote while another one is on its way", n)
+		}
+		h.arrives(t, 3)
+		began, two := time.Now(), time.Duration(0)
+		for ; votes() < 3; time.Sleep(time.Millisecond) {
+			if votes() == 2 {
+				two += time.Millisecond
+			}
+			if time.Since(began) > 5*time.Second {
+				t.Fatalf("%d vote", votes())
+			}
+		}
+		if two > raiseEvery/2 {
+			t.Errorf("two voted for %s", two)
+		}
+		h.finish(t)
+	})
+}
+
+// TestOneJoinsOne: a second one that never comes isn't waited for without end.
+func TestOneJoinsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := begin(t, Config{Members: []Member{{ID: 1, Kind: Data}}, KeepEntries: 8})
+		lead := h.leader()
+		time.Sleep(200 * time.Millisecond)
+		if err := lead.AddMember(t.Context(), Member{ID: 3, Kind: Data}); err != nil {
+			t.Fatal(err)
+		}
+		h.joins(t, lead, 2)
+		time.Sleep(2 * raiseEvery)
+		if lead.Status().Members[1].Votes {
+			t.Fatal("it votes while another one is on its way")
+		}
+		for range 20 { // it counts anew where the one that came is away for a moment
+			_ = lead.do(func(now time.Duration) error { // fails only where nothing leads
+				lead.core.came = now - together
+				return nil
+			})
+			time.Sleep(raiseEvery / 4)
+		}
+		if !lead.Status().Members[1].Votes {
+			t.Error("the other one never came, and is waited for")
+		}
+		h.finish(t)
+	})
+}
+
 // TestASiteIsPromoted: when all that vote are gone, the learner elsewhere goes on alone with what
 // it has, under a new generation, and can take nodes in.
 func TestASiteIsPromoted(t *testing.T) {

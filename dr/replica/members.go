@@ -55,28 +55,45 @@ func (r *Replica) change(ctx context.Context, kind pb.ConfChangeType, m Member) 
 	return r.await(ctx, p)
 }
 
-// raiseEvery is how often the leader looks for nodes that may get their vote.
+// raiseEvery is how often the leader looks for nodes that may get their vote; while two vote it
+// looks at each tick.
 const raiseEvery = 500 * time.Millisecond
 
-// raise gives its vote to a node that has come up with the others.
+// together is how long a node that alone has a vote waits for a second one that comes up.
+const together = 30 * time.Second
+
+// raise gives its vote to a node that has come up with the others. Of two that vote either one's
+// fault stops both, so a node that votes alone waits for the second one if two are on their way,
+// and then they get it one right after the other.
 func (c *core) raise(now time.Duration) {
-	if !c.leads || now-c.raised < raiseEvery {
+	voters := len(c.conf.GetVoters())
+	if !c.leads || len(c.changes) > 0 || now-c.raised < raiseEvery && voters != 2 {
 		return
 	}
 	c.raised = now
 	last := c.lastIndex()
 	var ready Member
+	come, wait := 0, 0
 	c.node.WithProgress(func(id uint64, t raft.ProgressType, p tracker.Progress) {
 		m := c.log.Member(id)
-		if t == raft.ProgressTypeLearner && (m.Kind == Data || m.Kind == Witness) &&
-			p.State == tracker.StateReplicate && c.rounds.active(id) && p.Match+nearly >= last {
+		if t != raft.ProgressTypeLearner || m.Kind != Data && m.Kind != Witness {
+			return
+		}
+		wait++
+		if p.State == tracker.StateReplicate && c.rounds.active(id) && p.Match+nearly >= last {
 			ready = m
+			come++
 		}
 	})
-	if ready.ID != 0 { // refused while another change is under way; then next time
-		_, _ = c.change(&pb.ConfChange{Type: pb.ConfChangeAddNode.Enum(),
-			NodeId: new(ready.ID), Context: ready.Append(nil)}, now)
+	if come == 0 {
+		c.came = now
 	}
+	if come == 0 || voters == 1 && come < min(wait, 2) && now-c.came < together {
+		return
+	}
+	// refused while another change is under way; then next time
+	_, _ = c.change(&pb.ConfChange{Type: pb.ConfChangeAddNode.Enum(), NodeId: new(ready.ID),
+		Context: ready.Append(nil)}, now)
 }
 
 // nearly is how many entries a node may lack that gets its vote.
