@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,8 +54,10 @@ func newDrillLabCommand() *cobra.Command {
 			"                     they become this program's, the older one's again, and this one's\n" +
 			"  restart            one node alone starts anew (see restart); a run of its own\n\n" +
 			"With --only site all three are killed at once, and a fourth at another site is promoted by\n" +
-			"two people (as root, and as the user daemon); then a lost disk is found, and the window\n" +
-			"that it lists is compared with what merchants and issuers have.\n\n" +
+			"two people (as root, and as the user daemon). Then the lost machines come back: the old\n" +
+			"nodes must stop by themselves; as new ones they join, one of them takes over, and the other\n" +
+			"site follows again (fail-back), all with the operator's commands while money moves. At last\n" +
+			"the window that a lost disk lists is compared with what merchants and issuers have.\n\n" +
 			"With --shards each issuer has a journal and an active node of its own; the first one's is\n" +
 			"hurt, and the other should go on.\n\n" +
 			"For each it prints the longest time within which no merchant got an issuer's answer.\n" +
@@ -133,8 +136,13 @@ func printSite(t *table, s *lab.SiteLoss) {
 	t.row("window", fmt.Sprintf("%d records, %d transactions; %d were missing to partners, %d "+
 		"of them not listed", s.Records, s.Listed, s.Missing, len(s.Outside)))
 	t.row("taken in", fmt.Sprintf("%d, %d in doubt", s.Taken, s.Doubtful))
-	for _, what := range s.Failed {
+	for _, what := range slices.Concat(s.Failed, s.Outside) {
 		t.row("not in order", what)
+	}
+	if b := s.Home; b != nil {
+		t.row("fail-back", fmt.Sprintf("its machines had all within %s, served %s after the command, "+
+			"and the other site followed again within %s in all", b.Joined.Round(time.Millisecond),
+			b.Handed.Round(time.Millisecond), b.Whole.Round(time.Millisecond)))
 	}
 }
 

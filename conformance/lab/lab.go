@@ -70,6 +70,7 @@ type run struct {
 	place  *place
 	town   town
 	nodes  []*node
+	used   int // numbers of nodes that joined later
 	report *Report
 
 	disks   []string // folders that have one of their own

@@ -35,6 +35,7 @@ const clusterName = "lab"
 // node is one member of the cluster.
 type node struct {
 	number  int
+	machine int // where it runs; numbers are used up, machines aren't
 	run     *run
 	program string
 	stage   *stage.Stage
@@ -48,25 +49,16 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 	if err != nil {
 		return err
 	}
+	if err := cluster.KeepAuthority(r.authority()); err != nil {
+		return err
+	}
 	for n := 1; n <= r.number(); n++ {
-		dir := filepath.Join(r.dir, fmt.Sprintf("node-%d", n))
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
-		r.mountDisk(dir)
-		s, err := stage.New(r.Program, dir, links)
+		s, err := r.stageOf(n, n, links)
 		if err != nil {
 			return err
 		}
-		host := r.place.host(n)
-		s.Merchants, s.HTTP = net.JoinHostPort(host, merchantPort), net.JoinHostPort(host, metricsPort)
-		s.From, s.Secret, s.Cluster = r.place.from(), secret, r.section(n)
-		s.MerchantTime, s.IssuerTime, s.Hold = answerTime*3/4, answerTime/2, answerTime/8
-		s.Repeat, s.BackOff = answerTime/4, answerTime
-		s.Warm = !r.Cold && !r.alone() && r.Old == "" // an older program may not know it
-		for m := range merchants {
-			s.Acquirers = append(s.Acquirers, acquirer(m))
-		}
+		r.mountDisk(s.Dir)
+		s.Secret, s.Cluster = secret, r.section(n)
 		if r.Shards {
 			s.Shards = r.groups()
 		}
@@ -81,10 +73,35 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 		if err := cluster.Enroll(s, n); err != nil {
 			return err
 		}
-		r.nodes = append(r.nodes, &node{number: n, run: r, stage: s,
+		r.nodes = append(r.nodes, &node{number: n, machine: n, run: r, stage: s,
 			program: cmp.Or(r.Old, r.Program)})
 	}
 	return ctx.Err()
+}
+
+// authority is the folder with which certificates are made.
+func (r *run) authority() string { return filepath.Join(r.dir, "authority") }
+
+// stageOf is what all nodes have in common.
+func (r *run) stageOf(number, machine int, links [][]string) (*stage.Stage, error) {
+	dir := filepath.Join(r.dir, fmt.Sprintf("node-%d", number))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	s, err := stage.New(r.Program, dir, links)
+	if err != nil {
+		return nil, err
+	}
+	host := r.place.host(machine)
+	s.Merchants, s.HTTP = net.JoinHostPort(host, merchantPort), net.JoinHostPort(host, metricsPort)
+	s.From = r.place.from()
+	s.MerchantTime, s.IssuerTime, s.Hold = answerTime*3/4, answerTime/2, answerTime/8
+	s.Repeat, s.BackOff = answerTime/4, answerTime
+	s.Warm = !r.Cold && !r.alone() && r.Old == "" // an older program may not know it
+	for m := range merchants {
+		s.Acquirers = append(s.Acquirers, acquirer(m))
+	}
+	return s, nil
 }
 
 // section is the cluster section of a node's configuration.
@@ -93,8 +110,7 @@ func (r *run) section(n int) string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "cluster:\n  name: %s\n  node: %d\n  listen: %q\n  cert: node.pem\n"+
-		"  key: node.key\n  ca: ca.pem\n  members:\n", clusterName, n, r.member(n))
+	b.WriteString(r.identity(n, n) + "  members:\n")
 	for m := 1; m <= r.number(); m++ {
 		fmt.Fprintf(&b, "    - {node: %d, role: %s, address: %q}\n", m, roleOf(m), r.member(m))
 	}
@@ -104,6 +120,12 @@ func (r *run) section(n int) string {
 	}
 	fmt.Fprintf(&b, "access: {roles: {%s: [operator]}}\n", secondName)
 	return b.String()
+}
+
+// identity is the part of it that says who a node is, and where others find it.
+func (r *run) identity(number, machine int) string {
+	return fmt.Sprintf("cluster:\n  name: %s\n  node: %d\n  listen: %q\n  cert: node.pem\n"+
+		"  key: node.key\n  ca: ca.pem\n", clusterName, number, r.member(machine))
 }
 
 func roleOf(n int) string {
@@ -117,7 +139,7 @@ func (r *run) member(n int) string { return net.JoinHostPort(r.place.host(n), me
 
 // start starts the process, again if it was ended.
 func (n *node) start(ctx context.Context) error {
-	program, args := n.run.place.command(n.number, n.program, "start", "--config",
+	program, args := n.run.place.command(n.machine, n.program, "start", "--config",
 		n.stage.File("cardswitch.yaml"))
 	child, err := process.Start(ctx, fmt.Sprintf("node %d", n.number), program, args...)
 	if err != nil {

@@ -88,7 +88,7 @@ type Summary struct {
 
 // Summaries are in the order of Kinds.
 func (r *Report) Summaries() (list []Summary) {
-	for _, k := range Kinds() {
+	for _, k := range append(Kinds(), Joining, Home) {
 		s := Summary{Kind: k}
 		var gaps []time.Duration
 		for _, m := range r.Faults {

@@ -31,13 +31,18 @@ func (r *run) settle(ctx context.Context) error {
 			r.report.Died = append(r.report.Died, words)
 		}
 	}
-	pause(ctx, time.Second)    // so that all have applied what is agreed
+	r.end(ctx)
+	return r.judge()
+}
+
+// end ends all nodes, once all have applied what is agreed.
+func (r *run) end(ctx context.Context) {
+	pause(ctx, time.Second)
 	var killing sync.WaitGroup // at their ends they would still write, and the last one could not
 	for _, n := range r.nodes {
 		killing.Go(n.kill)
 	}
 	killing.Wait()
-	return r.judge()
 }
 
 // drain waits until the active node says three times that nothing is open and nothing owed.

@@ -39,6 +39,7 @@ type SiteLoss struct {
 	Doubtful int           `json:"doubtful"`
 	Taken    int           `json:"taken"`
 	Failed   []string      `json:"failed,omitempty"` // what else wasn't as it must be
+	Home     *FailBack     `json:"home,omitempty"`
 }
 
 func (s *SiteLoss) clean() bool { return s == nil || len(s.Outside)+len(s.Failed) == 0 }
@@ -79,9 +80,21 @@ func (r *run) loseSite(ctx context.Context) error {
 	fmt.Fprintf(r.Progress, "site: lost; the other one, which lacked %d records or more, answers %s "+
 		"after the second person's word\n", loss.Lacked, loss.Back.Round(time.Millisecond))
 	pause(ctx, watched)
+	lost := r.nodes[:nodes]
+	w, err := there.window(ctx, lost[0], false)
+	if err != nil {
+		return err
+	}
+	if err := r.comesBack(ctx, lost); err != nil {
+		return err
+	}
+	home, err := r.failBack(ctx, there)
+	if err != nil {
+		return err
+	}
 	r.town.endTrade()
 	r.report.Terms = r.town.terms()
-	return r.reconcile(ctx, there)
+	return r.reconcile(ctx, home, lost, w.Last)
 }
 
 // cutOff keeps the other site from hearing for a while, where that can be.
@@ -182,68 +195,66 @@ func until(ctx context.Context, what string, is func() (bool, error)) (err error
 	return errors.Join(fmt.Errorf("lab: not within %s: %s", settleTime, what), err)
 }
 
-// reconcile finds a disk of the lost site: first it is only listed and compared, then taken in,
-// what is in doubt is decided, and the books are compared.
-func (r *run) reconcile(ctx context.Context, there *node) error {
+// reconcile finds the disks of the lost site, at the node that serves now: first one is only listed
+// and compared, then all are taken in, what is in doubt is decided, and the books are compared.
+// last is the last record of that disk as it was before its node was started again.
+func (r *run) reconcile(ctx context.Context, serves *node, lost []*node, last uint64) error {
 	loss := r.report.Site
-	if err := there.quiet(ctx, func(s *cardswitch.Status) int { return s.Open + s.Owed }); err != nil {
-		return err
-	}
-	before, err := there.reread(ctx)
+	err := serves.quiet(ctx, func(s *cardswitch.Status) int { return s.Open + s.Owed })
 	if err != nil {
 		return err
 	}
-	w, err := there.window(ctx, r.nodes[0], false)
+	before, serves, err := r.reread(ctx, serves)
+	if err != nil {
+		return err
+	}
+	w, err := serves.window(ctx, lost[0], false)
 	if err != nil {
 		return err
 	}
 	loss.Records, loss.Listed, loss.Doubtful = w.Records, len(w.Transactions), w.Doubtful
-	r.explained(before, w)
-	if err := r.comesBack(ctx); err != nil {
-		return err
+	if w.Last > last {
+		loss.Failed = append(loss.Failed, fmt.Sprintf("the lost site wrote on when it came back, from "+
+			"record %d to %d", last, w.Last))
 	}
-	for _, n := range r.nodes[:nodes] { // each may have a little that the others were not sent yet
-		taken, err := there.window(ctx, n, true)
+	r.explained(before, w)
+	for _, n := range lost { // each may have a little that the others were not sent yet
+		taken, err := serves.window(ctx, n, true)
 		if err != nil {
 			return err
 		}
 		loss.Taken += taken.Taken
 	}
-	if err := there.decide(ctx, "retry"); err != nil {
+	if err := serves.decide(ctx, "retry"); err != nil {
 		return err
 	}
 	// What an issuer doesn't take now either is a reversal of what it has reversed already.
-	if err := there.decide(ctx, "drop"); err != nil {
+	if err := serves.decide(ctx, "drop"); err != nil {
 		return err
 	}
-	err = there.quiet(ctx, func(s *cardswitch.Status) int {
+	err = serves.quiet(ctx, func(s *cardswitch.Status) int {
 		r.report.Owed = s.Open + s.Owed + s.Shelved
 		return r.report.Owed
 	})
 	if err != nil {
 		return err
 	}
-	once, err := there.window(ctx, r.nodes[0], true)
+	once, err := serves.window(ctx, lost[0], true)
 	if err != nil {
 		return err
-	}
-	if once.Last > w.Last {
-		loss.Failed = append(loss.Failed, fmt.Sprintf("the lost site wrote on when it came back, from "+
-			"record %d to %d", w.Last, once.Last))
 	}
 	if once.Taken != 0 {
 		loss.Failed = append(loss.Failed, fmt.Sprintf("%d were taken in twice", once.Taken))
 	}
-	there.kill()
-	r.nodes = []*node{there}
+	r.end(ctx)
 	return r.judge()
 }
 
 // comesBack starts the lost site again: its nodes must end by themselves, and write nothing.
-func (r *run) comesBack(ctx context.Context) error {
-	for _, n := range r.nodes[:nodes] {
+func (r *run) comesBack(ctx context.Context, lost []*node) error {
+	for _, n := range lost {
 		if r.place.name != "" {
-			if err := r.place.heal(n.number, far); err != nil {
+			if err := r.place.heal(n.machine, far); err != nil {
 				return err
 			}
 		}
@@ -251,7 +262,7 @@ func (r *run) comesBack(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, n := range r.nodes[:nodes] {
+	for _, n := range lost {
 		err := until(ctx, fmt.Sprintf("node %d stops for good", n.number), func() (bool, error) {
 			_, ended := n.died()
 			return ended, nil
@@ -271,32 +282,32 @@ func (r *run) explained(before *book, w *cardswitch.Window) {
 	for i := range w.Transactions {
 		listed[w.Transactions[i].RRN] = true
 	}
-	missing := make(map[string]bool)
-	look := func(rrn string, stands bool) {
+	missing := make(map[string]string) // and who has it
+	look := func(who, rrn string, stands bool) {
 		e, ok := before.entries[rrn]
 		if stands && (!ok || e.State != ledger.Approved) {
-			missing[rrn] = true
+			missing[rrn] += fmt.Sprintf(" approved at %s, %v here;", who, e.State)
 		}
 	}
 	books := r.town.books()
 	for i := range books.Receipts {
-		look(books.Receipts[i].RRN, books.Receipts[i].State == ledger.Approved)
+		look("a merchant", books.Receipts[i].RRN, books.Receipts[i].State == ledger.Approved)
 	}
-	for _, postings := range books.Issuers {
+	for name, postings := range books.Issuers {
 		for i := range postings {
-			look(postings[i].RRN, postings[i].State == ledger.Approved)
+			look(name, postings[i].RRN, postings[i].State == ledger.Approved)
 		}
 	}
 	books.Switch = before.entries
 	for _, d := range books.Count().Differences {
 		if d.Kind == count.Double {
-			missing[d.RRN] = true
+			missing[d.RRN] += " posted twice;"
 		}
 	}
 	r.report.Site.Missing = len(missing)
-	for rrn := range missing {
+	for rrn, who := range missing {
 		if !listed[rrn] {
-			r.report.Site.Outside = append(r.report.Site.Outside, rrn)
+			r.report.Site.Outside = append(r.report.Site.Outside, rrn+who)
 		}
 	}
 }
@@ -337,19 +348,17 @@ func (n *node) quiet(ctx context.Context, left func(*cardswitch.Status) int) err
 	})
 }
 
-// reread ends a node in order, reads its journal, and starts it again.
-func (n *node) reread(ctx context.Context) (*book, error) {
-	err := n.child.Stop(startTime)
+// reread ends a node in order, reads its journal, and starts it again. It gives the node that
+// serves now.
+func (r *run) reread(ctx context.Context, n *node) (b *book, serves *node, err error) {
+	err = n.child.Stop(startTime)
 	n.child = nil
-	if err != nil {
-		return nil, err
+	if err == nil {
+		b, err = n.read(r.groups()[0])
 	}
-	b, err := n.read(n.run.groups()[0])
 	if err = errors.Join(err, n.start(ctx)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return b, until(ctx, "the promoted site serves again", func() (bool, error) {
-		s, err := n.status(ctx)
-		return s.State == active, err
-	})
+	serves, err = r.whole(ctx)
+	return b, serves, err
 }

@@ -28,6 +28,10 @@ const (
 	Upgrade  Kind = "upgrade"    // each node is replaced by one of another program, and back
 	Restart  Kind = "restart"    // of a node that is alone
 	Site     Kind = "site"       // all nodes of the site end at once; the other one is promoted
+
+	// These come with it: the lost machines join, and one of them serves again.
+	Joining Kind = "joining"
+	Home    Kind = "fail-back"
 )
 
 // Kinds are all there are.

@@ -34,6 +34,23 @@ func NewCluster(name string) (*Cluster, error) {
 	return c, nil
 }
 
+// KeepAuthority writes the folder that makes certificates, as cluster init leaves it.
+func (c *Cluster) KeepAuthority(dir string) error {
+	cert, private, err := c.authority.PEM()
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	for name, text := range map[string][]byte{"ca.pem": cert, "ca.key": private} {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), text, 0o600)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	return nil
+}
+
 // Enroll writes what a stage needs to be a node: its certificate, the authority's, the data key.
 func (c *Cluster) Enroll(s *Stage, n int) error {
 	cert, private, err := c.authority.Issue(c.name, uint64(n))
