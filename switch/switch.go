@@ -105,6 +105,7 @@ type Switch struct {
 	checkPace   int64             // when the next may be asked, by the rate
 	found       Recovered
 	reloading   sync.Mutex // held by a reload, which builds without mu
+	taking      sync.Mutex // held by who takes a window in: each must see what the one before took
 
 	mu        sync.Mutex
 	room      *sync.Cond // pending has room again

@@ -91,6 +91,10 @@ const mostWindow = 1 << 20
 // Window reads the data directory of a lost node, and says of each transaction that is only there
 // what became of it. With take it is also done; then by says who wants it and why.
 func (s *Switch) Window(dir string, take bool, by Resolution) (*Window, error) {
+	if take {
+		s.taking.Lock()
+		defer s.taking.Unlock()
+	}
 	f, err := s.store.OpenFound(dir)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"cardswitch/spec"
 	"cardswitch/store/journal"
@@ -20,6 +21,7 @@ type taking struct {
 	*reading
 	numbers map[uint64]uint64 // of records, there and here
 	by      string
+	last    uint64 // record of ours
 }
 
 // errDoubt is why something of a window is for people.
@@ -40,9 +42,26 @@ func (v *reading) take(by Resolution) error {
 			continue
 		}
 		if err := t.takeOne(one); err != nil {
-			return fmt.Errorf("transaction %d of the lost journal: %w", one.Txn, err)
+			return errors.Join(fmt.Errorf("transaction %d of the lost journal: %w", one.Txn, err), t.stays())
 		}
 		v.window.Taken++
+		t.last = max(t.last, one.Taken)
+	}
+	return t.stays()
+}
+
+// stays waits until what was taken in is durable: before, who asked isn't told, and who asks again
+// wouldn't see it.
+func (t *taking) stays() error {
+	for t.store.LastSeq() < t.last {
+		select {
+		case <-t.stopped:
+			return ErrNotActive
+		case <-time.After(drainTick):
+		}
+		if t.fenced.Load() {
+			return fmt.Errorf("%w; run the command once more at the one that is", ErrNotActive)
+		}
 	}
 	return nil
 }

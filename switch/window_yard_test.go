@@ -152,9 +152,7 @@ func (w *twin) promote(disk store.FS) {
 // window reads that of the lost site, which need not succeed.
 func (w *twin) window(take bool) (*cardswitch.Window, error) {
 	w.t.Helper()
-	found, err := w.sw.Window(w.there, take, cardswitch.Resolution{Who: "abe", Why: "found a disk"})
-	time.Sleep(10 * time.Millisecond)
-	return found, err
+	return w.sw.Window(w.there, take, cardswitch.Resolution{Who: "abe", Why: "found a disk"})
 }
 
 // lost is what is to be said of a transaction.
@@ -223,6 +221,10 @@ func (w *twin) takes(wanted []lost, after func(*twin)) {
 		w.t.Fatal(err)
 	}
 	w.says(found, needed, wanted)
+	if found, err = w.window(false); err != nil {
+		w.t.Fatal(err)
+	}
+	w.says(found, 0, again) // at once
 	after(w)
 	w.addUp()
 	before = w.books.LastSeq()
