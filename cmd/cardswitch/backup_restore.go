@@ -68,6 +68,10 @@ func restoreBackup(command *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if last := report.Journal.Last; point.Seq > last {
+		fmt.Fprintf(command.ErrOrStderr(), "record %d isn't in it: it ends with record %d, the last "+
+			"that was copied, or the last of a batch\n", point.Seq, last)
+	}
 	if wantsJSON(command) {
 		return printJSON(command, backupRestored{report, into, c.manifest.Elsewhere})
 	}
