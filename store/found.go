@@ -55,6 +55,14 @@ func (s *Store) OpenFound(dir string) (*Found, error) {
 
 // fits checks that it is of the same cluster, before the promotion.
 func (f *Found) fits() error {
+	l, err := f.log()
+	if err != nil {
+		return err
+	}
+	is, own := l.Identity(), f.s.raft.Identity()
+	if l.Member(is.Node).Kind == raftlog.Witness {
+		return errors.New("it has no journal: a witness keeps the log by which the others agree")
+	}
 	key, closer, err := f.db.Get([]byte(aboutKey))
 	if err != nil {
 		return fmt.Errorf("it says of no data key: %w", err)
@@ -64,12 +72,7 @@ func (f *Found) fits() error {
 	if err := closer.Close(); err != nil || !same {
 		return errors.Join(err, errors.New("it is under another data key"))
 	}
-	l, err := f.log()
-	if err != nil {
-		return err
-	}
-	if is, own := l.Identity(), f.s.raft.Identity(); is.Cluster != own.Cluster ||
-		is.Generation >= own.Generation {
+	if is.Cluster != own.Cluster || is.Generation >= own.Generation {
 		return fmt.Errorf("it is of cluster %q, generation %d; this one is of %q, generation %d",
 			is.Cluster, is.Generation, own.Cluster, own.Generation)
 	}
