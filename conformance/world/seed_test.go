@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -166,8 +167,11 @@ func TestFresh(t *testing.T) {
 		float64(played)/time.Since(began).Seconds())
 }
 
+// mostRuns is how often a seed is run until a run is like one before.
+const mostRuns = 6
+
 // A seed is the same world each time. A busy machine may let one goroutine run for so long that the
-// runtime puts it aside for another, so a seed has another two tries. The race detector makes the
+// runtime puts it aside for another, so a seed has a few tries. The race detector makes the
 // runtime draw what runs next: then no two runs are the same.
 func TestAgain(t *testing.T) {
 	if testing.Short() {
@@ -180,13 +184,17 @@ func TestAgain(t *testing.T) {
 			o = DrawSeveral(seed)
 		}
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			first, second := play(t, o, g, nil), play(t, o, g, nil)
-			for n := 0; n < 2 && first.Digest != second.Digest; n++ {
-				first, second = second, play(t, o, g, nil)
-			}
-			if first.Digest != second.Digest || first.Events != second.Events {
-				t.Errorf("two runs of seed %d differ: %d events with digest %x, %d with %x", seed,
-					first.Events, first.Digest, second.Events, second.Digest)
+			first := play(t, o, g, nil)
+			seen := []Result{first}
+			for again := false; !again; {
+				next := play(t, o, g, nil)
+				again = slices.ContainsFunc(seen, func(one Result) bool {
+					return one.Digest == next.Digest && one.Events == next.Events
+				})
+				if seen = append(seen, next); !again && len(seen) == mostRuns {
+					t.Fatalf("no two of %d runs of seed %d are the same: %d events with digest %x, %d with %x",
+						mostRuns, seed, first.Events, first.Digest, next.Events, next.Digest)
+				}
 			}
 			if first.Events == 0 || first.Sales == 0 {
 				t.Error("nothing happened")
