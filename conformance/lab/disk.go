@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -107,10 +108,16 @@ func (r *run) fill(ctx context.Context, to *node) (heal func() error, err error)
 		if err := os.Remove(name); err != nil {
 			return err
 		}
-		if _, ended := to.died(); !ended {
-			return nil
+		// A write that has failed ends it, but only when the next one does, and it may wait for that.
+		for end := time.Now().Add(watched); time.Now().Before(end); {
+			if _, ended := to.died(); ended {
+				return to.start(ctx)
+			}
+			if !pause(ctx, 50*time.Millisecond) {
+				return ctx.Err()
+			}
 		}
-		return to.start(ctx)
+		return nil
 	}, nil
 }
 
