@@ -153,18 +153,15 @@ func (d *Door) bring(v *visit, k linkKeys) {
 		return
 	}
 	for _, one := range k.usable {
-		if later(one.Generation, receiving.Generation) {
+		if one.Generation > receiving.Generation {
 			d.fault(v, v.link.InstallKey(one), envelope.NotLater)
 		}
 	}
-	if to := k.sends.generation; to != 0 && later(to, sending.Generation) &&
+	if to := k.sends.generation; to > sending.Generation &&
 		(receiving.Generation == to || v.since.Before(k.sends.at)) {
 		d.fault(v, v.link.SwitchKey(to), envelope.NotInstalled)
 	}
 }
-
-// later tells whether a generation comes after another; numbers go round.
-func later(a, b uint16) bool { return a != b && a-b < 1<<15 }
 
 // fault tells the log why a connection doesn't take a key, but for what is no fault.
 func (d *Door) fault(v *visit, err error, but envelope.Cause) {
