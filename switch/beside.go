@@ -52,6 +52,7 @@ func (s *Switch) guardWith(ring *keyring.Ring) {
 		return
 	}
 	b.guard = security.NewGuard(ring.Module(), ring, s.metrics.moduleTook)
+	b.guard.Borrow(s.deps.Lent)
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	if b.guard.Elsewhere() {
 		b.lanes, b.wake = security.NewLanes(lanesWaiting), make(chan struct{}, 1)
@@ -94,13 +95,14 @@ func (s *Switch) securityOf(c *CenterConfig, d *spec.Dialect, production bool) (
 	if c.Security == nil {
 		return nil, nil
 	}
-	if s.beside.guard == nil {
+	if s.beside.guard == nil || c.lent && s.deps.Lent == nil {
 		return nil, errNoKeys
 	}
 	p, err := c.Security.profile(c.Name, d)
 	if err != nil {
 		return nil, err
 	}
+	p.Lent = c.lent
 	allowed := hsm.Test
 	if production {
 		allowed = hsm.Production

@@ -106,6 +106,7 @@ type CenterConfig struct {
 	Links     []LinkConfig `yaml:"links"`
 	// Security is how its messages are protected, whatever link they take.
 	Security *SecurityConfig `yaml:"security,omitempty"`
+	lent     bool            // its keys are the first shard's, and this is another
 	// Reconciliation is how business days are agreed with it; nil: they aren't.
 	Reconciliation *ReconciliationConfig `yaml:"reconciliation,omitempty"`
 	// Adjustments is what is agreed about what follows a transaction.

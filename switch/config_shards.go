@@ -77,7 +77,7 @@ func (c *Config) Shard(name string) (Config, bool) {
 		case center.Role == RoleMerchant:
 			center = center.behindDoors()
 			if at > 0 {
-				center.KeyChange = KeyChangePeer // their keys are the first shard's
+				center.KeyChange, center.lent = KeyChangePeer, true // their keys are the first shard's
 			}
 			out.Centers = append(out.Centers, center)
 		case c.ShardOf(center.Name) == at:
@@ -102,7 +102,8 @@ const PassedAddress = "passed:"
 // KeysAddress is that at which the first shard waits for the doors themselves (package keyorder).
 const KeysAddress = PassedAddress + "keys"
 
-// lendsKeys tells whether doors use this switch's link keys: it is the first of several shards.
+// lendsKeys tells whether doors and other shards use this switch's keys of merchants: it is the
+// first of several shards.
 func (c *Config) lendsKeys() bool {
 	return len(c.Shards()) > 0 && c.Cluster.Shard == c.Cluster.Shards[0].Name
 }
@@ -165,8 +166,8 @@ func (c *Config) DoorCenters(builtin func(name string) (*spec.Dialect, error),
 	return out, nil
 }
 
-// validateShards holds what several shards can't do, so that nothing half works: who needs keys or
-// totals over all of them.
+// validateShards holds what several shards can't do, so that nothing half works: who needs counters
+// or totals over all of them.
 func (c *Config) validateShards(f *faults) {
 	if c.Cluster == nil || len(c.Cluster.Shards) == 0 {
 		return
@@ -221,8 +222,8 @@ func (c *Config) validateShards(f *faults) {
 // validateSharded refuses what a merchant center can't have where several shards serve it.
 func (c *CenterConfig) validateSharded(f *faults, path string) {
 	const hint = "it can't be had with cluster.shards yet: leave it out, or have one journal"
-	if c.Security != nil {
-		f.add(path+".security", hint, "each shard would need the merchant's keys")
+	if s := c.Security; s != nil {
+		s.validateSharded(f, path+".security", c.KeyChange)
 	}
 	if c.Tokens != nil {
 		f.add(path+".tokens", hint, "a token doesn't say which shard's card it stands for")
@@ -243,6 +244,23 @@ func (c *CenterConfig) validateSharded(f *faults, path string) {
 			f.add(at+".dial", "use listen: every node takes the merchant's connections",
 				"several nodes would dial the merchant")
 		}
+	}
+}
+
+// validateSharded refuses what of a merchant's security needs one journal, and keys that change
+// unnamed: the shards come to a new one a moment after each other.
+func (s *SecurityConfig) validateSharded(f *faults, path, keyChange string) {
+	const hint = "it can't be had with cluster.shards yet: leave it out, or have one journal"
+	if s.P2PE != nil {
+		f.add(path+".p2pe", hint, "the counters of its terminals would be spread over the shards")
+	}
+	if s.PIN != nil && s.PIN.Terminals != nil {
+		f.add(path+".pin.terminals", hint,
+			"the counters of its terminals would be spread over the shards")
+	}
+	if !s.Generations && keyChange == KeyChangeUs {
+		f.add(path+".generations", "set it, or let the merchant make the keys (key_change: peer)",
+			"with cluster.shards messages must name their keys: not all shards know a new one at once")
 	}
 }
 

@@ -27,6 +27,20 @@ func TestShardsAreValid(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
+	c.Centers[0].Security = &SecurityConfig{MAC: &MACConfig{}, PIN: &PINConfig{}}
+	c.Complete()
+	if err := c.Validate(); err != nil {
+		t.Errorf("a merchant that makes its keys: %v", err)
+	}
+	c.Centers[0].KeyChange, c.Centers[0].Security.Generations = KeyChangeUs, true
+	if err := c.Validate(); err != nil {
+		t.Errorf("a merchant whose messages name their keys: %v", err)
+	}
+	for name, lent := range map[string]bool{"east": false, "west": true} {
+		if shard, _ := c.Shard(name); shard.Centers[0].lent != lent {
+			t.Errorf("%s: the merchant's keys are another's: %v", name, !lent)
+		}
+	}
 }
 
 // Whatever several shards can't do is refused before anything starts.
@@ -50,8 +64,18 @@ func TestValidateShards(t *testing.T) {
 			"cluster.shards[1].http"},
 		"long socket": {func(c *Config) { c.Admin.Socket = "/" + strings.Repeat("a", 104) },
 			"admin.socket"},
-		"security": {func(c *Config) { c.Centers[0].Security = &SecurityConfig{} }, ".security"},
-		"tokens":   {func(c *Config) { c.Centers[0].Tokens = &TokensConfig{} }, ".tokens"},
+		"terminals' keys": {func(c *Config) {
+			c.Centers[0].Security = &SecurityConfig{Generations: true,
+				PIN: &PINConfig{Terminals: &TerminalsConfig{}}}
+		}, ".security.pin.terminals"},
+		"terminals' cards": {func(c *Config) {
+			c.Centers[0].Security = &SecurityConfig{Generations: true, P2PE: &P2PEConfig{}}
+		}, ".security.p2pe"},
+		"keys without names": {func(c *Config) {
+			c.Centers[0].KeyChange = KeyChangeUs
+			c.Centers[0].Security = &SecurityConfig{MAC: &MACConfig{}}
+		}, ".security.generations"},
+		"tokens": {func(c *Config) { c.Centers[0].Tokens = &TokensConfig{} }, ".tokens"},
 		"reconciliation": {func(c *Config) {
 			c.Centers[0].Reconciliation = &ReconciliationConfig{}
 		}, "spread over"},

@@ -259,6 +259,7 @@ func (s *Switch) foretellKey(ctx context.Context, id keyring.ID) error {
 			return err
 		}
 		x.forget[id] = forget
+		s.tellDoors()
 	case slot.Purpose == keyring.ZEK:
 		prf, forget, err := s.deps.Keys.Rehearse(ctx, id, linkKeyWait)
 		if err != nil {

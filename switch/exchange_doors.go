@@ -12,15 +12,17 @@ import (
 
 	"cardswitch/hsm/keyring"
 	"cardswitch/switch/link/keyorder"
+	"cardswitch/switch/txn"
 )
 
 // keyDoors are the nodes' doors, which have the merchants' connections where there are several
-// shards. The first shard's switch, this one, has the keys of those: it tells the doors of each
-// change before a center is told, and hears from them where connections stand.
+// shards. The first shard's switch, this one, has the merchants' keys: it tells the doors of each
+// change before a center is told, for all shards on their nodes, and hears from them where
+// connections stand and what became of keys.
 type keyDoors struct {
 	log      *slog.Logger
-	mayLeave func() bool                                 // nil: always
-	begun    func(link string, generation uint16, n int) // connections, each a use of the key
+	mayLeave func() bool // nil: always
+	hears    func(r *keyorder.Report)
 
 	mu    sync.Mutex
 	order keyorder.Order
@@ -45,8 +47,8 @@ type keyDoor struct {
 const doorsWait = 4 * time.Second
 
 func newKeyDoors(log *slog.Logger, mayLeave func() bool,
-	begun func(link string, generation uint16, n int)) *keyDoors {
-	return &keyDoors{log: log, mayLeave: mayLeave, begun: begun, here: make(map[*keyDoor]bool)}
+	hears func(r *keyorder.Report)) *keyDoors {
+	return &keyDoors{log: log, mayLeave: mayLeave, hears: hears, here: make(map[*keyDoor]bool)}
 }
 
 // take takes in the doors that come to a listener, until it is called off.
@@ -85,7 +87,7 @@ func (k *keyDoors) serve(conn net.Conn) {
 		}
 	}
 	if !errors.Is(err, net.ErrClosed) {
-		k.log.Warn("what a door says of link keys isn't understood", "door", d.name,
+		k.log.Warn("what a door says of merchants' keys isn't understood", "door", d.name,
 			"error", err.Error(), "hint", "see that all nodes run the same release")
 	}
 	k.leave(d)
@@ -123,9 +125,7 @@ func (k *keyDoors) leave(d *keyDoor) {
 }
 
 func (k *keyDoors) note(d *keyDoor, r *keyorder.Report) {
-	for _, s := range r.Begun {
-		k.begun(s.Link, s.Sending, max(0, s.Connections))
-	}
+	k.hears(r)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	d.round, d.standing = max(d.round, r.Round), r.Standing
@@ -161,8 +161,8 @@ func poke(c chan struct{}) {
 	}
 }
 
-// tell tells the doors which link keys there are, if that is news, and returns when all their
-// connections know them. A door that doesn't follow in time is cut off.
+// tell tells the doors which keys there are, if that is news, and returns when all their
+// connections and the other shards know them. A door that doesn't follow in time is cut off.
 func (k *keyDoors) tell(version uint64, coming map[string][]uint16) {
 	round, renewed := k.renew(version, coming)
 	if !renewed {
@@ -172,7 +172,7 @@ func (k *keyDoors) tell(version uint64, coming map[string][]uint16) {
 	defer cancel()
 	for _, d := range k.all() {
 		if !k.follows(ctx, d, round) {
-			k.log.Warn("a node's door doesn't follow the link keys", "door", d.name,
+			k.log.Warn("a node's door doesn't follow the merchants' keys", "door", d.name,
 				"version", version, "hint", "its merchants may have to connect again; see cluster status")
 			k.leave(d)
 			_ = d.conn.Close()
@@ -220,14 +220,14 @@ func (s *Switch) openKeyDoors() (close func()) {
 	s.tellDoors() // so that there is an order
 	listener, err := s.deps.Listen(KeysAddress)
 	if err != nil {
-		s.log.Error("doors can't be told of link keys", "error", err.Error(),
+		s.log.Error("doors can't be told of merchants' keys", "error", err.Error(),
 			"hint", "restart this node")
 		return func() {}
 	}
 	return s.exchange.doors.take(listener)
 }
 
-// tellDoors tells the doors of a change of link keys. Of the exchange's goroutine.
+// tellDoors tells the doors of a change of keys. Of the exchange's goroutine.
 func (s *Switch) tellDoors() {
 	if s.exchange.doors == nil {
 		return
@@ -239,22 +239,43 @@ func (s *Switch) tellDoors() {
 	s.exchange.doors.tell(version, s.exchange.generations())
 }
 
-// countUses counts the connections that have begun at the doors under a link key.
-func (s *Switch) countUses(link string, generation uint16, n int) {
-	if slot, ok := keyring.LinkSlot(link); ok {
-		s.deps.Keys.Used(keyring.ID{Slot: slot, Generation: generation}, uint64(n))
+// heardOfKeys counts the uses of keys at the doors and in other shards, and asks for keys that are
+// out of step there as if they were here.
+func (s *Switch) heardOfKeys(r *keyorder.Report) {
+	for _, begun := range r.Begun {
+		if slot, ok := keyring.LinkSlot(begun.Link); ok {
+			s.deps.Keys.Used(keyring.ID{Slot: slot, Generation: begun.Sending},
+				uint64(max(0, begun.Connections)))
+		}
+	}
+	for _, used := range r.Used {
+		if id, err := keyring.ParseID(used.Key); err == nil {
+			s.deps.Keys.Used(id, used.Times)
+		}
+	}
+	for _, wanted := range r.Wanted {
+		slot, err := keyring.ParseSlot(wanted.Slot)
+		if err != nil || slot.Purpose != keyring.ZAK && slot.Purpose != keyring.ZPK {
+			continue
+		}
+		for _, seat := range s.tables.Load().seats {
+			if seat.profile.config.Name == slot.Center && seat.profile.config.Role == RoleMerchant {
+				s.wantKey(seat.center, slot.Purpose, slot.Direction, txn.Reason(wanted.Why))
+			}
+		}
 	}
 }
 
-// generations are the keys that are on their way to their centers, by link.
+// generations are the keys that are on their way to their centers, by slot. Of the exchange's
+// goroutine.
 func (x *exchange) generations() map[string][]uint16 {
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	out := make(map[string][]uint16)
-	for name, keys := range x.coming {
-		for _, k := range keys {
-			out[name] = append(out[name], k.Generation)
-		}
+	for id := range x.forget {
+		slot := id.Slot.String()
+		out[slot] = append(out[slot], id.Generation)
+	}
+	for _, list := range out {
+		slices.Sort(list)
 	}
 	return out
 }

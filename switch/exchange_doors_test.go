@@ -11,12 +11,13 @@ import (
 
 	"cardswitch/switch/link/keyorder"
 	"cardswitch/switch/link/linktest"
+	"cardswitch/switch/security/securitytest"
 )
 
 // doorsAt listens for doors in a test.
 func doorsAt(t *testing.T, mayLeave func() bool) (*keyDoors, func() *keyorder.Conn) {
 	t.Helper()
-	k := newKeyDoors(slog.New(slog.DiscardHandler), mayLeave, func(string, uint16, int) {})
+	k := newKeyDoors(slog.New(slog.DiscardHandler), mayLeave, func(*keyorder.Report) {})
 	n := linktest.New(64 << 10)
 	listener, err := n.Listen("10.0.0.1:1")
 	if err != nil {
@@ -53,7 +54,7 @@ func TestDoorsKnowBeforeACenterIsTold(t *testing.T) {
 		one := come()
 		wantOrder(t, one, keyorder.Order{Round: 1, Version: 1})
 		told := make(chan bool)
-		coming := map[string][]uint16{"shop/a": {2}}
+		coming := map[string][]uint16{"zek:shop/a": {2}, "zak:shop:in": {7}}
 		go func() {
 			k.tell(2, coming)
 			close(told)
@@ -75,7 +76,7 @@ func TestDoorsKnowBeforeACenterIsTold(t *testing.T) {
 		if diff := cmp.Diff([]keyorder.Standing{at}, k.standing()); diff != "" {
 			t.Error(diff)
 		}
-		k.tell(2, map[string][]uint16{"shop/a": {2}}) // nobody has to answer it
+		k.tell(2, map[string][]uint16{"zak:shop:in": {7}, "zek:shop/a": {2}}) // nobody has to answer it
 		two := come()
 		wantOrder(t, two, order)
 	})
@@ -129,12 +130,14 @@ func TestAFencedSwitchOrdersNothing(t *testing.T) {
 func FuzzDoorReport(f *testing.F) {
 	f.Add([]byte(`{"round":1,"standing":[{"link":"a/b","sending":1,"receiving":2}]}` + "\n"))
 	f.Add([]byte("{}\nnull\n[1]\n"))
+	f.Add([]byte(`{"begun":[{"link":"hq/a","connections":-1}],"used":[{"key":"zak:hq:in@1"}],` +
+		`"wanted":[{"slot":"zak:hq:in","why":65535}]}` + "\n"))
+	module := securitytest.Soft(f)
+	s := &Switch{log: slog.New(slog.DiscardHandler), deps: Deps{Keys: securitytest.Ring(f, module)}}
+	hq := &profile{config: CenterConfig{Name: "hq", Role: RoleMerchant}}
+	s.tables.Store(&tables{seats: map[uint16]seat{1: {&center{name: "hq"}, hq}}})
 	f.Fuzz(func(t *testing.T, text []byte) {
-		k := newKeyDoors(slog.New(slog.DiscardHandler), nil, func(_ string, _ uint16, n int) {
-			if n < 0 {
-				t.Error("uses are taken back")
-			}
-		})
+		k := newKeyDoors(slog.New(slog.DiscardHandler), nil, s.heardOfKeys)
 		k.tell(1, nil)
 		ours, theirs := net.Pipe()
 		go func() {

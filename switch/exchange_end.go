@@ -72,8 +72,10 @@ func (s *Switch) changeConfirmed(ctx context.Context, a *attempt, check string) 
 	s.exchange.end(a, nil)
 }
 
-// useKey lets all connections of a link send under a new link key.
+// useKey lets all connections of a link send under a new link key, and other shards protect with a
+// new key.
 func (s *Switch) useKey(id keyring.ID) {
+	defer s.tellDoors()
 	if id.Slot.Purpose != keyring.ZEK {
 		return
 	}
@@ -89,7 +91,6 @@ func (s *Switch) useKey(id keyring.ID) {
 				"hint", "it ends when the old key does; connect again")
 		}
 	}
-	s.tellDoors()
 }
 
 // changeFailed gives a change up. The center's old key goes on; the calendar tries again later. A

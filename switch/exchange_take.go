@@ -126,8 +126,8 @@ func (s *Switch) importKey(ctx context.Context, k *keyArrived, id keyring.ID,
 		for _, l := range s.linksOf(id.Slot) {
 			s.teach(l, key)
 		}
-		s.tellDoors()
 	}
+	s.tellDoors()
 	s.log.Info("key taken", "key", id.String(), "check", record.Check().String())
 	return record.Check().Hex, txn.NetworkDone
 }

@@ -12,3 +12,6 @@ func (s *Switch) Serve(mti spec.MTI, request func(txn.Request) txn.Decision) {
 
 // Outlived is what of the kept routing tables can be dropped.
 func Outlived(since []uint64, first uint64) []uint64 { return outlived(since, first) }
+
+// Lend has a center's keys be another switch's.
+func (c *Config) Lend(center int) { c.Centers[center].lent = true }

@@ -34,6 +34,7 @@ import (
 	"cardswitch/store/vault"
 	"cardswitch/switch/link"
 	"cardswitch/switch/saf"
+	"cardswitch/switch/security"
 	"cardswitch/switch/settle"
 	"cardswitch/switch/txn"
 )
@@ -68,6 +69,11 @@ type Deps struct {
 	// Keys are the keys in force; nil if there are none, and so no link with an envelope.
 	// The security of messages (`security` of a center) comes from it and its module.
 	Keys *keyring.Ring
+	// Lent are the keys of merchants that belong to the first shard's switch; nil if this is that one,
+	// or there are no shards. They are of the module of Keys.
+	Lent security.Keys
+	// WantKey is told of such a key that its merchant and this switch don't agree on; nil: nobody is.
+	WantKey func(slot keyring.Slot, why txn.Reason)
 	// Security is told what concerns the security of messages; nil: only the log is.
 	Security SecurityWatch
 	// Audit is the audit log, which the token vault needs; nil: no center has tokens.
@@ -142,7 +148,6 @@ type Switch struct {
 	fenced    atomic.Bool   // nothing may leave any more
 	ready     chan struct{} // closed when merchants are served
 	wake      chan struct{}
-	linked    chan struct{} // a link is up, or signed on: its duty, or the doors, wait for no tick
 	stopped   chan struct{}
 	failed    chan struct{}
 	failOnce  sync.Once
@@ -170,7 +175,6 @@ func New(config Config, deps Deps) (*Switch, error) {
 		questions: txn.NewQuestions(cmp.Or(deps.Questions, questionsKept)),
 		recalls:   make(chan recall, recallsWaiting),
 		ready:     make(chan struct{}), wake: make(chan struct{}, 1),
-		linked:  make(chan struct{}, 1),
 		stopped: make(chan struct{}), failed: make(chan struct{}),
 		jitter: rand.New(rand.NewPCG(deps.Seed, 0)), exchange: newExchange(),
 		rests: make(rests)}
@@ -222,7 +226,7 @@ func (s *Switch) open(config Config) (err error) {
 		}
 	}
 	if config.lendsKeys() && s.deps.Keys != nil {
-		s.exchange.doors = newKeyDoors(s.log, s.deps.MayLeave, s.countUses)
+		s.exchange.doors = newKeyDoors(s.log, s.deps.MayLeave, s.heardOfKeys)
 	}
 	s.openLists(&config)
 	s.guardWith(s.deps.Keys)
@@ -372,10 +376,6 @@ func (s *Switch) ticks() {
 	for n := 0; ; n++ {
 		select {
 		case <-ticker.C:
-		case <-s.linked:
-			s.duties()
-			s.openDoors()
-			continue
 		case <-s.stopped:
 			return
 		}
@@ -405,15 +405,6 @@ func (s *Switch) openDoors() {
 		}
 	}
 	close(s.ready)
-}
-
-// hurry has links that are up or signed on be looked at before the next tick: at a takeover each
-// wait counts.
-func (s *Switch) hurry() {
-	select {
-	case s.linked <- struct{}{}:
-	default:
-	}
 }
 
 // isReady tells whether merchants are served.

@@ -168,8 +168,13 @@ func (s *Switch) wantKey(c *center, purpose keyring.Purpose, d keyring.Direction
 		s.deps.Security.Security(SecurityEvent{At: time.Unix(0, now), Center: c.name, Reason: why,
 			Key: slot})
 	}
-	if ours {
+	switch {
+	case ours:
 		s.outOfStep(slot, why.String())
+	case s.deps.WantKey != nil:
+		if p := c.shield.Load(); p != nil && p.Lent {
+			s.deps.WantKey(slot, why)
+		}
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/door"
-	"cardswitch/switch/keys"
+	"cardswitch/switch/link/keyorder"
+	"cardswitch/switch/txn"
 )
 
 // program is what `start` runs: a node, or a house of several.
@@ -37,7 +38,7 @@ type house struct {
 	groups *wire.Groups
 	nodes  []*node
 	door   *door.Door // nil: a witness serves nobody
-	keys   *keys.Copy // of the merchants' links; nil: a witness has none
+	keys   *lentKeys  // of merchants; nil: a witness has none
 
 	reloading sync.Mutex
 	routes    *routing.Table // under reloading
@@ -79,7 +80,7 @@ func (h *house) open(ctx context.Context, config *cardswitch.Config,
 		h.nodes = append(h.nodes, n)
 	}
 	if !isWitness(config) {
-		if err := h.openKeys(ctx); err != nil {
+		if err := h.lendAll(ctx); err != nil {
 			return err
 		}
 	}
@@ -95,20 +96,6 @@ func (h *house) open(ctx context.Context, config *cardswitch.Config,
 	}
 	h.nodes[0].metrics.MustRegister(newDoorMetrics(h.door))
 	return nil
-}
-
-// openKeys makes the merchants' link keys ready, as far as this node's replica of the first shard's
-// journal has them.
-func (h *house) openKeys(ctx context.Context) (err error) {
-	first := h.nodes[0]
-	h.keys, err = keys.NewCopy(ctx, first.store.KeyWitness(), first.module,
-		func(slot keyring.Slot) bool {
-			return slot.Purpose == keyring.ZEK && h.config.Load().IsMerchant(slot.Center)
-		})
-	if err == nil {
-		_, err = h.keys.Refresh(ctx)
-	}
-	return err
 }
 
 func (h *house) openDoor(config *cardswitch.Config, c door.Config) (err error) {
@@ -133,6 +120,13 @@ func (h *house) doorOf(config *cardswitch.Config) (c door.Config, err error) {
 	}
 	if c.Routes.Table, err = config.Routes(); err != nil {
 		return c, err
+	}
+	if h.keys != nil {
+		first := h.nodes[0]
+		c.Codes, err = config.DoorCodes(dialect.Builtin, first.module, first.lent.Ring())
+		if err != nil {
+			return c, err
+		}
 	}
 	for _, issuer := range config.Issuers() {
 		c.Routes.Shards = append(c.Routes.Shards, config.ShardOf(issuer))
@@ -160,9 +154,6 @@ func (h *house) run(ctx context.Context) error {
 	} else {
 		err = h.door.Run(serving)
 	}
-	if h.keys != nil {
-		err = errors.Join(err, h.keys.Close()) // before the module that they are in
-	}
 	end()
 	nodes.Wait()
 	return errors.Join(append(errs, err, h.groups.Close())...)
@@ -170,9 +161,6 @@ func (h *house) run(ctx context.Context) error {
 
 // close ends what was opened of a house that never ran.
 func (h *house) close() (err error) {
-	if h.keys != nil {
-		err = h.keys.Close()
-	}
 	for _, n := range h.nodes {
 		err = errors.Join(err, n.close())
 	}
@@ -221,11 +209,16 @@ func (h *house) reconfigure() error {
 		return nil
 	}
 	h.keys.Anew()
-	return h.door.Reload(c.Centers, c.Routes, c.Patience)
+	return h.door.Reload(c)
 }
 
 // Restart is program's.
 func (h *house) Restart(context.Context) error { return errClustered }
+
+// wantKey has the first shard told that another one and a merchant don't agree on a key.
+func (h *house) wantKey(slot keyring.Slot, why txn.Reason) {
+	h.door.WantKey(keyorder.Want{Slot: slot.String(), Why: uint16(why)})
+}
 
 // tell has the first shard's audit log say what was done to all.
 func (h *house) tell(ctx context.Context, e audit.Event, r audit.Result, what, why string) error {

@@ -23,6 +23,7 @@ import (
 	"cardswitch/conformance/load/sealed"
 	"cardswitch/conformance/load/stage"
 	"cardswitch/conformance/pos"
+	"cardswitch/conformance/protect"
 	simwire "cardswitch/conformance/wire"
 	"cardswitch/dr/replica/wire"
 	"cardswitch/store"
@@ -38,19 +39,7 @@ func TestHouse(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	secret := sealed.Secret("of this test")
-	books := count.Books{Issuers: make(map[string][]ledger.Posting)}
-	var issuers []*issuer.Issuer
-	var links [][]string
-	for n := range 2 {
-		i, err := issuer.Start(t.Context(), issuer.Options{Name: fmt.Sprintf("issuer-%d", n),
-			Peer: stage.Institution, Seed: 1, Links: []issuer.Link{{Name: "l0", Listen: "127.0.0.1:0",
-				Envelope: cover(secret, fmt.Sprintf("issuer-%d/l0", n))}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer i.Close()
-		issuers, links = append(issuers, i), append(links, []string{i.Address("l0")})
-	}
+	issuers, links := twoIssuers(t, secret)
 	config := shardedStage(t, dir, links, secret)
 	h, err := newHouse(t.Context(), config, cardswitch.Deps{Log: slog.New(slog.DiscardHandler)},
 		func() (cardswitch.Config, error) { return config, nil })
@@ -67,7 +56,8 @@ func TestHouse(t *testing.T) {
 	m, err := pos.Start(t.Context(), pos.Options{Acquirer: "90000000001", Peer: stage.Institution,
 		Addresses: []string{config.Centers[0].Links[0].Listen}, Total: 60, Cards: ranges, Seed: 1,
 		AnswerTime: time.Minute, Envelope: cover(secret, stage.Link),
-		KBPK: keyblock.Protection(secret.Protection("merchants"))})
+		Protect: zone(t, secret, "merchants"),
+		KBPK:    keyblock.Protection(secret.Protection("merchants"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +78,12 @@ func TestHouse(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+	books := count.Books{Issuers: make(map[string][]ledger.Posting)}
 	books.Receipts = m.Receipts().All()
 	for n, i := range issuers {
+		if s := i.Stats(); s.RightPINs < 10 || s.WrongPINs+s.UnreadablePINs != 0 {
+			t.Errorf("issuer %d has got the PINs otherwise: %+v", n, s)
+		}
 		name := fmt.Sprintf("issuer-%d", n)
 		if books.Issuers[name] = i.Ledger().All(); len(books.Issuers[name]) < 10 {
 			t.Errorf("%s has %d postings", name, len(books.Issuers[name]))
@@ -99,6 +93,34 @@ func TestHouse(t *testing.T) {
 	if c := books.Count(); !c.OK() {
 		t.Errorf("%+v", c)
 	}
+}
+
+// twoIssuers are simulated, with one link each.
+func twoIssuers(t *testing.T, secret sealed.Secret) (issuers []*issuer.Issuer, links [][]string) {
+	t.Helper()
+	for n := range 2 {
+		name := fmt.Sprintf("issuer-%d", n)
+		i, err := issuer.Start(t.Context(), issuer.Options{Name: name, Peer: stage.Institution, Seed: 1,
+			Protect: zone(t, secret, name), Links: []issuer.Link{{Name: "l0", Listen: "127.0.0.1:0",
+				Envelope: cover(secret, name+"/l0")}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(i.Close)
+		issuers, links = append(issuers, i), append(links, []string{i.Address("l0")})
+	}
+	return issuers, links
+}
+
+// zone is what a center's simulator does with codes and PINs.
+func zone(t *testing.T, secret sealed.Secret, center string) *protect.Options {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), center)
+	if err := secret.WriteZone(file, center); err != nil {
+		t.Fatal(err)
+	}
+	return &protect.Options{Keys: file, MAC: &protect.MAC{Algorithm: "cmac"}, PIN: &protect.PIN{},
+		Generations: true}
 }
 
 // cover is an envelope around a center's link.
@@ -197,7 +219,7 @@ func shardedStage(t *testing.T, dir string, links [][]string,
 		t.Fatal(err)
 	}
 	s.Acquirers = []string{"90000000001"}
-	s.Secret, s.Shards = secret, []string{"s0", "s1"}
+	s.Secret, s.Codes, s.Shards = secret, true, []string{"s0", "s1"}
 	s.Cluster = fmt.Sprintf(`cluster:
   name: tokyo
   node: 1

@@ -52,8 +52,9 @@ type node struct {
 	fetching  sync.Mutex   // held while a file of the active node is put in place
 	site      site
 
-	house    *house    // of a shard; nil: there is one journal for all
-	passages *passages // where merchants' connections come to a shard
+	house    *house     // of a shard; nil: there is one journal for all
+	lent     *keys.Copy // of merchants' keys, which are the first shard's
+	passages *passages  // where merchants' connections come to a shard
 
 	backing       sync.Mutex // held while a backup is made
 	backupMetrics backupMetrics
@@ -247,6 +248,9 @@ func (n *node) close() (err error) {
 	}
 	if n.store != nil {
 		err = errors.Join(err, n.store.Close())
+	}
+	if n.lent != nil {
+		err = errors.Join(err, n.lent.Close()) // before the module that they are in
 	}
 	if n.module != nil {
 		err = errors.Join(err, n.module.Close())

@@ -107,22 +107,27 @@ type visitor struct {
 	Link     string `json:"link"`               // center/link, or aboutKeys
 	From     string `json:"from"`               // the merchant's address
 	Envelope string `json:"envelope,omitempty"` // how the merchant's messages are encrypted
+	SignedOn bool   `json:"signed_on,omitempty"`
 }
 
-// aboutKeys is said in the place of a link by a door that is to be told of link keys.
+// aboutKeys is said in the place of a link by a door that is to be told of merchants' keys.
 const aboutKeys = "keys"
 
-// visiting is a connection that a door passes on, with the merchant's address and envelope.
+// visiting is a connection that a door passes on, with the merchant's address, envelope and
+// session.
 type visiting struct {
 	net.Conn
-	from     net.Addr
-	envelope string
+	from net.Addr
+	visitor
 }
 
 func (v *visiting) RemoteAddr() net.Addr { return v.from }
 
 // Envelope is how the merchant's messages are encrypted on their way to the door.
-func (v *visiting) Envelope() string { return v.envelope }
+func (v *visiting) Envelope() string { return v.visitor.Envelope }
+
+// SignedOn tells whether the merchant has signed on before.
+func (v *visiting) SignedOn() bool { return v.visitor.SignedOn }
 
 // CloseWrite ends what this side sends.
 func (v *visiting) CloseWrite() error {
@@ -161,13 +166,13 @@ func (n *node) take(from uint64, what string, conn net.Conn) error {
 // welcome gives a connection of a node's door to the switch.
 func (p *passages) welcome(node uint64, v visitor, conn net.Conn) error {
 	if v.Link == aboutKeys {
-		return p.bring(v.Link, &visiting{conn, nowhere(fmt.Sprintf("node %d", node)), ""})
+		return p.bring(v.Link, &visiting{conn, nowhere(fmt.Sprintf("node %d", node)), v})
 	}
 	from, err := net.ResolveTCPAddr("tcp", v.From)
 	if err != nil {
 		return errors.New("not what a door says")
 	}
-	return p.bring(v.Link, &visiting{conn, from, v.Envelope})
+	return p.bring(v.Link, &visiting{conn, from, v})
 }
 
 // place is the node where the shard is active, as far as this one knows.
@@ -175,10 +180,11 @@ func (n *node) place() uint64 { return n.replica.Status().Leader }
 
 // openWay is the door's: a merchant's connection to the shard's switch, here or at another node.
 func (n *node) openWay(ctx context.Context, v door.Visitor) (net.Conn, error) {
-	return n.openPassage(ctx, visitor{v.Center + "/" + v.Link, v.From.String(), v.Envelope})
+	return n.openPassage(ctx, visitor{v.Center + "/" + v.Link, v.From.String(), v.Envelope,
+		v.SignedOn})
 }
 
-// openOrders is the door's: its own connection, to be told of link keys.
+// openOrders is the door's: its own connection, to be told of merchants' keys.
 func (n *node) openOrders(ctx context.Context) (net.Conn, error) {
 	return n.openPassage(ctx, visitor{Link: aboutKeys})
 }
@@ -223,6 +229,7 @@ func pair() (a, b net.Conn, err error) {
 type doorMetrics struct {
 	door                         *door.Door
 	passed, again, dropped, told *prometheus.Desc
+	wrong                        *prometheus.Desc
 }
 
 func newDoorMetrics(d *door.Door) *doorMetrics {
@@ -230,15 +237,18 @@ func newDoorMetrics(d *door.Door) *doorMetrics {
 		return prometheus.NewDesc("cardswitch_door_"+name, help, []string{"shard"}, nil)
 	}
 	told := prometheus.NewDesc("cardswitch_door_keys_told",
-		"1 if the first shard can tell the door of link keys.", nil, nil)
+		"1 if the first shard can tell the door of merchants' keys.", nil, nil)
+	wrong := prometheus.NewDesc("cardswitch_door_wrong_codes_total",
+		"Answers of merchants to echo tests and sign-offs of the door whose code is wrong or missing.",
+		nil, nil)
 	return &doorMetrics{d, one("passed_total", "Messages of merchants that were passed to a shard."),
 		one("again_total", "Those passed again, after the shard had moved to another node."),
-		one("dropped_total", "Those left unanswered, because too much waited for a shard."), told}
+		one("dropped_total", "Those left unanswered, because too much waited for a shard."), told, wrong}
 }
 
 // Describe is Prometheus's.
 func (m *doorMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.passed, m.again, m.dropped, m.told} {
+	for _, d := range []*prometheus.Desc{m.passed, m.again, m.dropped, m.told, m.wrong} {
 		to <- d
 	}
 }
@@ -250,6 +260,8 @@ func (m *doorMetrics) Collect(to chan<- prometheus.Metric) {
 		told = 1
 	}
 	to <- prometheus.MustNewConstMetric(m.told, prometheus.GaugeValue, told)
+	to <- prometheus.MustNewConstMetric(m.wrong, prometheus.CounterValue,
+		float64(m.door.WrongCodes()))
 	for _, c := range m.door.Counts() {
 		for d, n := range map[*prometheus.Desc]uint64{m.passed: c.Passed, m.again: c.Again,
 			m.dropped: c.Dropped} {

@@ -14,8 +14,15 @@
 // exchanges them with the merchants; a door uses those that this node's replica of its journal has,
 // and tells it when all connections know a new one (package keyorder).
 //
-// Goroutines: those of package link; watches; one keep a way, with a writer while it stands;
-// tendsKeys and obeys.
+// Codes (MACs) and PINs pass through a door as they are: the shard that decides on a message checks
+// its code and translates its PIN, and makes the code of what it says. A PIN block has to be opened
+// there anyway, at the release, so each shard needs the merchants' keys; what a wrong code means is
+// a decision that is journaled; and so nothing is different from one journal, but for whose copy of
+// the keys it is. A shard that hasn't the generation that a message names refuses it. A door makes
+// and checks codes only of what it says itself.
+//
+// Goroutines: those of package link; watches; one keep a way, with a writer while it stands; one
+// speaks a visit with codes; tendsKeys and obeys.
 package door
 
 import (
@@ -45,6 +52,7 @@ type Visitor struct {
 	Center, Link string
 	From         net.Addr // the merchant's address
 	Envelope     string   // how its messages are encrypted; empty: they aren't
+	SignedOn     bool
 }
 
 // Config is all that a door must know.
@@ -57,7 +65,8 @@ type Config struct {
 	Logger      *slog.Logger
 	Listen      func(address string) (net.Listener, error) // nil: TCP
 
-	Keys Keys // of links with an envelope; nil: there are none
+	Codes Codes // of what the door says itself; nil: there are none
+	Keys  Keys  // of links with an envelope; nil: there are none
 	// Orders opens a connection with the switch of the first shard about those keys (package
 	// keyorder).
 	Orders func(ctx context.Context) (net.Conn, error)
@@ -90,6 +99,8 @@ type Door struct {
 	network *link.Network
 	routes  atomic.Pointer[Routes]
 	patient atomic.Pointer[map[string]time.Duration]
+	codes   atomic.Pointer[Codes]
+	wrong   atomic.Uint64 // codes of answers to the door
 	counts  []counts
 	// gates are, by shard, for those that open a way to it.
 	gates []chan struct{}
@@ -137,6 +148,7 @@ func New(c Config) (*Door, error) {
 	}
 	d.routes.Store(&c.Routes)
 	d.patient.Store(&c.Patience)
+	d.codes.Store(&c.Codes)
 	d.merchants.Store(&c.Centers)
 	var err error
 	d.network, err = link.New(link.Config{Centers: c.Centers, Logger: c.Logger, Listen: c.Listen,
@@ -144,15 +156,15 @@ func New(c Config) (*Door, error) {
 	return d, err
 }
 
-// Reload takes other merchants and routes.
-func (d *Door) Reload(centers []link.CenterConfig, r Routes,
-	patience map[string]time.Duration) error {
-	if err := d.network.Reconfigure(centers); err != nil {
+// Reload takes the centers, routes, patience and codes of another configuration.
+func (d *Door) Reload(c Config) error {
+	if err := d.network.Reconfigure(c.Centers); err != nil {
 		return err
 	}
-	d.routes.Store(&r)
-	d.patient.Store(&patience)
-	d.merchants.Store(&centers)
+	d.routes.Store(&c.Routes)
+	d.patient.Store(&c.Patience)
+	d.codes.Store(&c.Codes)
+	d.merchants.Store(&c.Centers)
 	return nil
 }
 
@@ -254,7 +266,7 @@ func (d *Door) all() []*visit {
 func (d *Door) duties(now time.Time) {
 	for _, v := range d.all() {
 		if duty := v.link.Due(now); duty != link.Nothing {
-			d.manage(v.link, duty)
+			d.manage(v, duty)
 		}
 		if patience := (*d.patient.Load())[v.link.Center().Name()]; patience > 0 {
 			for _, w := range v.ways {

@@ -38,9 +38,11 @@ type shard struct {
 	silent  bool // it answers nothing but sign-ons
 	got     []string
 	seen    []string // envelopes of the connections that came
+	signed  []bool   // whether they were signed on
 	conns   []net.Conn
 	opens   int
 	closed  bool // it takes no connections
+	slow    time.Duration
 }
 
 func (s *shard) at() uint64 {
@@ -62,13 +64,17 @@ func (s *shard) open(_ context.Context, v Visitor) (net.Conn, error) {
 	}
 	ours, theirs := linktest.Pipe(64 << 10)
 	s.mu.Lock()
+	slow := s.slow
+	s.mu.Unlock()
+	time.Sleep(slow)
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opens++
 	if s.place == 0 || s.closed {
 		return nil, errors.New("nowhere")
 	}
 	s.conns = append(s.conns, theirs)
-	s.seen = append(s.seen, v.Envelope)
+	s.seen, s.signed = append(s.seen, v.Envelope), append(s.signed, v.SignedOn)
 	go s.serve(theirs, s.place)
 	return ours, nil
 }
@@ -257,7 +263,7 @@ func TestSessions(t *testing.T) {
 		h.want("merchant", h.hears(time.Second), "1814 000001")
 		h.sale(westCard)
 		h.want("merchant", h.hears(time.Second), "1210 000002")
-		h.want("west", h.west.asked(), "2: 1804 000001", "2: 1200 000002")
+		h.want("west", h.west.asked(), "2: 1200 000002")
 		h.east.moves(0, false)
 		h.say(0x1804, map[int]string{24: "831"})
 		h.want("merchant", h.hears(time.Second), "1814 000003")
@@ -265,7 +271,34 @@ func TestSessions(t *testing.T) {
 		time.Sleep(2 * watch)
 		h.sale(eastCard)
 		h.want("merchant", h.hears(time.Second), "1210 000004")
-		h.want("east", h.east.asked(), "1: 1804 000001", "3: 1804 000001", "3: 1200 000004")
+		h.want("east", h.east.asked(), "1: 1804 000001", "3: 1200 000004")
+		h.say(0x1804, map[int]string{24: "802"})
+		h.want("merchant", h.hears(time.Second), "1814 000005")
+		h.sale(westCard)
+		h.want("merchant", h.hears(time.Second), "1210 000006")
+		if east, west := h.east.signed, h.west.signed; !slices.Equal(east, []bool{false, true}) ||
+			!slices.Equal(west, []bool{true, false}) {
+			t.Errorf("signed on: east %v, west %v", east, west)
+		}
+	})
+}
+
+// A way that was opened while the merchant signed on says so before anything is asked on it.
+func TestASignOnMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, link.SignOnPeer)
+		defer h.close()
+		h.west.mu.Lock()
+		h.west.slow = time.Second / 4
+		h.west.mu.Unlock()
+		h.sale(westCard)
+		synctest.Wait()
+		h.say(0x1804, map[int]string{24: "801"})
+		h.want("merchant", h.hears(2*time.Second), "1814 000002", "1210 000001")
+		h.want("west", h.west.asked(), "2: 1200 000001")
+		if !slices.Equal(h.west.signed, []bool{false, true}) {
+			t.Errorf("signed on: %v", h.west.signed)
+		}
 	})
 }
 

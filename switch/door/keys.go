@@ -13,16 +13,20 @@ import (
 	"cardswitch/switch/link/keyorder"
 )
 
-// Keys are the node's own copy of the merchants' link keys. They belong to the first shard, which
-// makes, takes and ends them; its journal brings them here. Links are named "center/link".
+// Keys are the node's own copy of the merchants' keys, for the door and for all shards but the
+// first. They belong to that one, which makes, takes and ends them; its journal brings them here.
+// Links are named "center/link".
 type Keys interface {
 	link.LinkKeys
 	// Refresh reads what has come, and gives the version of it.
 	Refresh(ctx context.Context) (version uint64, err error)
-	// Expect says which keys centers may use already, though they aren't active yet; no others.
+	// Expect says which keys centers may use already, though they aren't active yet, by slot; no
+	// others.
 	Expect(ctx context.Context, coming map[string][]uint16) error
 	// Usable are the generations of a link that may be used now, the oldest first.
 	Usable(link string) []uint16
+	// Uses are those of other keys than links', since it was asked last.
+	Uses() []keyorder.Use
 }
 
 const (
@@ -30,6 +34,10 @@ const (
 	keysTended = 250 * time.Millisecond
 	// standTold is how soon the first shard is told where connections stand.
 	standTold = 100 * time.Millisecond
+	// usesTold is how often it is told how often keys were used, in those times.
+	usesTold = 50
+	// mostWanted bounds how many keys out of step wait to be told of. Who wants one asks again.
+	mostWanted = 64
 	// followTime bounds how long an order may wait for this node's journal.
 	followTime  = 3 * time.Second
 	followPause = 5 * time.Millisecond
@@ -40,8 +48,8 @@ const (
 type keyState struct {
 	mu     sync.Mutex
 	turned map[string]turn
-	begun  []keyorder.Standing // connections that the first shard wasn't told of
-	said   string              // the last fault, which isn't said again
+	untold keyorder.Report // what the first shard wasn't told of; no round, no standing
+	said   string          // the last fault, which isn't said again
 }
 
 // turn is since when a generation is sent with. All connections that stood then go on with it: the
@@ -77,7 +85,7 @@ func (d *Door) say(err error) {
 	d.keys.mu.Lock()
 	defer d.keys.mu.Unlock()
 	if text != "" && text != d.keys.said {
-		d.log.Error("the door can't follow the merchants' link keys", "error", text,
+		d.log.Error("the door can't follow the merchants' keys", "error", text,
 			"hint", "see `cardswitch cluster status` and key list of the first shard")
 	}
 	d.keys.said = text
@@ -236,7 +244,7 @@ func (d *Door) heed(ctx context.Context, o *keyorder.Order) error {
 		select {
 		case <-time.After(followPause):
 		case <-ctx.Done():
-			return fmt.Errorf("this node's journal has version %d of the link keys, not yet %d",
+			return fmt.Errorf("this node's journal has version %d of the merchants' keys, not yet %d",
 				version, o.Version)
 		}
 	}
@@ -255,7 +263,7 @@ func (d *Door) tells(ctx context.Context, conn *keyorder.Conn, place uint64,
 	ticker := time.NewTicker(standTold)
 	defer ticker.Stop()
 	var told []keyorder.Standing
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -263,6 +271,9 @@ func (d *Door) tells(ctx context.Context, conn *keyorder.Conn, place uint64,
 		}
 		if now := d.config.Shards[0].Place(); now != 0 && now != place {
 			return
+		}
+		if n%usesTold == 0 {
+			d.noteUses()
 		}
 		stand := d.standing()
 		if slices.Equal(stand, told) && !d.untold() {
@@ -275,28 +286,60 @@ func (d *Door) tells(ctx context.Context, conn *keyorder.Conn, place uint64,
 	}
 }
 
-// report tells the first shard where connections stand and which have begun since the last time.
+// report tells the first shard where connections stand, and what has happened since the last time.
 func (d *Door) report(conn *keyorder.Conn, round uint64, stand []keyorder.Standing) error {
 	d.keys.mu.Lock()
-	begun := d.keys.begun
-	d.keys.begun = nil
+	r := d.keys.untold
+	d.keys.untold = keyorder.Report{}
 	d.keys.mu.Unlock()
-	err := conn.Send(keyorder.Report{Round: round, Standing: stand, Begun: begun})
+	r.Round, r.Standing = round, stand
+	err := conn.Send(r)
 	if err == nil {
 		return nil
 	}
 	d.keys.mu.Lock()
 	defer d.keys.mu.Unlock()
-	for _, s := range begun {
-		d.keys.begun = keyorder.Count(d.keys.begun, s)
+	for _, s := range r.Begun {
+		d.keys.untold.Begun = keyorder.Count(d.keys.untold.Begun, s)
 	}
+	d.keys.use(r.Used)
 	return err
 }
 
 func (d *Door) untold() bool {
 	d.keys.mu.Lock()
 	defer d.keys.mu.Unlock()
-	return len(d.keys.begun) > 0
+	r := &d.keys.untold
+	return len(r.Begun)+len(r.Used)+len(r.Wanted) > 0
+}
+
+// noteUses notes how often keys were used.
+func (d *Door) noteUses() {
+	more := d.config.Keys.Uses()
+	d.keys.mu.Lock()
+	defer d.keys.mu.Unlock()
+	d.keys.use(more)
+}
+
+// use adds uses to those that weren't told. Called with mu held.
+func (k *keyState) use(more []keyorder.Use) {
+	for _, u := range more {
+		at := slices.IndexFunc(k.untold.Used, func(one keyorder.Use) bool { return one.Key == u.Key })
+		if at < 0 {
+			k.untold.Used = append(k.untold.Used, u)
+		} else {
+			k.untold.Used[at].Times += u.Times
+		}
+	}
+}
+
+// WantKey has the first shard told that another one and a merchant don't agree on a key.
+func (d *Door) WantKey(w keyorder.Want) {
+	d.keys.mu.Lock()
+	defer d.keys.mu.Unlock()
+	if len(d.keys.untold.Wanted) < mostWanted {
+		d.keys.untold.Wanted = append(d.keys.untold.Wanted, w)
+	}
 }
 
 // begins notes a fresh connection and has it know what there is, before anything is read from it.
@@ -306,7 +349,7 @@ func (d *Door) begins(v *visit) {
 		return
 	}
 	d.keys.mu.Lock()
-	d.keys.begun = keyorder.Count(d.keys.begun, keyorder.Standing{Link: v.name,
+	d.keys.untold.Begun = keyorder.Count(d.keys.untold.Begun, keyorder.Standing{Link: v.name,
 		Sending: sending.Generation, Receiving: receiving.Generation, Connections: 1})
 	d.keys.mu.Unlock()
 	d.turn(v.since)

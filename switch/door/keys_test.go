@@ -46,6 +46,15 @@ type journal struct {
 	usable  []uint16
 	coming  []uint16
 	fault   error
+	used    []keyorder.Use
+}
+
+func (j *journal) Uses() []keyorder.Use {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	used := j.used
+	j.used = nil
+	return used
 }
 
 func (j *journal) set(version uint64, sends uint16, usable ...uint16) {
@@ -63,7 +72,7 @@ func (j *journal) Refresh(context.Context) (uint64, error) {
 func (j *journal) Expect(_ context.Context, coming map[string][]uint16) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.coming = coming["shop/a"]
+	j.coming = coming["zek:shop/a"]
 	return nil
 }
 
@@ -271,7 +280,7 @@ func TestAKeyIsKnownBeforeItIsTold(t *testing.T) {
 		defer h.close()
 		time.Sleep(time.Second)
 		h.holder.says(keyorder.Order{Round: 1, Version: 2,
-			Coming: map[string][]uint16{"shop/a": {2}}})
+			Coming: map[string][]uint16{"zek:shop/a": {2}}})
 		time.Sleep(time.Second)
 		if r, _ := h.holder.last(); r.Round != 0 {
 			t.Fatalf("the door says that it follows, and doesn't have the key: %+v", r)

@@ -17,9 +17,12 @@ type visit struct {
 	ctx    context.Context
 	end    context.CancelFunc
 	since  time.Time
-	name   string                 // "center/link"
-	ways   []*way                 // by shard
-	signOn atomic.Pointer[[]byte] // the sign-on that was accepted; nil: it isn't signed on
+	name   string      // "center/link"
+	ways   []*way      // by shard
+	signed atomic.Bool // it has signed on
+
+	speaking sync.Once
+	speech   chan func() // what the door says itself, with a code
 
 	mu     sync.Mutex
 	askers map[question]int // by answer that the merchant owes, the shard that asked
@@ -38,7 +41,8 @@ const (
 // Up is link's.
 func (d *Door) Up(l *link.Link) {
 	v := &visit{door: d, link: l, since: time.Now(),
-		name: l.Center().Name() + "/" + l.Name(), askers: make(map[question]int)}
+		name: l.Center().Name() + "/" + l.Name(), askers: make(map[question]int),
+		speech: make(chan func(), mostSpeech)}
 	v.ctx, v.end = context.WithCancel(context.Background())
 	for i := range d.config.Shards {
 		v.ways = append(v.ways, newWay(v, i))
@@ -114,30 +118,31 @@ func (v *visit) answered(in *link.Inbound) {
 		v.pass(shard, in)
 		return
 	}
+	if codes := v.codes(); codes != nil {
+		v.checked(codes, in)
+		return
+	}
+	v.heard(functionOf(m))
+}
+
+// heard notes the answer to an echo test or sign-off of the door.
+func (v *visit) heard(function int) {
 	duty := link.SendEcho
-	if functionOf(m) == signOff {
+	if function == signOff {
 		duty = link.SendSignOff
 	}
 	v.link.NetworkAnswered(duty, true)
 }
 
 // session notes what the first shard answered to a sign-on or sign-off, and lets the others know.
-func (v *visit) session(asked []byte, function, action int) {
-	if action < 800 || action > 899 {
+func (v *visit) session(function, action int) {
+	if action < 800 || action > 899 || function != signOn && function != signOff {
 		return
 	}
-	before := v.signOn.Load()
-	switch function {
-	case signOn:
-		v.signOn.Store(&asked)
-		v.link.SetSignedOn(true)
-	case signOff:
-		v.signOn.Store(nil)
-		v.link.SetSignedOn(false)
-	default:
-		return
-	}
-	if (before != nil) == (function == signOn) {
+	on := function == signOn
+	before := v.signed.Swap(on)
+	v.link.SetSignedOn(on)
+	if before == on {
 		return
 	}
 	for _, w := range v.ways[1:] {

@@ -59,7 +59,6 @@ const (
 	// openAtOnce bounds how many ways to a shard are opened at once, by each pause where it takes
 	// none: those of all merchants would keep the node that takes over busy with their handshakes.
 	openAtOnce = 4
-	signTime   = 2 * time.Second
 	writeTime  = 5 * time.Second
 )
 
@@ -200,14 +199,15 @@ func (w *way) close() {
 // keep holds a connection while there is something to ask.
 func (w *way) keep() {
 	for w.wanted() {
-		if conn, place := w.open(); conn != nil {
-			w.serve(conn, place)
+		signed := w.visit.signed.Load()
+		if conn, place := w.open(signed); conn != nil {
+			w.serve(conn, place, signed)
 		}
 	}
 }
 
 // open opens a connection when it is its turn; nil: it could not be, and a pause has passed.
-func (w *way) open() (conn net.Conn, place uint64) {
+func (w *way) open(signed bool) (conn net.Conn, place uint64) {
 	v := w.visit
 	gate, shard := v.door.gates[w.shard], &v.door.config.Shards[w.shard]
 	select {
@@ -220,7 +220,7 @@ func (w *way) open() (conn net.Conn, place uint64) {
 		ctx, cancel := context.WithTimeout(v.ctx, openTime)
 		defer cancel()
 		conn, err := shard.Open(ctx, Visitor{v.link.Center().Name(), v.link.Name(), v.link.From(),
-			v.link.Envelope()})
+			v.link.Envelope(), signed})
 		if err == nil {
 			return conn, place
 		}
@@ -250,15 +250,12 @@ func (w *way) wanted() bool {
 }
 
 // serve asks what was not answered yet, and is the connection's life.
-func (w *way) serve(conn net.Conn, place uint64) {
+func (w *way) serve(conn net.Conn, place uint64, signed bool) {
 	defer conn.Close()
 	stop := context.AfterFunc(w.visit.ctx, func() { _ = conn.Close() })
 	defer stop()
 	in := &reader{conn: conn, dialect: w.visit.link.Center().Dialect()}
-	if w.signOn(conn, in) != nil {
-		return // it is opened again
-	}
-	w.begin(conn, place)
+	w.begin(conn, place, signed)
 	defer w.ended()
 	ended := make(chan struct{})
 	var writing sync.WaitGroup
@@ -269,35 +266,13 @@ func (w *way) serve(conn net.Conn, place uint64) {
 	writing.Wait()
 }
 
-// signOn says on a fresh connection what the merchant has said.
-func (w *way) signOn(conn net.Conn, in *reader) error {
-	text := w.visit.signOn.Load()
-	if text == nil {
-		return nil
-	}
-	_ = conn.SetDeadline(time.Now().Add(signTime))
-	if _, err := conn.Write(appendFrame(nil, *text)); err != nil {
-		return err
-	}
-	for {
-		m, _, err := in.next()
-		if err != nil {
-			return err
-		}
-		if m.MTI() == 0x1814 {
-			break
-		}
-	}
-	_ = conn.SetDeadline(time.Time{})
-	return nil
-}
-
-// begin lets what waits go over a connection, in the order in which it came.
-func (w *way) begin(conn net.Conn, place uint64) {
+// begin lets what waits go over a connection, in the order in which it came. Signed is what the
+// shard was told of the merchant: if that has changed meanwhile, it is told anew.
+func (w *way) begin(conn net.Conn, place uint64, signed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conn, w.place, w.waiting = conn, place, nil
-	if w.closed {
+	if w.closed || w.visit.signed.Load() != signed {
 		_ = conn.Close()
 		return
 	}
@@ -387,7 +362,7 @@ func (w *way) bring(m *spec.Message, frame []byte) {
 			if n, ok := m.Number(24); ok {
 				function = int(n)
 			}
-			w.visit.session(one.frame, function, m.ActionCode())
+			w.visit.session(function, m.ActionCode())
 		}
 	} else if m.MTI().Class() == 8 {
 		w.visit.asksFor(w.shard, m)

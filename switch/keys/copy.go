@@ -12,10 +12,11 @@ import (
 	"cardswitch/hsm"
 	"cardswitch/hsm/envelope"
 	"cardswitch/hsm/keyring"
+	"cardswitch/switch/link/keyorder"
 )
 
-// Copy is a node's own copy of link keys that belong to another switch of the cluster: they are
-// read from this node's replica of that one's journal. It makes, changes and saves nothing.
+// Copy is a node's own copy of keys that belong to another switch of the cluster: they are read
+// from this node's replica of that one's journal. It makes, changes and saves nothing.
 type Copy struct {
 	from   Text
 	module hsm.Module
@@ -27,6 +28,7 @@ type Copy struct {
 
 	mu     sync.Mutex
 	coming map[keyring.ID]rehearsed
+	told   map[keyring.ID]uint64 // uses
 }
 
 // Text is where the newest text of the key store is, as store.KeyWitness.
@@ -37,7 +39,7 @@ type Text interface {
 
 // rehearsed is a key that is on its way to its center.
 type rehearsed struct {
-	key    envelope.Key
+	key    envelope.Key // of a link
 	forget func()
 }
 
@@ -53,7 +55,7 @@ func NewCopy(ctx context.Context, from Text, m hsm.Module, of func(keyring.Slot)
 		return nil, err
 	}
 	return &Copy{from: from, module: m, of: of, ring: ring,
-		coming: make(map[keyring.ID]rehearsed)}, nil
+		coming: make(map[keyring.ID]rehearsed), told: make(map[keyring.ID]uint64)}, nil
 }
 
 // Refresh reads what this node's journal has by now, and gives the version of it.
@@ -73,7 +75,8 @@ func (c *Copy) Refresh(ctx context.Context) (uint64, error) {
 		err = c.ring.Follow(ctx, set.Only(c.of))
 	}
 	if err != nil {
-		return c.version.Load(), fmt.Errorf("version %d of the link keys isn't taken: %w", version, err)
+		return c.version.Load(), fmt.Errorf("version %d of the merchants' keys isn't taken: %w", version,
+			err)
 	}
 	c.version.Store(version)
 	return version, nil
@@ -82,16 +85,16 @@ func (c *Copy) Refresh(ctx context.Context) (uint64, error) {
 // Anew has the next Refresh read it all again, as other slots are wanted.
 func (c *Copy) Anew() { c.version.Store(0) }
 
-// Expect says which keys are on their way to their centers, by link, "center/link": they can be
-// used though they aren't active yet. Others that were aren't any more.
+// Expect says which keys are on their way to their centers, by slot: they can be used though they
+// aren't active yet. Others that were aren't any more.
 func (c *Copy) Expect(ctx context.Context, coming map[string][]uint16) error {
 	c.changes.Lock()
 	defer c.changes.Unlock()
 	wanted := make(map[keyring.ID]bool)
 	var errs []error
-	for link, generations := range coming {
-		slot, ok := keyring.LinkSlot(link)
-		if !ok || !c.of(slot) {
+	for text, generations := range coming {
+		slot, err := keyring.ParseSlot(text)
+		if err != nil || !c.of(slot) {
 			continue
 		}
 		for _, g := range generations {
@@ -119,15 +122,39 @@ func (c *Copy) expects(id keyring.ID) bool {
 	return ok
 }
 
-func (c *Copy) rehearse(ctx context.Context, id keyring.ID) error {
-	prf, forget, err := c.ring.Rehearse(ctx, id, copyWait)
+func (c *Copy) rehearse(ctx context.Context, id keyring.ID) (err error) {
+	r := rehearsed{key: envelope.Key{Generation: id.Generation}}
+	if id.Slot.Purpose == keyring.ZEK {
+		r.key.PRF, r.forget, err = c.ring.Rehearse(ctx, id, copyWait)
+	} else {
+		r.forget, err = c.ring.Expect(ctx, id)
+	}
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.coming[id] = rehearsed{envelope.Key{Generation: id.Generation, PRF: prf}, forget}
+	c.coming[id] = r
 	return nil
+}
+
+// Ring is what messages are protected and opened with.
+func (c *Copy) Ring() *keyring.Ring { return c.ring }
+
+// Uses are those of each key since it was asked last, but for links: who opens connections counts
+// those.
+func (c *Copy) Uses() []keyorder.Use {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var list []keyorder.Use
+	for _, r := range c.ring.Set().Records() {
+		n := c.ring.Uses(r.ID)
+		if more := n - c.told[r.ID]; r.ID.Slot.Purpose != keyring.ZEK && n > c.told[r.ID] {
+			list = append(list, keyorder.Use{Key: r.ID.String(), Times: more})
+		}
+		c.told[r.ID] = n
+	}
+	return list
 }
 
 // Newest is link's: the generation that is sent with.

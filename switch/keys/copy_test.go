@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cardswitch/hsm/keyring"
+	"cardswitch/switch/link/keyorder"
 )
 
 // shelf is a journal that has the key store.
@@ -96,14 +97,14 @@ func TestACopyExpects(t *testing.T) {
 	if _, ok := c.Key("shop/a", 2); ok {
 		t.Error("a key is used that nobody has confirmed")
 	}
-	on := map[string][]uint16{"shop/a": {2}, "sakura/a": {1}, "nobody": {1}}
+	on := map[string][]uint16{"zek:shop/a": {2}, "zek:sakura/a": {1}, "nobody": {1}}
 	if err := c.Expect(t.Context(), on); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := c.Key("shop/a", 2); !ok || !slices.Equal(c.Usable("shop/a"), []uint16{1, 2}) {
 		t.Errorf("a key that is on its way can't be used: %d", c.Usable("shop/a"))
 	}
-	if err := c.Expect(t.Context(), map[string][]uint16{"shop/a": {3}}); err == nil {
+	if err := c.Expect(t.Context(), map[string][]uint16{"zek:shop/a": {3}}); err == nil {
 		t.Error("a key is expected that isn't there")
 	}
 	if _, ok := c.Key("shop/a", 2); ok {
@@ -115,6 +116,49 @@ func TestACopyExpects(t *testing.T) {
 	refresh()
 	if n, _ := c.Newest("shop/a"); n != 2 {
 		t.Errorf("%d is sent with", n)
+	}
+}
+
+// What a merchant protects with a key that is on its way is opened, and under no other generation;
+// each use is told once.
+func TestACopyOfCodeKeys(t *testing.T) {
+	k, c, refresh := copied(t)
+	generate(t, k, "zak:shop:in")
+	slot := keyring.Slot{Purpose: keyring.ZAK, Center: "shop", Direction: keyring.In}
+	if _, err := k.Generate(t.Context(), tester, keyring.Plan{Slot: slot}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Ring().Opener(slot, 1); err == nil {
+		t.Error("a key that hasn't come yet")
+	}
+	refresh()
+	for range 3 {
+		if _, err := c.Ring().Opener(slot, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Ring().Opener(slot, 2); err == nil {
+		t.Error("a key is used that nobody is to have")
+	}
+	coming := map[string][]uint16{"zak:shop:in": {2}}
+	if err := c.Expect(t.Context(), coming); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Ring().Opener(slot, 2); err != nil {
+		t.Error(err)
+	}
+	if err := c.Expect(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Ring().Opener(slot, 2); err == nil {
+		t.Error("a key can be used that isn't on its way any more")
+	}
+	want := []keyorder.Use{{Key: "zak:shop:in@1", Times: 3}}
+	if got := c.Uses(); !slices.Equal(got, want) {
+		t.Errorf("used: %v", got)
+	}
+	if got := c.Uses(); len(got) != 0 {
+		t.Errorf("used: %v", got)
 	}
 }
 

@@ -32,7 +32,7 @@ func (l *Link) run() {
 func (l *Link) read() error {
 	return guard(l.logger(), func() error {
 		l.line.center.network.handler.Up(l)
-		if l.line.center.config.Load().SignOn == SignOnNone {
+		if l.line.center.config.Load().SignOn == SignOnNone || l.cameSignedOn() {
 			l.SetSignedOn(true)
 		}
 		for {

@@ -77,6 +77,12 @@ func (s *session) ended(r Reply) {
 	}
 }
 
+// cameSignedOn tells of a connection that was passed on that its center has signed on already.
+func (l *Link) cameSignedOn() bool {
+	passed, ok := l.socket.Conn.(interface{ SignedOn() bool })
+	return ok && passed.SignedOn()
+}
+
 // SetSignedOn is told by the switch when sign-on or sign-off was agreed.
 func (l *Link) SetSignedOn(on bool) {
 	if l.signedOn.Swap(on) == on {

@@ -43,7 +43,7 @@ func (g *Guard) OpenCard(ctx context.Context, p *Profile, m *spec.Message, f *Fi
 	slot, err := p.P2PE.slot(sealed.KSN)
 	var key hsm.Key
 	if err == nil {
-		key, _, err = g.keys.Newest(slot)
+		key, _, err = g.keysOf(p).Newest(slot)
 	}
 	if err != nil {
 		f.Reason, f.Err = txn.CardKeyUnknown, err

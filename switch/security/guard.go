@@ -23,6 +23,7 @@ type Keys interface {
 type Guard struct {
 	module hsm.Module
 	keys   Keys
+	lent   Keys // of profiles whose keys are lent
 	took   func(hsm.Operation, time.Duration)
 	works  sync.Pool
 	remote [3]bool // whether codes and PINs are made, and card data opened, somewhere else
@@ -40,6 +41,17 @@ func NewGuard(m hsm.Module, k Keys, took func(hsm.Operation, time.Duration)) *Gu
 			away(hsm.TranslateZonePIN) || away(hsm.TranslateTerminalPIN), away(hsm.OpenCard)}}
 	g.works.New = func() any { return new(work) }
 	return g
+}
+
+// Borrow gives it the keys of profiles whose keys are another's. They are of its module.
+func (g *Guard) Borrow(lent Keys) { g.lent = lent }
+
+// keysOf are the keys of a profile.
+func (g *Guard) keysOf(p *Profile) Keys {
+	if p.Lent {
+		return g.lent
+	}
+	return g.keys
 }
 
 // Permit says why the module may not do what a profile asks for.

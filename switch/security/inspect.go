@@ -129,8 +129,8 @@ func (g *Guard) check(ctx context.Context, p *Profile, m *spec.Message, n int,
 // opener is the key for the code of a message that names a generation, if that is agreed.
 func (g *Guard) opener(p *Profile, generation uint16) (hsm.Key, error) {
 	if p.Generations {
-		return g.keys.Opener(p.zakIn, generation)
+		return g.keysOf(p).Opener(p.zakIn, generation)
 	}
-	key, _, err := g.keys.Newest(p.zakIn)
+	key, _, err := g.keysOf(p).Newest(p.zakIn)
 	return key, err
 }

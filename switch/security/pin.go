@@ -72,17 +72,18 @@ func (g *Guard) Accept(from, to *Profile, m *spec.Message, f *Finding) (*Block, 
 
 // opensPIN is the key that a block is under, or the base key of that.
 func (g *Guard) opensPIN(b *Block) (hsm.Key, error) {
+	keys := g.keysOf(b.from)
 	if t := b.from.PIN.Terminals; t != nil {
 		slot, err := t.slot(b.ksn)
 		if err != nil {
 			return nil, err
 		}
-		return g.keys.Opener(slot, b.generation)
+		return keys.Opener(slot, b.generation)
 	}
 	if b.from.Generations {
-		return g.keys.Opener(b.from.zpkIn, b.generation)
+		return keys.Opener(b.from.zpkIn, b.generation)
 	}
-	key, _, err := g.keys.Newest(b.from.zpkIn)
+	key, _, err := keys.Newest(b.from.zpkIn)
 	return key, err
 }
 
@@ -93,7 +94,7 @@ func (g *Guard) translate(ctx context.Context, p *Profile, pan spec.PAN, b *Bloc
 	if err != nil {
 		return nil, 0, txn.PINKeyUnknown, err
 	}
-	to, generation, err := g.keys.Sender(p.zpkOut)
+	to, generation, err := g.keysOf(p).Sender(p.zpkOut)
 	if err != nil {
 		return nil, 0, txn.NoKey, err
 	}

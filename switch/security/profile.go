@@ -20,6 +20,7 @@ type Profile struct {
 	PIN         *PIN  // nil: no PINs come from it or go to it
 	P2PE        *P2PE // nil: no card data are encrypted by terminals
 	Generations bool  // element 53 names the keys
+	Lent        bool  // its keys are another's (Guard.Borrow)
 
 	zakIn, zakOut, zpkIn, zpkOut keyring.Slot
 }

@@ -46,7 +46,7 @@ func (g *Guard) Protect(ctx context.Context, dst []byte, p *Profile, frame []byt
 	var key hsm.Key
 	if p.MAC != nil {
 		var err error
-		key, names.ZAK, err = g.keys.Sender(p.zakOut)
+		key, names.ZAK, err = g.keysOf(p).Sender(p.zakOut)
 		if err != nil && p.MAC.requires(m.MTI()) {
 			return dst, txn.NoKey, err
 		}

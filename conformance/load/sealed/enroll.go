@@ -39,11 +39,16 @@ func form(ctx context.Context, ring *keyring.Ring, slot keyring.Slot, key []byte
 	one := make([]byte, len(key))
 	rand.Read(one)
 	subtle.XORBytes(key, key, one)
-	forming, _, err := ring.Forming(keyring.Plan{Slot: slot})
+	return formOf(ctx, ring, keyring.Plan{Slot: slot}, one, key)
+}
+
+// formOf makes a key of its components.
+func formOf(ctx context.Context, ring *keyring.Ring, p keyring.Plan, components ...[]byte) error {
+	forming, _, err := ring.Forming(p)
 	if err != nil {
 		return err
 	}
-	if _, err := forming.Form(ctx, [][]byte{one, key}); err != nil {
+	if _, err := forming.Form(ctx, components); err != nil {
 		return err
 	}
 	_, err = forming.Activate(ctx, "a test", "the test", "of the test's secret")

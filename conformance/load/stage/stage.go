@@ -49,6 +49,7 @@ type Stage struct {
 	From     string   // network that the merchants come from
 	Cluster  string   // the section cluster of the configuration; "": the node is alone
 	Enrolled bool     // links have envelopes, and the key store is there already
+	Codes    bool     // messages have codes and PINs, where there are keys
 	Shards   []string // of each issuer the shard, all different; nil: there is one journal
 	Warm     bool     // nodes that aren't active keep connections to issuers ready
 }
@@ -182,6 +183,11 @@ func (s *Stage) enrollIn(ctx context.Context, store string, centers ...map[strin
 			if err := s.Secret.EnrollCenter(ctx, k.Ring, center); err != nil {
 				return err
 			}
+			if s.Codes {
+				if err := s.Secret.EnrollZone(ctx, k.Ring, center); err != nil {
+					return err
+				}
+			}
 			for _, name := range names {
 				if err := s.Secret.Enroll(ctx, k.Ring, center+"/"+name); err != nil {
 					return err
@@ -250,6 +256,9 @@ centers:
     answer_time: {{.MerchantTime}}
     unknown_original: 400
     sign_on: peer
+{{- if .Codes}}
+    security: {generations: true, mac: {algorithm: cmac}, pin: {format: 0}}
+{{- end}}
     links:
       - name: a
         listen: "{{.Merchants}}"
@@ -280,6 +289,9 @@ centers:
       date: {{index $stage.Days $i}}
       announce: {{eq (index $stage.Days $i) "us"}}
       after: 5s
+{{- end}}
+{{- if $stage.Codes}}
+    security: {generations: true, mac: {algorithm: cmac}, pin: {format: 0}}
 {{- end}}
 {{- if $stage.StandIn}}
     standin: {rules: standin.yaml, back: 1s, unanswered: true, report_declines: true}

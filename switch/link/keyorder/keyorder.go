@@ -1,8 +1,9 @@
-// Package keyorder is what the switch that has merchants' link keys and the nodes' doors say.
+// Package keyorder is what the switch that has merchants' keys and the nodes' doors say of them.
 //
 // The keys themselves don't pass: each node has them in its replica of the journal. The switch says
 // how far a door must have read that, and which keys are on their way to their centers; the door
-// says when all its connections know of it, and where they stand. Each message is a line of JSON.
+// says when all its connections, and the other shards on its node, know of it, where connections
+// stand, and what became of keys there. Each message is a line of JSON.
 package keyorder
 
 import (
@@ -22,8 +23,8 @@ import (
 type Order struct {
 	Round   uint64 `json:"round"`   // counts the orders of one switch
 	Version uint64 `json:"version"` // of the key store: this one or a newer
-	// Coming are keys that centers may use already, though they aren't active yet, by link,
-	// "center/link".
+	// Coming are keys that centers may use already, though they aren't active yet, by slot, as
+	// "zek:center/link" or "zak:center:in".
 	Coming map[string][]uint16 `json:"coming,omitempty"`
 }
 
@@ -34,6 +35,22 @@ type Report struct {
 	// Begun are connections that have agreed on a key since the last report, each of which has used
 	// it once.
 	Begun []Standing `json:"begun,omitempty"`
+	// Used are uses of other keys than those of links by the shards of the door's node.
+	Used []Use `json:"used,omitempty"`
+	// Wanted are keys that such a shard and a center don't agree on.
+	Wanted []Want `json:"wanted,omitempty"`
+}
+
+// Use is how often a key was used since the last report, as "zak:center:in@2".
+type Use struct {
+	Key   string `json:"key"`
+	Times uint64 `json:"times"`
+}
+
+// Want is a key that is out of step, by its slot, and the reason's number.
+type Want struct {
+	Slot string `json:"slot"`
+	Why  uint16 `json:"why"`
 }
 
 // Standing are connections of a link that send and receive under the same generations.

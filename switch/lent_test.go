@@ -1,0 +1,95 @@
+package cardswitch_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cardswitch/hsm/keyring"
+	cardswitch "cardswitch/switch"
+	"cardswitch/switch/security/securitytest"
+	"cardswitch/switch/txn"
+)
+
+// runLent is runSecured as a shard that isn't the first: the merchant's keys are in a ring of their
+// own, of the same module, and the switch's own ring has others under their names.
+func runLent(t *testing.T, wants func(keyring.Slot, txn.Reason),
+	scene func(y *yard, shop, primary *peer)) {
+	t.Helper()
+	runSecured(t, nil, nil, func(y *yard) {
+		lent := securitytest.Ring(t, y.deps.Keys.Module())
+		y.shop = &securitytest.Partner{T: t, Ring: lent, Center: "hq-1", Dialect: y.d,
+			Padding: 1, Size: 8, Generations: true}
+		y.shop.NewKeys()
+		y.config.Lend(0)
+		y.deps.Lent, y.deps.WantKey = lent, wants
+	}, func(y *yard, shop, primary, _ *peer) { scene(y, shop, primary) })
+}
+
+// A shard checks codes and translates PINs with the keys that it is lent, and makes codes of its
+// answers with them.
+func TestLentKeys(t *testing.T) {
+	runLent(t, nil, func(y *yard, shop, primary *peer) {
+		shop.send("1200", pinSale(y, 1, "86420", card))
+		m := primary.read("1200")
+		if y.bank.Decipher(m, card) != "86420" {
+			t.Error("the PIN arrives as another")
+		}
+		primary.answer(m, map[int]string{38: "A00001", 39: "000", 52: ""})
+		want(t, shop.read("1210"), map[int]string{11: "000001", 39: "000"})
+		shop.send("1420", reversal(2, 1, 700))
+		want(t, shop.read("1430"), map[int]string{39: "400"})
+		primary.answer(primary.read("1420"), map[int]string{39: "400"})
+	})
+}
+
+// A generation that the shard hasn't is refused and never guessed at, nor is a wrong code taken;
+// who has the keys is asked for others, not too often. Once the generation is there, it is taken.
+func TestLentKeysOutOfStep(t *testing.T) {
+	var wanted []string
+	runLent(t, func(slot keyring.Slot, why txn.Reason) {
+		wanted = append(wanted, slot.String()+" "+why.String())
+	}, func(y *yard, shop, primary *peer) {
+		bare := shop.frame("1200", sale(1, 700), nil)
+		for range 3 {
+			shop.writeBare(y.shop.SealWith(bare, 0, 2))
+			want(t, shop.read("1210"), map[int]string{11: "000001", 39: "917"})
+		}
+		time.Sleep(11 * time.Second)
+		wrong := y.shop.Seal(bare)
+		wrong[len(wrong)-1] ^= 1
+		for range 3 {
+			shop.writeBare(wrong)
+			want(t, shop.read("1210"), map[int]string{39: "916"})
+		}
+		withPIN := shop.frame("1200", pinSale(y, 2, "1234", card), nil)
+		shop.writeBare(y.shop.SealWith(withPIN, 9, 1))
+		want(t, shop.read("1210"), map[int]string{11: "000002", 39: "919"})
+		primary.quiet(time.Second)
+		if n := y.shop.NewKey(keyring.ZAK, keyring.In); n != 2 {
+			t.Fatal(n)
+		}
+		shop.send("1200", sale(1, 700))
+		primary.answer(primary.read("1200"), map[int]string{38: "A00001", 39: "000"})
+		want(t, shop.read("1210"), map[int]string{11: "000001", 39: "000"})
+	})
+	asked := []string{"zak:hq-1:in " + txn.MACKeyUnknown.String(),
+		"zak:hq-1:in " + txn.MACWrong.String(), "zpk:hq-1:in " + txn.PINKeyUnknown.String()}
+	if len(wanted) != 3 || wanted[0] != asked[0] || wanted[1] != asked[1] || wanted[2] != asked[2] {
+		t.Errorf("asked for %q", wanted)
+	}
+}
+
+// A shard that isn't lent the keys of a merchant with codes doesn't start.
+func TestNothingLent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, nil)
+		secured(y, nil)
+		y.config.Lend(0)
+		deps := y.deps
+		deps.Disk, deps.Listen, deps.Dial = y.disk, y.net.Listen, y.net.Dial
+		if sw, err := cardswitch.New(y.config, deps); err == nil {
+			t.Error("it starts", sw.Discard())
+		}
+	})
+}
