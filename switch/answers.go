@@ -122,8 +122,9 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 		return
 	}
 	rec := s.closing(now, r, d)
+	d.Moves = r.Amount
 	if part, ok := a.msg.Number(4); ok && inPart(d.Action) {
-		rec.Amount = part
+		rec.Amount, d.Moves = part, part
 	}
 	if txn.Approves(int(d.Action)) {
 		s.counts(now, rec, from, c, r, a.msg, true)
@@ -135,7 +136,11 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	s.addReply(rec, askedOn(r), from, s.pending.out[at:], a.msg, journal.Answer)
 	s.pending.batch.Append(rec)
 	s.answerTo(from, r, at)
-	if txn.Approves(int(d.Action)) && r.State == txn.Open {
+	if d.Moves != r.Amount && rec.Currency != 0 && rec.Currency != r.Currency {
+		// The record says how much that is in the currency in which it counts.
+		s.adjust(now, r.Txn, r.Key, txn.LoweredBy, r.Amount-min(d.Moves, r.Amount), r.Txn)
+	}
+	if txn.Approves(int(d.Action)) && r.State == txn.Open && r.Sequel != txn.Raises {
 		s.expires(now, c, r.Txn, r.Key)
 	}
 	s.end(now, from, c, r, d, true)
@@ -342,7 +347,11 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 		}
 	}
 	if r.Of != 0 {
-		s.followed(now, r, answered && txn.Approves(int(d.Action)) && !cancelled)
+		stands := uint64(0)
+		if answered && txn.Approves(int(d.Action)) && !cancelled {
+			stands = d.Moves
+		}
+		s.followed(now, r, stands)
 	}
 	if cancelled && answered && !txn.Approves(int(d.Action)) {
 		s.unneeded(now, c, r)

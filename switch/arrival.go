@@ -86,8 +86,11 @@ func (a *arrival) refer(k journal.Key) {
 // question is what is remembered of it, under the number of its first record.
 func (a *arrival) question(number uint64) txn.Question {
 	return txn.Question{Txn: number, Fingerprint: a.fingerprint, Card: cardMark(a.card),
-		Amount: a.amount, MTI: a.mti.Original()}
+		Currency: a.currency, Type: typeOf(a.processing), Amount: a.amount, MTI: a.mti.Original()}
 }
+
+// typeOf is what is done, by a processing code: its first two digits.
+func typeOf(processing uint32) uint8 { return uint8(processing / 10_000) }
 
 // fingerprint is that of a question. The amount of a reversal is no part of it: the record has how
 // much it took back.

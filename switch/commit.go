@@ -112,6 +112,7 @@ func (s *Switch) release(p *pending, touched []*link.Link) []*link.Link {
 		e := &p.effects[i]
 		if e.kind == changeSession {
 			e.link.SetSignedOn(e.next == txn.SignOn)
+			s.hurry()
 			continue
 		}
 		if !e.sealed {

@@ -199,10 +199,10 @@ func (s *Switch) confirm(c *center, item *saf.Item, r *txn.Row, of *journal.Reco
 func owedMoves(e *queue.Entry, a *arrival, o found, p period, peer bool) {
 	kind := total.KindOf(a.mti, a.processing)
 	if a.mti.Class() == 4 {
-		kind = total.KindOf(o.question.MTI, a.processing).Reversal()
+		kind = total.KindOf(o.question.MTI, e.Processing).Reversal()
 	}
-	if action := a.msg.ActionCode(); action >= 0 && !txn.Approves(action) {
-		kind = total.None // it tells of a denial
+	if a.denies() {
+		kind = total.None
 	}
 	e.Moves = uint8(kind)
 	if kind != total.None && e.Reason == uint16(txn.ReversalAhead) {

@@ -17,6 +17,7 @@ import (
 // Up notes a fresh connection.
 func (s *Switch) Up(l *link.Link) {
 	s.teachAll(l)
+	defer s.hurry()
 	s.event(l, "connected")
 }
 
@@ -232,6 +233,7 @@ func (s *Switch) managed(now int64, l *link.Link, c *center, r *txn.Row, a *arri
 		s.keyAnswered(r.Txn, d.Reason, int(d.Action), string(a.msg.Append(nil, 96)))
 	} else {
 		asked.NetworkAnswered(dutyOf(r.Function), d.Reason == txn.NetworkDone)
+		s.hurry()
 	}
 	s.images, s.cuts = s.images[:0], s.cuts[:0]
 	s.rec = journal.Record{At: now, Kind: journal.Closed, Txn: r.Txn, MTI: a.mti, Dest: c.id,

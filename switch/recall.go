@@ -165,20 +165,29 @@ func (s *Switch) askAgain(r *recall) error {
 }
 
 // byReference finds the original that has a retrieval reference number, among the newest of its
-// center that are of the same card.
+// center that are of the same card: the newest that stands approved, else the newest.
 func (s *Switch) byReference(r *recall) error {
 	found, err := s.store.FindReference(r.reference, referencesSeen)
 	if err != nil {
 		return err
 	}
 	for _, number := range found {
-		one, err := s.store.Record(number)
+		records, err := s.store.Transaction(number)
 		if err != nil {
 			return err
 		}
-		if one.Key.Center() == r.center.id && one.Card == r.card && one.MTI.Class() == r.class {
+		one := &records[0]
+		standing, left := LeftOf(records)
+		if one.Key.Center() != r.center.id || one.Card != r.card || one.MTI.Class() != r.class ||
+			r.class == 1 && left.Of != 0 || txn.GivesBack(typeOf(one.Processing)) {
+			continue // it may have the reference of what it follows itself
+		}
+		if standing == txn.Approved {
 			r.named = one.Key
 			return nil
+		}
+		if r.named.IsZero() {
+			r.named = one.Key
 		}
 	}
 	return nil
@@ -298,7 +307,8 @@ func fold(q txn.Question, r *journal.Record) txn.Question {
 	switch r.Kind {
 	case journal.Opened, journal.Settled:
 		q = txn.Question{Txn: r.Seq, Fingerprint: fingerprintIn(r), Card: cardMark(r.Card),
-			Amount: r.Amount, STAN: r.STAN, Dest: r.Dest, Action: r.Action, MTI: r.MTI.Original()}
+			Amount: r.Amount, STAN: r.STAN, Dest: r.Dest, Action: r.Action, MTI: r.MTI.Original(),
+			Currency: r.Currency, Type: typeOf(r.Processing)}
 		if r.Kind == journal.Settled {
 			q.Flags |= txn.Ended
 		}
@@ -308,7 +318,8 @@ func fold(q txn.Question, r *journal.Record) txn.Question {
 	case journal.StoodIn:
 		if r.Txn == r.Seq {
 			q = txn.Question{Txn: r.Seq, Fingerprint: fingerprint(r.MTI, r.Card, r.Amount,
-				r.Processing), Card: cardMark(r.Card), Amount: r.Amount, MTI: r.MTI.Original()}
+				r.Processing), Card: cardMark(r.Card), Amount: r.Amount, MTI: r.MTI.Original(),
+				Currency: r.Currency, Type: typeOf(r.Processing)}
 		}
 		q.STAN, q.Dest, q.Action = r.STAN, r.Dest, r.Action
 		q.Flags = q.Flags&^txn.Reversing | txn.Ended | txn.StoodIn

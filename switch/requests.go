@@ -193,8 +193,9 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	rec.Key, rec.PAN, rec.Card, rec.Amount = a.key, a.pan, a.card, moves
 	s.addOwed(rec, dest, a.msg, named)
 	item := &saf.Item{Entry: queue.Entry{Card: a.card, STAN: stan, MTI: a.mti.Original(),
-		DE12: a.localTime, Reason: uint16(d.Reason), At: now, Source: c.id, Amount: moves,
-		Processing: a.processing, Currency: a.currency}, Due: now}
+		DE12: a.localTime, Reason: uint16(d.Reason), At: now, Source: c.id, Amount: moves}, Due: now}
+	item.Processing, item.Currency = a.undone(o)
+	rec.Currency = item.Currency
 	s.moves(rec, dest, &item.Entry, a, o, in)
 	s.reply(l, c, a.msg, a, d.Action, rec, s.dated(c, in.here, s.tokenOf(c, a.token.op))...)
 	id := s.pending.batch.Append(rec)
@@ -208,7 +209,7 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	s.remember(c, a.key, q)
 	s.onOriginal(now, c, a, o, item, d, part)
 	s.owe(dest, item)
-	if d.Reason == txn.AdviceKept {
+	if d.Reason == txn.AdviceKept && (a.sequel != txn.Raises || !o.known) {
 		s.expires(now, dest, id, a.key)
 	}
 	s.decided(l, c, a, d.Action)
@@ -229,6 +230,13 @@ func (s *Switch) editKept(c, dest *center, a *arrival, o found, stan uint32) (na
 	}
 	if o.known && a.msg.Has(56) {
 		s.edit.Set(56, o.onIssuerLeg(s.value[:0], a))
+	}
+	processing, currency := a.undone(o)
+	if processing != a.processing {
+		s.edit.SetNumber(3, uint64(processing))
+	}
+	if currency != a.currency && a.currency != 0 {
+		s.edit.SetNumber(49, uint64(currency))
 	}
 	return named
 }

@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 
@@ -84,7 +85,9 @@ func (s *Switch) follow(q *txn.Request, c *center, a *arrival, o *found) bool {
 	}
 	var ok bool
 	o.left, ok = s.left(o.question)
-	q.OriginalMTI, q.Left = o.question.MTI, o.left
+	q.OriginalMTI, q.OriginalType, q.Left = o.question.MTI, o.question.Type, o.left
+	q.OtherCurrency = o.question.Currency != 0 && a.currency != 0 &&
+		a.currency != o.question.Currency
 	var digits [24]byte
 	if original := a.msg.Append(digits[:0], 30); len(original) >= 12 {
 		for _, c := range original[:12] {
@@ -148,12 +151,33 @@ func (s *Switch) onOriginal(now int64, c *center, a *arrival, o found, item *saf
 		s.adjust(now, o.question.Txn, o.key, txn.PartReversed, item.Amount, item.ID)
 	case a.mti.Class() == 4 && o.known:
 		s.reverseOriginal(now, o, item, d)
+	case o.known && a.sequel == txn.Raises:
+		s.adjust(now, o.question.Txn, o.key, txn.RaisedBy, d.Moves, item.ID)
+		s.adjust(now, item.ID, a.key, txn.RefersTo, 0, o.question.Txn)
 	case o.known && d.Moves != 0:
 		s.spendOf(now, c, a, o, item.ID, d.Moves)
 	}
-	if a.mti.Class() == 4 && o.left.Of != 0 { // what it reverses is undone at its own original
-		s.adjust(now, o.left.Of, journal.Key{}, txn.SpentUndone, item.Amount, item.ID)
+	// What is reversed is undone at its own original: now, if it isn't still waiting.
+	if a.mti.Class() == 4 && o.left.Of != 0 && d.Reason == txn.ReversalKept {
+		why := txn.SpentUndone
+		if o.question.MTI.Class() == 1 {
+			why = txn.LoweredBy
+		}
+		s.adjust(now, o.left.Of, journal.Key{}, why, item.Amount, item.ID)
 	}
+}
+
+// undone is the processing code and the currency of what a message moves: a reversal's are its
+// original's, whatever it says itself.
+func (a *arrival) undone(o found) (processing uint32, currency uint16) {
+	processing, currency = a.processing, a.currency
+	if a.mti.Class() != 4 || !o.known {
+		return processing, currency
+	}
+	if o.question.Type != typeOf(processing) {
+		processing = uint32(o.question.Type)*10_000 + processing%10_000
+	}
+	return processing, cmp.Or(o.question.Currency, currency)
 }
 
 // refers notes on a row what its request is for its original, and uses up of that at once what it
@@ -163,18 +187,20 @@ func (s *Switch) refers(now int64, c *center, r *txn.Row, a *arrival, o found, d
 		return
 	}
 	r.Sequel, r.Of, r.OfKey = a.sequel, o.question.Txn, o.key
-	if a.sequel != txn.Raises {
-		s.spendOf(now, c, a, o, r.Txn, d.Moves)
+	if a.sequel == txn.Raises {
+		s.adjust(now, r.Txn, a.key, txn.RefersTo, 0, o.question.Txn)
+		return
 	}
+	s.spendOf(now, c, a, o, r.Txn, d.Moves)
 }
 
-// followed ends what a forwarded request was to be for its original.
-func (s *Switch) followed(now int64, r *txn.Row, stands bool) {
+// followed ends what a forwarded request was to be for its original: it stands for so much.
+func (s *Switch) followed(now int64, r *txn.Row, stands uint64) {
 	switch {
-	case r.Sequel == txn.Raises && stands:
-		s.adjust(now, r.Of, r.OfKey, txn.RaisedBy, r.Amount, r.Txn)
-	case r.Sequel != txn.Raises && !stands:
-		s.adjust(now, r.Of, r.OfKey, txn.SpentUndone, r.Amount, r.Txn)
+	case r.Sequel == txn.Raises && stands != 0:
+		s.adjust(now, r.Of, r.OfKey, txn.RaisedBy, stands, r.Txn)
+	case r.Sequel != txn.Raises && stands < r.Amount:
+		s.adjust(now, r.Of, r.OfKey, txn.SpentUndone, r.Amount-stands, r.Txn)
 	}
 }
 

@@ -2,8 +2,11 @@ package cardswitch_test
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"cardswitch/spec"
+	cardswitch "cardswitch/switch"
 )
 
 // Who has signed on may ask at once, behind the answer to the sign-on, however the goroutines that
@@ -31,4 +34,28 @@ func (y *yard) either(shop, bank *peer) *spec.Message {
 		return m
 	}
 	return shop.read("1210")
+}
+
+// At a start or takeover every wait counts: the sign-on leaves as soon as the link is up, and the
+// merchants are served as soon as it is answered, not at the next tick.
+func TestASignOnWaitsForNoTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, func(c *cardswitch.Config) {
+			c.Centers[1].Links = c.Centers[1].Links[:1]
+		})
+		door := y.listen(primaryAt)
+		defer door.Close()
+		began := time.Now()
+		y.start()
+		bank := y.issuer(door, "primary")
+		shop := y.merchant()
+		shop.send("1200", sale(1, 700))
+		m := bank.read("1200")
+		if took := time.Since(began); took > 0 {
+			t.Errorf("the first question is at the issuer after %s", took)
+		}
+		bank.answer(m, map[int]string{38: "A00001", 39: "000"})
+		shop.read("1210")
+		y.close(shop, bank)
+	})
 }

@@ -148,6 +148,7 @@ type Switch struct {
 	fenced    atomic.Bool   // nothing may leave any more
 	ready     chan struct{} // closed when merchants are served
 	wake      chan struct{}
+	linked    chan struct{} // a link is up, or signed on: its duty, or the doors, wait for no tick
 	stopped   chan struct{}
 	failed    chan struct{}
 	failOnce  sync.Once
@@ -175,6 +176,7 @@ func New(config Config, deps Deps) (*Switch, error) {
 		questions: txn.NewQuestions(cmp.Or(deps.Questions, questionsKept)),
 		recalls:   make(chan recall, recallsWaiting),
 		ready:     make(chan struct{}), wake: make(chan struct{}, 1),
+		linked:  make(chan struct{}, 1),
 		stopped: make(chan struct{}), failed: make(chan struct{}),
 		jitter: rand.New(rand.NewPCG(deps.Seed, 0)), exchange: newExchange(),
 		rests: make(rests)}
@@ -376,6 +378,10 @@ func (s *Switch) ticks() {
 	for n := 0; ; n++ {
 		select {
 		case <-ticker.C:
+		case <-s.linked:
+			s.duties()
+			s.openDoors()
+			continue
 		case <-s.stopped:
 			return
 		}
@@ -405,6 +411,15 @@ func (s *Switch) openDoors() {
 		}
 	}
 	close(s.ready)
+}
+
+// hurry has links that are up or signed on be looked at before the next tick: at a takeover each
+// wait counts.
+func (s *Switch) hurry() {
+	select {
+	case s.linked <- struct{}{}:
+	default:
+	}
 }
 
 // isReady tells whether merchants are served.

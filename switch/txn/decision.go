@@ -146,6 +146,8 @@ type Request struct {
 	// Of a message that follows another.
 	Sequel         Sequel
 	OriginalMTI    spec.MTI
+	OriginalType   uint8     // DE 3, positions 1 and 2
+	OtherCurrency  bool      // than the original's
 	Left           Remainder // of the original
 	Amount         uint64    // DE 4
 	OriginalAmount uint64    // DE 30, its first part

@@ -47,6 +47,10 @@ func SequelOf(m spec.MTI, function int, processing uint32) Sequel {
 	return NoSequel
 }
 
+// GivesBack tells whether a transaction of this type (DE 3, positions 1 and 2) gives money to the
+// card: there is nothing of it to return.
+func GivesBack(transaction uint8) bool { return transaction/10 == 2 }
+
 // Class is the class of message (the second digit of the MTI) that the original is of; 0: any.
 func (s Sequel) Class() int {
 	switch s {
@@ -65,7 +69,7 @@ type Remainder struct {
 	Spent    uint64 // completed of an authorization, returned of a sale
 	Closed   bool   // an authorization that is completed for good
 	Expired  bool   // one that was not completed in time
-	Of       uint64 // the transaction that it refers to itself
+	Of       uint64 // the transaction that it completes, returns or supplements itself
 	currency uint16
 }
 
@@ -106,8 +110,11 @@ func (r Remainder) adjusted(rec *journal.Record) Remainder {
 		r.Closed = true
 	case SpentUndone:
 		r.Spent -= min(rec.Amount, r.Spent)
+		r.Closed = r.Closed && r.Spent != 0 // else nothing has completed it
 	case RaisedBy:
 		r.Approved += rec.Amount
+	case LoweredBy:
+		r.Approved -= min(rec.Amount, r.Approved)
 	case AuthorizationExpired:
 		r.Expired = true
 		r.Reversed += rec.Amount
@@ -151,6 +158,9 @@ const (
 // part decides how much a partial reversal takes back.
 func (q *Request) part() (uint64, Reason) {
 	left, moves := q.Left.Left(), q.Amount
+	if q.OtherCurrency {
+		return 0, CurrencyDiffers
+	}
 	switch q.Rules.Partial {
 	case NoPartial:
 		return 0, Unsupported
@@ -207,14 +217,16 @@ func (q *Request) complete() (uint64, Reason) {
 	}
 	expired := q.Left.Expired
 	switch {
-	case q.OriginalMTI.Class() != 1:
+	case q.OriginalMTI.Class() != 1 || q.Left.Of != 0: // a supplement is completed with its original
 		return 0, NoAuthorization
+	case q.OtherCurrency:
+		return 0, CurrencyDiffers
+	case q.Original == Reversed || q.Left.Closed:
+		return 0, NothingLeft
 	case expired && q.Rules.ExpiredRefuse:
 		return 0, AuthorizationExpired
 	case expired:
 		return q.Amount, None // it is the issuer's to say
-	case q.Original == Reversed || q.Left.Closed:
-		return 0, NothingLeft
 	case q.Function == 201 && q.Amount != q.Left.Left():
 		return 0, OtherAmount
 	case q.Left.Reversed+q.Left.Spent+q.Amount > q.Left.Approved+q.Left.Approved*q.Rules.Over/100:
@@ -240,7 +252,10 @@ func (q *Request) giveBack() (uint64, Reason) {
 	case Awaited, Declined, Reversed:
 		return 0, NothingLeft
 	}
-	if q.OriginalMTI.Class() != 2 || q.Amount > q.Left.Left() {
+	switch {
+	case q.OtherCurrency:
+		return 0, CurrencyDiffers
+	case q.OriginalMTI.Class() != 2 || GivesBack(q.OriginalType) || q.Amount > q.Left.Left():
 		return 0, MoreThanLeft
 	}
 	return q.Amount, None
@@ -257,7 +272,10 @@ func (q *Request) raise() (uint64, Reason) {
 	case Awaited, Declined, Reversed:
 		return 0, NothingLeft
 	}
-	if q.OriginalMTI.Class() != 1 || q.Left.Closed || q.Left.Expired {
+	switch {
+	case q.OtherCurrency:
+		return 0, CurrencyDiffers
+	case q.OriginalMTI.Class() != 1 || q.Left.Of != 0 || q.Left.Closed || q.Left.Expired:
 		return 0, NothingLeft
 	}
 	return q.Amount, None

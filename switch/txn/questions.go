@@ -13,6 +13,8 @@ type Question struct {
 	Fingerprint uint32 // of its content
 	STAN        uint32 // ours, where it was forwarded or is owed
 	Card        uint32 // the beginning of its card's hash; 0: none
+	Currency    uint16 // DE 49; 0: none
+	Type        uint8  // DE 3, positions 1 and 2
 	Amount      uint64 // DE 4
 	Dest        uint16 // center it went to; zero for none
 	Action      uint16 // DE 39 of its answer

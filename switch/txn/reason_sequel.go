@@ -9,6 +9,7 @@ const (
 	RaisedBy             Reason = 345
 	RefersTo             Reason = 346
 	AuthorizationExpired Reason = 347
+	LoweredBy            Reason = 348
 	PartTooMuch          Reason = 351
 	MoreThanLeft         Reason = 352
 	OtherAmount          Reason = 353
@@ -16,6 +17,7 @@ const (
 	NoAuthorization      Reason = 355
 	DenialKept           Reason = 356
 	DeclinedAnyway       Reason = 357
+	CurrencyDiffers      Reason = 358
 )
 
 // aboutSequels is about what follows a transaction. 950, a violation of a business arrangement, is
@@ -32,6 +34,10 @@ func aboutSequels(r Reason) reasonText {
 		return reasonText{0, "what completed or returned it came to nothing", ""}
 	case RaisedBy:
 		return reasonText{0, "supplemented", ""}
+	case LoweredBy:
+		return reasonText{0, "less was approved, or a supplement was reversed", ""}
+	case CurrencyDiffers:
+		return reasonText{904, "the original's currency is another", "compare DE 49"}
 	case RefersTo:
 		return reasonText{0, "refers to another transaction", ""}
 	case AuthorizationExpired:

@@ -15,7 +15,11 @@ func Request(q txn.Request) txn.Decision {
 	case txn.Overtaken:
 		return refuse(txn.ReversedBefore) // the merchant was told that it is undone: it stays so
 	}
-	if q.StandIn {
+	moves, why := q.Follow()
+	switch {
+	case q.StandIn && why != txn.None:
+		return refuse(why)
+	case q.StandIn:
 		return txn.Decision{Act: txn.StandIn}
 	}
 	switch q.Path {
@@ -28,7 +32,6 @@ func Request(q txn.Request) txn.Decision {
 	case txn.Full:
 		return refuse(txn.WindowFull)
 	}
-	moves, why := q.Follow()
 	if why != txn.None {
 		return refuse(why)
 	}
