@@ -83,6 +83,7 @@ func (b *bank) receive(conn net.Conn, line int) {
 		return
 	}
 	s := w.newSession(in, line, b.timed)
+	w.heeds(s, conn, b.name)
 	b.sessions = append(slices.DeleteFunc(b.sessions, func(s *session) bool { return s.gone }), s)
 	w.mu.Unlock()
 	s.serve(b.handle)

@@ -87,7 +87,7 @@ func (p *process) join(ctx context.Context) (run func() error, err error) {
 	if w.options.ShortLog {
 		c.KeepEntries, c.LogBytes = 16, 16<<10
 	}
-	if m.replica, err = replica.Start(c, m.store, m.port); err != nil {
+	if m.replica, err = replica.Start(c, paced{m.store, &p.pausing}, m.port); err != nil {
 		m.port.Pull()
 		return nil, errors.Join(err, m.store.Close())
 	}
@@ -128,7 +128,7 @@ func (m *member) serves() *cardswitch.Switch {
 func (m *member) Lead(_ context.Context, term uint64, mayLeave func() bool) (role.Duty, error) {
 	d := &duty{process: m.process, term: term, mayLeave: mayLeave}
 	deps := m.process.deps()
-	deps.Disk, deps.Store, deps.MayLeave, deps.Term = nil, m.store, mayLeave, term
+	deps.Disk, deps.Store, deps.MayLeave, deps.Term = nil, m.store, d.asked, term
 	deps.Listen, deps.Dial = d.listen, d.dial
 	deps.Ready = func() []*link.Idle { return m.ready.take(d) }
 	var err error
@@ -195,7 +195,7 @@ func (d *duty) dial(ctx context.Context, at string) (net.Conn, error) {
 func (d *duty) owns(e *end, dialed net.Addr) {
 	f := d.process.node.world.fencing
 	f.own(dialed.String(), d)
-	e.speak = func() { f.spoke(d, e.cable.name) }
+	e.speak = func(late bool) { f.spoke(d, e.cable.name, late) }
 }
 
 // replaceDisk gives a machine its disk back whose program couldn't start.

@@ -46,6 +46,7 @@ func (w *World) draw() []event {
 	some(o.Transfers, 3, w.transfer)
 	some(o.Drifts, 3, w.drift)
 	some(o.Blinks, 3, w.blink)
+	some(o.Pauses, 4, w.pause)
 	return list
 }
 

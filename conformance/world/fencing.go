@@ -15,10 +15,13 @@ type fencing struct {
 	owners map[string]*duty // of connections, by the address that dialed
 	newest *duty            // of those that have sent something
 	heard  map[string]*duty // the newest by center
+	taken  map[string]*duty // the newest of which a center has opened an envelope
+	late   int              // writes that left after a pause, without the lease
 }
 
 func newFencing(w *World) *fencing {
-	return &fencing{world: w, owners: map[string]*duty{}, heard: map[string]*duty{}}
+	return &fencing{world: w, owners: map[string]*duty{}, heard: map[string]*duty{},
+		taken: map[string]*duty{}}
 }
 
 func (f *fencing) own(dialed string, d *duty) {
@@ -27,8 +30,16 @@ func (f *fencing) own(dialed string, d *duty) {
 	f.owners[dialed] = d
 }
 
-// spoke is asked as bytes of a duty leave its node.
-func (f *fencing) spoke(d *duty, over string) {
+// spoke is asked as bytes of a duty leave its node; late, if it was paused after it had asked the
+// fence. Those are the centers' to refuse.
+func (f *fencing) spoke(d *duty, over string, late bool) {
+	if late && !d.mayLeave() {
+		f.world.tell("%s sends over %s in term %d, late", d.process.node, over, d.term)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.late++
+		return
+	}
 	if !d.mayLeave() {
 		f.world.say("%s sends over %s in term %d, without a lease", d.process.node, over, d.term)
 	}
@@ -72,21 +83,40 @@ func (f *fencing) came(center, dialed string) {
 	}
 }
 
+// took is asked as a center has opened an envelope: nothing of an earlier term may come out of one,
+// however late it comes.
+func (f *fencing) took(center, dialed string) {
+	f.mu.Lock()
+	d, newest := f.owners[dialed], f.taken[center]
+	if d != nil && (newest == nil || d.term > newest.term) {
+		f.taken[center] = d
+	}
+	f.mu.Unlock()
+	if d != nil && newest != nil && d.term < newest.term {
+		f.world.violation("%s takes what %s says in term %d, after %s in term %d", center,
+			d.process.node, d.term, newest.process.node, newest.term)
+	}
+}
+
 // center makes an end of a connection that of a center.
 func (w *World) center(conn net.Conn, name string) net.Conn {
 	if w.fencing == nil {
 		return conn
 	}
 	e := conn.(*end)
-	dialed := e.LocalAddr().String()
-	if e.side() == 1 {
-		dialed = e.RemoteAddr().String()
-	}
-	e.hear = func() { w.fencing.came(name, dialed) }
+	e.hear = func() { w.fencing.came(name, e.dialed()) }
 	return e
+}
+
+// dialed is the address that dialed the connection.
+func (e *end) dialed() string {
+	if e.side() == 1 {
+		return e.RemoteAddr().String()
+	}
+	return e.LocalAddr().String()
 }
 
 // prompt tells whether whatever leaves arrives within a few milliseconds.
 func (o Options) prompt() bool {
-	return !o.Stalls && !o.Deaf && !o.Splits && !o.Mute && o.Latency < 3*time.Millisecond
+	return !o.Windows && !o.Stalls && !o.Deaf && !o.Splits && !o.Mute && o.Latency < 3*time.Millisecond
 }

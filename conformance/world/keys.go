@@ -9,6 +9,7 @@ import (
 
 	"cardswitch/conformance/load/sealed"
 	"cardswitch/hsm"
+	"cardswitch/hsm/envelope"
 	"cardswitch/hsm/keyblock"
 	"cardswitch/hsm/keyring"
 	"cardswitch/hsm/soft"
@@ -65,6 +66,9 @@ func (w *World) enroll() error {
 // newEnd is a party's side of its links, which may take new keys wrongly.
 func (w *World) newEnd(party string) *sealed.End {
 	e := sealed.NewEnd(w.secret())
+	if w.options.several() {
+		e.Terms = new(envelope.Terms)
+	}
 	draws := w.stream("keys of " + party)
 	e.Fault = func(int) sealed.KeyFault {
 		w.mu.Lock()

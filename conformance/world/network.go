@@ -180,13 +180,17 @@ type end struct {
 	left  int  // bytes that still get out; negative: all
 	torn  bool // the end is near
 	mute  bool
-	speak func() // called before bytes leave; nil: nobody asks
-	hear  func() // and when some have come
+	of    *pausing        // of the process whose end it is; nil: of a center
+	speak func(late bool) // called before bytes leave, late from a pause; nil: nobody asks
+	hear  func()          // and when some have come
 }
 
 // Read notes what comes.
 func (e *end) Read(b []byte) (int, error) {
 	n, err := e.Conn.Read(b)
+	if e.of != nil {
+		e.of.pass(ofReads)
+	}
 	if n > 0 && e.hear != nil {
 		e.hear()
 	}
@@ -204,6 +208,10 @@ func (e *end) side() int {
 // knows.
 func (e *end) Write(b []byte) (int, error) {
 	w := e.cable
+	late := e.of != nil && e.of.pass(ofWrites)
+	if late { // it is in the system call already, that asks for no deadline
+		_ = e.SetWriteDeadline(time.Time{})
+	}
 	w.mu.Lock()
 	out := b
 	if e.mute {
@@ -222,12 +230,28 @@ func (e *end) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	if e.speak != nil {
-		e.speak()
+		e.speak(late)
 	}
 	if _, err := e.Conn.Write(out); err != nil {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// Close waits while the process is paused, and holds up nobody.
+func (e *end) Close() error {
+	if e.of == nil {
+		return e.Conn.Close()
+	}
+	return e.of.later(e.Conn.Close)
+}
+
+// CloseWrite does as well.
+func (e *end) CloseWrite() error {
+	if e.of == nil {
+		return e.Conn.CloseWrite()
+	}
+	return e.of.later(e.Conn.CloseWrite)
 }
 
 // silence makes one end of each connection over the cable mute: what it writes reaches nobody.

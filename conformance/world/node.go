@@ -47,6 +47,8 @@ type process struct {
 	stop   context.CancelFunc
 	ended  chan error
 
+	pausing pausing
+
 	mu        sync.Mutex
 	listeners []net.Listener
 }
@@ -79,7 +81,7 @@ func (w *World) data() (list []*node) {
 // active is the switch that serves, with its node; nil if there is none now.
 func (w *World) active() (*node, *cardswitch.Switch) {
 	for _, n := range w.nodes {
-		if p := n.process(); p != nil {
+		if p := n.process(); p != nil && !p.paused() {
 			if sw := p.serves(); sw != nil {
 				return n, sw
 			}
@@ -185,19 +187,41 @@ func (p *process) listen(at string) (net.Listener, error) {
 		return nil, errNoPower
 	}
 	l, err := p.node.world.network.listen(at)
-	if err == nil {
-		p.mu.Lock()
-		p.listeners = append(p.listeners, l)
-		p.mu.Unlock()
+	if err != nil {
+		return nil, err
 	}
-	return l, err
+	p.mu.Lock()
+	p.listeners = append(p.listeners, l)
+	p.mu.Unlock()
+	return &doorway{l, p}, nil
+}
+
+// doorway is a listener of a process.
+type doorway struct {
+	net.Listener
+	process *process
+}
+
+func (l *doorway) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		conn.(*end).of = &l.process.pausing
+		l.process.pausing.pass(ofReads)
+	}
+	return conn, err
 }
 
 func (p *process) dial(ctx context.Context, at string) (net.Conn, error) {
 	if p.dead.Load() {
 		return nil, errNoPower
 	}
-	return p.node.world.network.dial(ctx, at)
+	p.pausing.pass(ofReads)
+	conn, err := p.node.world.network.dial(ctx, at)
+	if err == nil {
+		conn.(*end).of = &p.pausing
+		p.pausing.pass(ofReads)
+	}
+	return conn, err
 }
 
 // cut takes the power away. What the disk keeps of what wasn't synced is drawn: nothing, all, or
@@ -226,6 +250,7 @@ func (n *node) detach(p *process, kept *disktest.Disk) {
 	for _, w := range n.cables {
 		w.cut()
 	}
+	p.wake()
 	if p.member != nil {
 		p.member.leave()
 	}

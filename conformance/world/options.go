@@ -107,6 +107,8 @@ type Options struct {
 	Drifts    bool // clocks are set
 	Insists   bool // merchants ask what was answered again and again, and little else
 	Blinks    bool // a node restarts at once, while two others don't hear each other
+	Pauses    bool // a node takes no step for a while
+	Windows   bool // and was about to write what it had asked the fence about
 	Warm      bool // nodes that follow keep connections with banks ready; no seed draws it
 }
 
@@ -133,6 +135,9 @@ func DrawSeveral(seed uint64) Options {
 	if o.Insists { // what must be agreed on first holds up all that is to leave after it
 		o.Sales = min(o.Sales, 12)
 	}
+	o.Pauses = some(35)
+	o.Windows = o.Pauses && some(70)
+	o.Sealed = o.Sealed || o.Windows // without envelopes nobody can tell old from new
 	// While nodes agree more waits for one write than is remembered.
 	o.Forgets = false
 	return o

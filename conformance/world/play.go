@@ -200,7 +200,7 @@ func (w *World) look() {
 			w.mu.Unlock()
 			n.died(err)
 		default:
-			if sw := p.serves(); sw != nil {
+			if sw := p.serves(); sw != nil && !p.paused() {
 				w.operate(sw)
 			}
 		}
@@ -252,7 +252,8 @@ func (w *World) healNodes() {
 		n.mu.Lock()
 		n.hangs = time.Time{}
 		n.mu.Unlock()
-		if n.process() != nil {
+		if p := n.process(); p != nil {
+			p.wake()
 			n.diskNow().Free(1 << 40)
 		}
 	}

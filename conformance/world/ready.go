@@ -55,7 +55,7 @@ func (r *readiness) dial(ctx context.Context, at string) (net.Conn, error) {
 		return nil, err
 	}
 	e := conn.(*end)
-	e.speak = func() {
+	e.speak = func(bool) {
 		p.node.world.say("%s sends over %s, and isn't the active one", p.node, e.cable.name)
 	}
 	r.mu.Lock()

@@ -149,6 +149,21 @@ func TestConnectionsKeptReady(t *testing.T) {
 	}
 }
 
+// A node that is paused between its question to the fence and its write writes when it goes on.
+func TestWritesThatComeLate(t *testing.T) {
+	g, late := ground(t), 0
+	for _, seed := range []uint64{7002, 7013, 7016} {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := play(t, DrawSeveral(seed), g, nil)
+			late += r.Late
+			judge(t, r)
+		})
+	}
+	if late == 0 {
+		t.Error("no write was late")
+	}
+}
+
 // Fresh seeds, as many as fit.
 func TestFresh(t *testing.T) {
 	g, began := ground(t), time.Now()

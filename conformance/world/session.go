@@ -19,6 +19,7 @@ type session struct {
 	gone  bool
 	heard bool // the switch has said something on it
 	out   chan []byte
+	takes func() // called as a message has come; nil: nobody asks
 }
 
 // sessionRoom is how many messages may wait for a peer that doesn't read. More are lost, as they
@@ -35,6 +36,14 @@ func (w *World) newSession(conn net.Conn, line int, timed class) *session {
 		}
 	})
 	return s
+}
+
+// heeds has a session of a center watched that can tell terms: conn is what its envelopes go over.
+func (w *World) heeds(s *session, conn net.Conn, name string) {
+	if w.fencing != nil && w.options.Sealed {
+		dialed := conn.(*end).dialed()
+		s.takes = func() { w.fencing.took(name, dialed) }
+	}
 }
 
 // send queues a message. Called with the world's lock held.
@@ -77,6 +86,9 @@ func (s *session) serve(handle func(*session, *message)) {
 			if !m.Scan(append([]byte(nil), body...)) {
 				w.violation("a message that can't be walked came from the switch: %q", body)
 				break
+			}
+			if s.takes != nil {
+				s.takes()
 			}
 			handle(s, m)
 		}

@@ -52,17 +52,18 @@ func (p *shop) keep(line int, at []string) {
 			conn.Close()
 			continue
 		}
-		p.serve(in, line)
+		p.serve(conn, in, line)
 		next-- // the same again
 	}
 }
 
-func (p *shop) serve(conn net.Conn, line int) {
+func (p *shop) serve(conn, in net.Conn, line int) {
 	w := p.world
 	w.mu.Lock()
-	s := w.newSession(conn, line, p.timed)
+	s := w.newSession(in, line, p.timed)
+	w.heeds(s, conn, p.name)
 	if w.over {
-		conn.Close()
+		in.Close()
 	}
 	p.sessions[line] = s
 	p.signOn(s)

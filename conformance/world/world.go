@@ -61,6 +61,7 @@ type Result struct {
 	Events  int
 	Sales   int
 	Starts  int
+	Late    int    // writes that a pause held up until their node wasn't active any more
 	Calls   []Call // what the centers asked and did
 	Last    string // the last lines
 }
@@ -282,6 +283,9 @@ func (w *World) result() Result {
 	defer w.mu.Unlock()
 	r := Result{Options: w.options, Broken: w.broken, Digest: w.trace.digest, Events: w.trace.count,
 		Starts: int(w.starts), Calls: w.history.calls, Last: w.trace.last()}
+	if w.fencing != nil {
+		r.Late = w.fencing.late
+	}
 	for _, p := range w.shops {
 		r.Sales += len(p.sales)
 	}

@@ -55,6 +55,9 @@ func (p *prf) PRF(message []byte) (out [16]byte, err error) {
 type End struct {
 	// Fault says what goes wrong with the n-th key that the switch brings, from 1; nil: nothing.
 	Fault func(n int) KeyFault
+	// Terms are those of the switch, if it is a cluster: one of an earlier term is refused. nil: they
+	// aren't heeded.
+	Terms *envelope.Terms
 
 	secret  Secret
 	brought int
@@ -86,7 +89,7 @@ func (e *End) key(link string, generation uint16) (envelope.Key, envelope.Policy
 	defer e.mu.Unlock()
 	for _, k := range e.known(link) {
 		if k.Generation == generation {
-			return k, envelope.Policy{}, true
+			return k, envelope.Policy{Terms: e.Terms}, true
 		}
 	}
 	return envelope.Key{}, envelope.Policy{}, false

@@ -37,6 +37,8 @@ type Port struct {
 	net     *Net
 	node    uint64
 	replica *replica.Replica // nil: nothing is taken yet, or any more
+	held    chan struct{}    // closed when the process goes on; nil: it isn't paused
+	waits   []func()         // what came or was sent meanwhile, in order
 }
 
 // Plug gives a node its port, in place of an earlier one.
@@ -65,14 +67,61 @@ func (p *Port) Pull() {
 	}
 }
 
-// at is the replica that a node has now.
-func (n *Net) at(node uint64) *replica.Replica {
+// Hold keeps all that comes and goes until Release, as the buffers of a process do that is paused.
+func (p *Port) Hold() {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	if p.held == nil {
+		p.held = make(chan struct{})
+	}
+}
+
+// Release lets it come and go, in order.
+func (p *Port) Release() {
+	p.net.mu.Lock()
+	if p.held != nil {
+		close(p.held)
+	}
+	waits := p.waits
+	p.held, p.waits = nil, nil
+	p.net.mu.Unlock()
+	for _, do := range waits {
+		do()
+	}
+}
+
+// keeps does something once the port isn't held; false: that is now.
+func (p *Port) keeps(do func()) bool {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	if p.held == nil {
+		return false
+	}
+	p.waits = append(p.waits, do)
+	return true
+}
+
+// pass waits until a node's port isn't held.
+func (n *Net) pass(node uint64) {
+	n.mu.Lock()
+	var held chan struct{}
+	if p := n.ports[node]; p != nil {
+		held = p.held
+	}
+	n.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+}
+
+// at is the port that a node has now, and its replica.
+func (n *Net) at(node uint64) (*Port, *replica.Replica) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if p := n.ports[node]; p != nil {
-		return p.replica
+		return p, p.replica
 	}
-	return nil
+	return nil, nil
 }
 
 // plugged tells whether this is still the node's port.
@@ -84,17 +133,26 @@ func (p *Port) plugged() bool {
 
 // Send is replica.Transport's.
 func (p *Port) Send(m *pb.Message) {
+	if copied := proto.CloneOf(m); !p.keeps(func() { p.send(copied) }) {
+		p.send(copied)
+	}
+}
+
+func (p *Port) send(m *pb.Message) {
 	if !p.plugged() {
 		return
 	}
-	to := m.GetTo()
-	for _, late := range p.net.fate(p.node, to) {
+	for _, late := range p.net.fate(p.node, m.GetTo()) {
 		copied := proto.CloneOf(m)
-		time.AfterFunc(late, func() {
-			if r := p.net.at(to); r != nil {
-				r.Step(copied)
-			}
-		})
+		time.AfterFunc(late, func() { p.net.bring(copied) })
+	}
+}
+
+// bring gives a message to whoever has the port of its node now.
+func (n *Net) bring(m *pb.Message) {
+	to, r := n.at(m.GetTo())
+	if r != nil && !to.keeps(func() { n.bring(m) }) {
+		r.Step(m)
 	}
 }
 
@@ -105,7 +163,7 @@ var errLost = errors.New("the other node can't be reached")
 
 // Stream is replica.Transport's. Each write of who serves it has its fate.
 func (p *Port) Stream(ctx context.Context, from uint64, request string) (io.ReadCloser, error) {
-	other := p.net.at(from)
+	_, other := p.net.at(from)
 	if !p.plugged() || other == nil || len(p.net.fate(p.node, from)) == 0 {
 		return nil, errLost
 	}
@@ -132,5 +190,7 @@ func (s stream) Write(b []byte) (int, error) {
 		return 0, errLost
 	}
 	time.Sleep(late[0])
+	s.net.pass(s.from)
+	s.net.pass(s.to)
 	return s.out.Write(b)
 }
