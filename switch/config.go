@@ -184,6 +184,8 @@ type LinkConfig struct {
 	QueueMB        int             `yaml:"queue_mb"`
 	// Warm has the nodes that aren't active keep a connection ready (package switch/link/warm).
 	Warm bool `yaml:"warm,omitempty"`
+	// SignOnEarly has them sign on over it, and echo tests go both ways.
+	SignOnEarly bool `yaml:"sign_on_early,omitempty"`
 
 	passed string // the protection at the doors that pass its connections on; empty: there are none
 }

@@ -5,13 +5,18 @@ import (
 	"fmt"
 	"net"
 
+	"cardswitch/spec"
 	"cardswitch/switch/link"
 )
 
-// WarmLinks are the links of which a node that isn't the active one keeps a connection ready. Dial
-// nil is TCP; seed 0 draws one.
-func (c *Config) WarmLinks(seed uint64, dial func(ctx context.Context, address string) (net.Conn,
-	error)) (out []*link.Dialer, err error) {
+// WarmLinks are the links of which a node that isn't the active one keeps a connection ready.
+// Builtin gives the dialects that come with the program. Dial nil is TCP; seed 0 draws one.
+func (c *Config) WarmLinks(builtin func(name string) (*spec.Dialect, error), seed uint64,
+	dial func(ctx context.Context, address string) (net.Conn, error)) (out []*link.Dialer, err error) {
+	dialects, err := loadDialects(*c)
+	if err != nil {
+		return nil, err
+	}
 	for i := range c.Centers {
 		center := &c.Centers[i]
 		for k := range center.Links {
@@ -19,8 +24,11 @@ func (c *Config) WarmLinks(seed uint64, dial func(ctx context.Context, address s
 				continue
 			}
 			l, err := center.Links[k].line(c)
+			if err == nil {
+				err = center.Links[k].greets(&l, center, c.Institution, dialects, builtin)
+			}
 			if err != nil {
-				return nil, fmt.Errorf("center %s: link %s: %w", center.Name, l.Name, err)
+				return nil, fmt.Errorf("center %s: link %s: %w", center.Name, center.Links[k].Name, err)
 			}
 			d, err := link.NewDialer(center.Name, l, seed, dial)
 			if err != nil {
@@ -32,13 +40,33 @@ func (c *Config) WarmLinks(seed uint64, dial func(ctx context.Context, address s
 	return out, nil
 }
 
-// validateWarm refuses connections kept ready that would be of no use.
+// greets adds what is said on the connection, which needs the center's dialect.
+func (l *LinkConfig) greets(to *link.LinkConfig, c *CenterConfig, own string,
+	dialects map[string]*spec.Dialect, builtin func(name string) (*spec.Dialect, error)) (err error) {
+	if !l.SignOnEarly {
+		return nil
+	}
+	d := dialects[c.Dialect]
+	if d == nil {
+		if d, err = builtin(c.Dialect); err != nil {
+			return err
+		}
+		dialects[c.Dialect] = d // made once: that takes a while
+	}
+	to.Greeting, err = l.greeting(c, own, d)
+	return err
+}
+
+// validateWarm refuses connections kept ready that would be of no use, or would say what they may
+// not.
 func (c *Config) validateWarm(f *faults) {
 	for i := range c.Centers {
 		center := &c.Centers[i]
 		for k := range center.Links {
 			l := &center.Links[k]
-			path := fmt.Sprintf("centers[%d](%s).links[%d](%s).warm", i, center.Name, k, l.Name)
+			path := fmt.Sprintf("centers[%d](%s).links[%d](%s)", i, center.Name, k, l.Name)
+			center.validateEarly(f, path+".sign_on_early", l)
+			path += ".warm"
 			const hint = "leave it out here"
 			switch {
 			case !l.Warm:
@@ -54,5 +82,21 @@ func (c *Config) validateWarm(f *faults) {
 					"this node is alone: no other takes over")
 			}
 		}
+	}
+}
+
+// validateEarly refuses a sign-on that nobody would make, or that a node that isn't active can't.
+func (c *CenterConfig) validateEarly(f *faults, path string, l *LinkConfig) {
+	const hint = "leave it out here; warm: true alone keeps the connection ready"
+	switch {
+	case !l.SignOnEarly:
+	case !l.Warm:
+		f.add(path, "add warm: true", "is only for connections that are kept ready")
+	case c.SignOn != SignOnUs:
+		f.add(path, hint, "is only for a center with which the switch signs on (sign_on: us)")
+	case l.Envelope != nil:
+		f.add(path, hint, "an envelope says the active node's term before all else")
+	case c.Security != nil && c.Security.MAC != nil:
+		f.add(path, hint, "the keys of the center's codes are the active node's")
 	}
 }

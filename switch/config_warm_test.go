@@ -2,6 +2,8 @@ package cardswitch
 
 import (
 	"testing"
+
+	"cardswitch/spec/dialect"
 )
 
 // Connections kept ready are for issuers that are dialled, by a node that others may replace, and
@@ -31,17 +33,28 @@ func TestValidateWarm(t *testing.T) {
 			c.Centers[1].SignOn = SignOnPeer
 			c.Centers[1].Links[0].Envelope = &EnvelopeConfig{}
 		}), nil},
+		"early": {warm(func(c *Config) { c.Centers[1].Links[0].SignOnEarly = true }), nil},
+		"early, but not kept ready": {warm(func(c *Config) {
+			c.Centers[1].Links[0].Warm, c.Centers[1].Links[0].SignOnEarly = false, true
+		}), []string{issuer + ".links[0](primary).sign_on_early"}},
+		"early, and nobody signs on": {warm(func(c *Config) {
+			c.Centers[1].SignOn, c.Centers[1].Links[0].SignOnEarly = SignOnNone, true
+		}), []string{issuer + ".links[0](primary).sign_on_early"}},
+		"early, with codes": {warm(func(c *Config) {
+			c.Centers[1].Links[0].SignOnEarly = true
+			c.Centers[1].Security = &SecurityConfig{MAC: &MACConfig{Algorithm: "cmac", Size: 8}}
+		}), []string{issuer + ".links[0](primary).sign_on_early"}},
 		"nobody signs on": {warm(func(c *Config) { c.Centers[1].SignOn = SignOnNone }), nil},
 	})
 }
 
 func TestWarmLinks(t *testing.T) {
 	c := sample()
-	if list, err := c.WarmLinks(1, nil); len(list) != 0 || err != nil {
+	if list, err := c.WarmLinks(dialect.Builtin, 1, nil); len(list) != 0 || err != nil {
 		t.Errorf("%d without being asked for, %v", len(list), err)
 	}
 	c.Centers[1].Links[1].Warm = true
-	list, err := c.WarmLinks(1, nil)
+	list, err := c.WarmLinks(dialect.Builtin, 1, nil)
 	if err != nil || len(list) != 1 || list[0].Name() != "issuer-sakura/standby" ||
 		list[0].Address() != "127.0.0.1:7202" {
 		t.Errorf("%d, %v", len(list), err)
@@ -49,12 +62,12 @@ func TestWarmLinks(t *testing.T) {
 	other := sample()
 	other.Centers[1].Links[1].Warm = true
 	other.Centers[1].Links[1].Dial = "127.0.0.1:7203"
-	if moved, err := other.WarmLinks(1, nil); err != nil || moved[0].Same(list[0]) ||
+	if moved, err := other.WarmLinks(dialect.Builtin, 1, nil); err != nil || moved[0].Same(list[0]) ||
 		!moved[0].Same(moved[0]) {
 		t.Errorf("another address is the same: %v", err)
 	}
 	c.Centers[1].Links[1].TLS = &TLSConfig{Cert: "nowhere.pem", Key: "nowhere.key", CA: "ca.pem"}
-	if _, err := c.WarmLinks(1, nil); err == nil {
+	if _, err := c.WarmLinks(dialect.Builtin, 1, nil); err == nil {
 		t.Error("files that aren't there are no fault")
 	}
 }

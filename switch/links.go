@@ -18,6 +18,11 @@ import (
 func (s *Switch) Up(l *link.Link) {
 	s.teachAll(l)
 	defer s.hurry()
+	if words := l.Words(); words != nil {
+		s.event(l, "connected; it was signed on before this node was the active one")
+		s.keepWords(l, words)
+		return
+	}
 	s.event(l, "connected")
 }
 
@@ -186,16 +191,8 @@ func (s *Switch) manage(l *link.Link, function uint16, more ...element) (uint64,
 		return 0, errors.New("all trace numbers are in use")
 	}
 	now := s.now()
-	local := time.Unix(0, now).In(c.zone).AppendFormat(s.value[:0], "060102150405")
-	s.edit.Reset()
-	s.edit.SetMTI(0x1804)
-	s.edit.SetNumber(11, uint64(stan))
-	s.edit.Set(12, local)
-	s.edit.SetNumber(24, uint64(function))
-	if len(c.institution) > 0 {
-		s.edit.Set(93, c.institution)
-	}
-	s.edit.Set(94, s.institution)
+	askManagement(&s.edit, uint64(stan), time.Unix(0, now).In(c.zone), function, c.institution,
+		s.institution)
 	for _, e := range more {
 		s.edit.Set(e.number, e.value)
 	}

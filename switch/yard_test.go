@@ -280,6 +280,9 @@ func (p *peer) answer(m *spec.Message, elements map[int]string) {
 
 // standing is how the switch is, for a test that waits in vain.
 func (y *yard) standing() string {
+	if y.sw == nil {
+		return "there is none yet"
+	}
 	text := fmt.Sprintf("%+v\nowed %+v\n", y.sw.Status(), y.sw.Queues())
 	for _, c := range y.sw.Links().Centers {
 		for _, l := range c.Lines {
@@ -345,7 +348,7 @@ func (p *peer) next(within time.Duration) *spec.Message {
 				p.y.t.Errorf("%s: %v", p.name, err)
 			}
 		}
-		if value(m, 24) != "831" {
+		if value(m, 24) != "831" || m.MTI().IsResponse() {
 			return m
 		}
 		p.answer(m, map[int]string{39: "800"})

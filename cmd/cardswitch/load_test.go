@@ -16,7 +16,8 @@ import (
 func TestSampleHasEveryKey(t *testing.T) {
 	issuer := cardswitch.CenterConfig{
 		Name: "a", Role: cardswitch.RoleIssuer, ForwardingID: true, Institution: "1",
-		Links: []cardswitch.LinkConfig{{Name: "a", Dial: "a:1", Warm: true}},
+		Links: []cardswitch.LinkConfig{{Name: "a", Dial: "a:1", Warm: true,
+			SignOnEarly: true}},
 		StandIn: &cardswitch.StandInConfig{Agent: "1", ApprovalPrefix: "S",
 			End: []cardswitch.StandInSignal{{Function: 801, Reason: 1}}},
 		Negative: &cardswitch.NegativeConfig{Period: time.Hour, Layout: cardswitch.LayoutConfig{

@@ -19,6 +19,7 @@ import (
 	"cardswitch/dr/replica/wire"
 	"cardswitch/dr/role"
 	"cardswitch/hsm"
+	"cardswitch/spec/dialect"
 	"cardswitch/store"
 	"cardswitch/store/audit"
 	cardswitch "cardswitch/switch"
@@ -218,7 +219,7 @@ func (n *node) warmLinks(config *cardswitch.Config) ([]*link.Dialer, error) {
 	if isWitness(config) {
 		return nil, nil
 	}
-	return config.WarmLinks(n.deps.Seed, n.deps.Dial)
+	return config.WarmLinks(dialect.Builtin, n.deps.Seed, n.deps.Dial)
 }
 
 // watcher tells the audit log what concerns the security of messages.

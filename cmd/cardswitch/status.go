@@ -70,7 +70,7 @@ func printStatus(command *cobra.Command, s *cardswitch.Status) error {
 // which are missing.
 func warmText(list []warm.Status) string {
 	var newest time.Time
-	ready, missing := 0, ""
+	ready, signedOn, missing := 0, 0, ""
 	for i := range list {
 		s := &list[i]
 		if !s.Ready {
@@ -80,11 +80,17 @@ func warmText(list []warm.Status) string {
 			}
 			continue
 		}
+		if s.SignedOn {
+			signedOn++
+		}
 		if ready++; s.Since.After(newest) {
 			newest = s.Since
 		}
 	}
 	text := fmt.Sprintf("%d of %d", ready, len(list))
+	if signedOn > 0 {
+		text += fmt.Sprintf(", %d signed on", signedOn)
+	}
 	if ready > 0 {
 		text += fmt.Sprintf(", the newest for %s", ago(time.Now(), newest))
 	}

@@ -119,6 +119,7 @@ type LinkConfig struct {
 	Envelope  *Envelope // nil: messages travel as they are
 	MaxFrame  int       // bytes after the length header, without what an envelope adds
 	KeepAlive bool      // an empty frame is the peer's heartbeat; otherwise a fault
+	Greeting  Greeting  // of connections kept ready; nil: nothing is said on them
 	Passed    string    // the protection of who passes its connections on; empty: nobody does
 
 	QueueBytes     int           // of frames waiting to be written

@@ -87,7 +87,13 @@ func (n *Line) takes(ctx context.Context, ready *Idle) (ended bool) {
 	err := guard(n.logger(), func() error {
 		trying, cancel := context.WithTimeout(ctx, n.config.ConnectTimeout)
 		defer cancel()
-		return n.begun(trying, ready.use(n.center.network), ready.conn)
+		socket := ready.use(n.center.network)
+		if g := ready.greeted; g != nil {
+			l := newLink(n, socket, ready.conn, g.stream, nil)
+			l.words = &g.words
+			return n.serve(l)
+		}
+		return n.begun(trying, socket, ready.conn)
 	})
 	if err != nil && ctx.Err() == nil {
 		n.note(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -32,6 +33,7 @@ type Dialer struct {
 	name    string
 	config  LinkConfig
 	secrets *secrets
+	framing framing
 	dial    func(ctx context.Context, address string) (net.Conn, error)
 	backoff *backoff
 }
@@ -45,10 +47,10 @@ func NewDialer(center string, config LinkConfig, seed uint64,
 		d.dial = dialTCP
 	}
 	d.backoff = newBackoff(config.Redial, seed, d.name)
-	if config.TLS == nil {
-		return d, nil
-	}
 	var err error
+	if d.framing, err = config.framing(); err != nil || config.TLS == nil {
+		return d, err
+	}
 	d.secrets, err = config.TLS.load(config.Dial)
 	return d, err
 }
@@ -64,19 +66,23 @@ func (d *Dialer) Same(o *Dialer) bool {
 	return d.name == o.name && transport(&d.config, d.secrets) == transport(&o.config, o.secrets)
 }
 
-// transport is all by which a connection differs from another one before anything is said on it.
+// transport is all by which a connection differs from another one when it is taken over.
 func transport(config *LinkConfig, s *secrets) string {
-	if s == nil {
-		return config.Dial
+	is := config.Dial
+	if s != nil {
+		is += s.print
 	}
-	return config.Dial + s.print
+	if config.Greeting != nil {
+		is += fmt.Sprintf("|%+v|%d|%s", config.Framing, config.MaxFrame, config.Greeting.Print())
+	}
+	return is
 }
 
 // Wait is the time until the next dial, after a connection that stood that long: the line's.
 func (d *Dialer) Wait(stood time.Duration) time.Duration { return d.backoff.wait(stood) }
 
-// Dial connects, agrees on TLS if the line has it, and reads ahead from then on. TLS is all that is
-// sent.
+// Dial connects and agrees on TLS if the line has it. Then it signs on, where the line has a
+// greeting; else TLS is all that is sent, and it reads ahead from then on.
 func (d *Dialer) Dial(ctx context.Context) (*Idle, error) {
 	trying, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout)
 	defer cancel()
@@ -94,6 +100,15 @@ func (d *Dialer) Dial(ctx context.Context) (*Idle, error) {
 	c.socket = &socket{Conn: raw, fence: &c.fence}
 	if c.conn, err = agree(trying, c.socket, d.secrets); err != nil {
 		return nil, err
+	}
+	if d.config.Greeting != nil {
+		c.greeted = d.greeted(c.conn)
+		if err := c.signOn(trying); err != nil {
+			c.Close()
+			return nil, err
+		}
+		go c.tend()
+		return c, nil
 	}
 	// From here on nothing leaves: neither a message nor what TLS would say by itself.
 	c.fence.told.Store(true)
@@ -123,8 +138,8 @@ func agree(trying context.Context, s *socket, secrets *secrets) (net.Conn, error
 	return nil, because(HandshakeFail, err)
 }
 
-// Idle is a connection of a line that nobody has used yet. Nothing leaves on it; what comes is kept
-// for whoever will.
+// Idle is a connection of a line that nobody has used yet. Nothing leaves on it, and what comes is
+// kept for whoever will use it; one with a greeting is signed on and stays it.
 type Idle struct {
 	name, transport string
 	secure          bool
@@ -132,6 +147,8 @@ type Idle struct {
 	conn            net.Conn // TLS, or the socket
 	socket          *socket
 	fence           fence
+	greeted         *greeted // nil: nothing is said
+	waking          sync.Mutex
 	releasing       atomic.Bool
 	used            bool          // by a line
 	ended           chan struct{} // when it is watched no longer
@@ -149,6 +166,17 @@ func (c *Idle) Ended() <-chan struct{} { return c.ended }
 
 // Err says why it ended by itself; nil if it didn't. Valid once Ended is closed.
 func (c *Idle) Err() error { return c.err }
+
+// SignedOn tells whether the center has taken it for signed on.
+func (c *Idle) SignedOn() bool { return c.greeted != nil }
+
+// tend keeps it signed on until the connection ends, or is released.
+func (c *Idle) tend() {
+	defer close(c.ended)
+	if c.err = c.attend(); c.err != nil {
+		c.Close()
+	}
+}
 
 // watch reads ahead until the connection ends, or is released.
 func (c *Idle) watch() {
@@ -187,13 +215,15 @@ func (c *Idle) why(err error) error {
 // Release ends the watch, and tells whether the connection still stands: it belongs to the caller
 // then, with what it has received.
 func (c *Idle) Release() bool {
+	c.waking.Lock()
 	c.releasing.Store(true)
-	_ = c.socket.SetReadDeadline(time.Unix(1, 0)) // wakes the watch
+	_ = c.socket.SetDeadline(time.Unix(1, 0)) // wakes who reads or writes
+	c.waking.Unlock()
 	<-c.ended
 	if c.err != nil {
 		return false
 	}
-	return c.socket.SetReadDeadline(time.Time{}) == nil
+	return c.socket.SetDeadline(time.Time{}) == nil
 }
 
 // Close ends it, in order: there is nothing to be lost. It may be called any time, and again.

@@ -54,7 +54,7 @@ func newLine(c *Center, config *CenterConfig, own *LinkConfig) (*Line, error) {
 		return nil, err
 	}
 	plain := *own
-	plain.TLS, plain.Envelope = nil, nil
+	plain.TLS, plain.Envelope, plain.Greeting = nil, nil, nil
 	n.print = fmt.Sprintf("%+v|%x|%v|%s", plain, config.Dialect.Fingerprint(), config.Identities,
 		own.Envelope.print())
 	n.sealed = own.Envelope

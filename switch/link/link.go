@@ -43,6 +43,7 @@ type Link struct {
 	since  time.Time
 
 	sealed *sealed // nil: messages travel as they are
+	words  *Words  // nil: nothing was said before the node became the active one
 
 	// Of the reader.
 	stream *stream
@@ -141,6 +142,10 @@ func (l *Link) LastSent() time.Time { return l.at(&l.sent) }
 func (l *Link) at(of *atomic.Int64) time.Time {
 	return l.line.center.network.epoch.Add(time.Duration(of.Load()))
 }
+
+// Words are how this node has signed on over the connection when it wasn't the active one; nil if
+// it hasn't.
+func (l *Link) Words() *Words { return l.words }
 
 // Acquire counts a request in flight on this link and its center. It is false, and nothing is
 // counted, if the center's window, or the part of it that a slow start allows, is full.

@@ -77,8 +77,12 @@ func (s *session) ended(r Reply) {
 	}
 }
 
-// cameSignedOn tells of a connection that was passed on that its center has signed on already.
+// cameSignedOn tells of a connection that was passed on that its center has signed on already, or
+// of one that was kept ready that this node has.
 func (l *Link) cameSignedOn() bool {
+	if l.words != nil {
+		return true
+	}
 	passed, ok := l.socket.Conn.(interface{ SignedOn() bool })
 	return ok && passed.SignedOn()
 }

@@ -1,9 +1,8 @@
 // Package warm keeps connections with issuers ready on a node that isn't the active one.
 //
-// They are dialled and have agreed on TLS, and nothing more leaves on them: no envelope's hello, no
-// sign-on. Each of those would be a message of a node that may not speak yet; it would stand in no
-// journal, and the envelope's session would be of no term. So at a takeover what remains is the
-// hello, the sign-on, and no way to the center and back before them.
+// They are dialled and have agreed on TLS. Where the center allows it they are signed on too, and
+// stay it by echo tests (link.Greeting): network management, by which no money moves, and which
+// comes into the journal at the takeover. Nothing else leaves on them.
 package warm
 
 import (
@@ -44,10 +43,12 @@ type line struct {
 
 // Status is how one connection stands.
 type Status struct {
-	Link    string    `json:"link"` // center/link
-	Address string    `json:"address"`
-	Ready   bool      `json:"ready"`
-	Since   time.Time `json:"since"` // ready, or missing
+	Link    string `json:"link"` // center/link
+	Address string `json:"address"`
+	Ready   bool   `json:"ready"`
+	// SignedOn tells that the center has taken it for signed on.
+	SignedOn bool      `json:"signed_on,omitempty"`
+	Since    time.Time `json:"since"` // ready, or missing
 	Counts
 	LastError string `json:"last_error,omitempty"` // why it is missing
 }
@@ -203,7 +204,7 @@ func (h *Holder) lacks(ctx context.Context, l *line, why error,
 		h.log.Warn("a link can't be kept ready", "link", l.dialer.Name(),
 			"address", l.dialer.Address(), "error", why.Error(),
 			"hint", "a takeover would have to dial first; see that the center lets this node in "+
-				"and allows a connection on which nothing is said")
+				"and allows a connection of a node that isn't active")
 	}
 	return l.dialer.Wait(stood), true
 }
@@ -219,6 +220,7 @@ func (h *Holder) Status() (out []Status) {
 	for _, l := range h.lines {
 		s := Status{Link: l.dialer.Name(), Address: l.dialer.Address(), Ready: l.idle != nil,
 			Since: l.since, Counts: l.counts}
+		s.SignedOn = s.Ready && l.idle.SignedOn()
 		if l.last != nil && !s.Ready {
 			s.LastError = l.last.Error()
 		}

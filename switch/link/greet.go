@@ -1,0 +1,193 @@
+package link
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+)
+
+// Greeting is what a node that isn't active says on a connection that it keeps ready, where the
+// center allows that: it signs on, and echo tests go both ways. That is network management, by
+// which no money moves. Calls for one connection come one after the other.
+type Greeting interface {
+	// Print is all by which one greeting is another than before.
+	Print() string
+	// Echo is when the connection is tested.
+	Echo() Echo
+	// Ask makes the request of a duty, SendSignOn or SendEcho.
+	Ask(duty Duty) (frame []byte, err error)
+	// Hear takes a message that came: the answer to the center's own echo test, or the duty that
+	// it has answered well. An error says why the connection is of no use: the center refused the
+	// duty, or asks something that only the active node may answer.
+	Hear(frame []byte) (reply []byte, done Duty, err error)
+}
+
+// Words are how a sign-on went, message by message as they travelled, without framing.
+type Words struct{ Question, Answer []byte }
+
+// greeted is a greeting under way on one connection.
+type greeted struct {
+	Greeting
+	echo    Echo
+	framing framing
+	patient time.Duration // for the peer to take some bytes
+	stream  *stream       // also of the line that takes the connection over
+	words   Words
+	reply   []byte // used again and again
+}
+
+func (d *Dialer) greeted(conn net.Conn) *greeted {
+	g := &greeted{Greeting: d.config.Greeting, echo: d.config.Greeting.Echo(), framing: d.framing,
+		patient: d.config.WriteTimeout}
+	fill(&g.echo.Wait, 10*time.Second)
+	fill(&g.echo.Misses, 3)
+	g.stream = newStream(conn, &g.framing)
+	return g
+}
+
+// signOn asks and waits for the center's yes.
+func (c *Idle) signOn(trying context.Context) error {
+	g := c.greeted
+	by := time.Now().Add(g.echo.Wait)
+	if limit, ok := trying.Deadline(); ok && limit.Before(by) {
+		by = limit
+	}
+	_ = c.conn.SetReadDeadline(by)
+	stop := context.AfterFunc(trying, func() { _ = c.conn.SetDeadline(time.Unix(1, 0)) })
+	frame, err := g.Ask(SendSignOn)
+	if err == nil {
+		g.words.Question = frame
+		err = c.say(frame, Prefix{})
+	}
+	for err == nil && g.words.Answer == nil {
+		var body []byte
+		if body, err = g.stream.wait(); err == nil {
+			_, err = c.hear(body)
+		}
+	}
+	if !stop() && err == nil {
+		err = trying.Err()
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, Silence) {
+		err = fmt.Errorf("the center didn't answer our sign-on within %s", g.echo.Wait)
+	}
+	return err
+}
+
+// attend answers echo tests, and sends ours, until the connection ends or is released. An error
+// says why it ended by itself.
+func (c *Idle) attend() error {
+	g := c.greeted
+	heard, waiting, misses := time.Now(), false, 0
+	for {
+		for !c.releasing.Load() {
+			body, fault := g.stream.next()
+			if fault != 0 {
+				return fault
+			}
+			if body == nil {
+				break
+			}
+			if _, err := c.hear(body); err != nil {
+				return err
+			}
+		}
+		patience := g.echo.After
+		if waiting {
+			patience = g.echo.Wait
+		}
+		if !c.wakeAt(heard, patience) {
+			return nil
+		}
+		n, err := g.stream.fill()
+		if n > 0 {
+			heard, waiting, misses = time.Now(), false, 0
+		}
+		switch {
+		case err == nil:
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return readCause(err)
+		case c.releasing.Load():
+			return nil
+		default:
+			if waiting {
+				misses++
+			}
+			if misses >= g.echo.Misses {
+				return EchoMissed
+			}
+			heard, waiting = time.Now(), true
+			if err := c.ask(SendEcho); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// wakeAt has the next read end that long after a moment, never for 0; false: the connection is
+// released.
+func (c *Idle) wakeAt(since time.Time, patience time.Duration) bool {
+	c.waking.Lock()
+	defer c.waking.Unlock()
+	if c.releasing.Load() {
+		return false
+	}
+	var by time.Time
+	if patience > 0 {
+		by = since.Add(patience)
+	}
+	_ = c.conn.SetReadDeadline(by)
+	return true
+}
+
+// hear takes one message.
+func (c *Idle) hear(body []byte) (done Duty, err error) {
+	g := c.greeted
+	prefix, frame, fault := g.framing.split(body)
+	if fault != 0 {
+		return Nothing, fault
+	}
+	reply, done, err := g.Hear(frame)
+	if err == nil && reply != nil {
+		err = c.say(reply, prefix)
+	}
+	if done == SendSignOn && g.words.Answer == nil {
+		g.words.Answer = bytes.Clone(frame)
+	}
+	return done, err
+}
+
+func (c *Idle) ask(duty Duty) error {
+	frame, err := c.greeted.Ask(duty)
+	if err != nil {
+		return err
+	}
+	return c.say(frame, Prefix{})
+}
+
+// say writes one message, unless the connection is released: who takes it over waits for no peer
+// that reads nothing.
+func (c *Idle) say(frame []byte, prefix Prefix) error {
+	g := c.greeted
+	g.reply = g.framing.append(g.reply[:0], frame, prefix)
+	c.waking.Lock()
+	gone := c.releasing.Load()
+	if !gone {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(g.patient))
+	}
+	c.waking.Unlock()
+	if gone {
+		return nil
+	}
+	if _, err := c.conn.Write(g.reply); err != nil {
+		return writeCause(err)
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package link
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cardswitch/switch/link/linktest"
+)
+
+// polite is a greeting in words.
+type polite struct{}
+
+func (polite) Print() string { return "polite" }
+
+func (polite) Echo() Echo { return Echo{After: time.Minute, Wait: 10 * time.Second, Misses: 2} }
+
+func (polite) Ask(duty Duty) ([]byte, error) {
+	if duty == SendSignOn {
+		return []byte("may I?"), nil
+	}
+	return []byte("there?"), nil
+}
+
+func (polite) Hear(frame []byte) ([]byte, Duty, error) {
+	switch string(frame) {
+	case "you may":
+		return nil, SendSignOn, nil
+	case "here":
+		return nil, SendEcho, nil
+	case "there?":
+		return []byte("here"), Nothing, nil
+	}
+	return nil, Nothing, errors.New("it says " + string(frame))
+}
+
+// greets gives a center whose connections kept ready are signed on.
+func greets(change func(*CenterConfig)) CenterConfig {
+	return issuer("i", func(c *CenterConfig) {
+		c.SignOn = SignOnUs
+		c.Links[0].Greeting = polite{}
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+// permit plays the center's part of a sign-on.
+func permit(t *testing.T, conn net.Conn) {
+	if got := read(t, conn); !cmp.Equal(got, []string{"may I?"}) {
+		t.Errorf("%q, want a sign-on", got)
+	}
+	write(t, conn, frame("you may"))
+}
+
+// A connection that is signed on stays it, in both directions, until it is taken over: then the
+// line has it as it is, with what came meanwhile, be it half a message.
+func TestASignedOnConnectionIsTakenOver(t *testing.T) {
+	a := newAuthority(t)
+	a.issue(t, "switch", "switch")
+	a.issue(t, "bank", "bank.example")
+	for _, secure := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := greets(func(c *CenterConfig) {
+				if secure {
+					c.Links[0].TLS = a.tls("switch", "bank.example")
+				}
+			})
+			v := openVault(t)
+			peers := make(chan net.Conn, 1)
+			go func() {
+				peer := net.Conn(<-v.conns)
+				if secure {
+					s := tls.Server(peer, a.server(t, "bank"))
+					if err := s.Handshake(); err != nil {
+						t.Error(err)
+					}
+					peer = s
+				}
+				permit(t, peer)
+				peers <- peer
+			}()
+			idle := v.keep(t, c)
+			checkTakenOverSignedOn(t, v, c, idle, <-peers)
+		})
+	}
+}
+
+func checkTakenOverSignedOn(t *testing.T, v *vault, c CenterConfig, idle *Idle, peer net.Conn) {
+	there := frame("there?")
+	write(t, peer, append(frame("there?"), there[:3]...))
+	if got := read(t, peer); !cmp.Equal(got, []string{"here"}) {
+		t.Errorf("it answers %q", got)
+	}
+	write(t, peer, there[3:])
+	if got := read(t, peer); !cmp.Equal(got, []string{"here"}) {
+		t.Errorf("it answers %q", got)
+	}
+	time.Sleep(time.Minute + time.Second)
+	if got := read(t, peer); !cmp.Equal(got, []string{"there?"}) {
+		t.Errorf("it asks %q", got)
+	}
+	write(t, peer, append(frame("here"), frame("early")[:4]...))
+	if !idle.Release() {
+		t.Fatal(idle.Err())
+	}
+	write(t, peer, frame("early")[4:])
+	var lease lease
+	h := buildOn(t, v.net, &tape{mayLeave: lease.valid}, giving(idle), c)
+	synctest.Wait()
+	l := h.last(t)
+	if l.State() != SignedOn || string(l.Words().Question) != "may I?" ||
+		string(l.Words().Answer) != "you may" {
+		t.Errorf("it is %v, after %q", l.State(), l.Words())
+	}
+	l.Queue(1, []byte("question"), Prefix{})
+	l.Flush()
+	if diff := cmp.Diff([]string{"question"}, read(t, peer)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"early"}, h.messages()); diff != "" {
+		t.Error(diff)
+	}
+	lease.ended.Store(true)
+	l.Queue(2, []byte("after"), Prefix{})
+	l.Flush()
+	synctest.Wait()
+	peer.SetDeadline(time.Now().Add(time.Hour))
+	if n, err := peer.Read(make([]byte, 100)); n != 0 || !errors.Is(err, linktest.ErrCut) {
+		t.Errorf("behind the fence the peer reads %d bytes and %v", n, err)
+	}
+}
+
+// A takeover waits for no peer that reads nothing: such a connection isn't taken.
+func TestATakeoverWaitsForNoPeerThatReadsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &vault{linktest.New(16), make(chan *linktest.Conn, 1)}
+		l, err := v.net.Listen(bank)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			conn, err := l.Accept()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			permit(t, conn)
+			v.conns <- conn.(*linktest.Conn)
+		}()
+		idle := v.keep(t, greets(nil))
+		peer := <-v.conns
+		for range 4 { // whose answers don't fit into what lies on the way
+			write(t, peer, frame("there?"))
+		}
+		began := time.Now()
+		if idle.Release() {
+			t.Error("it is taken")
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("after %s", took)
+		}
+	})
+}
