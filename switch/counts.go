@@ -146,7 +146,7 @@ func (s *Switch) counts(now int64, rec *journal.Record, from, c *center, r *txn.
 		p := s.given(now, c, period{r.Day, r.Slice}, m, false)
 		rec.Day, rec.Slice = p.day, p.slice
 	}
-	if told {
+	if told && r.State != txn.Cancelled { // else its merchant counts neither it nor its reversal
 		rec.MerchantDay = r.MerchantDay
 	}
 	if r.Item != 0 {

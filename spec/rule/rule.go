@@ -71,6 +71,27 @@ func (r *Rules) CheckAnswer(request, answer *spec.Message) spec.Fault {
 	if f.echo.Has(3) && !f.same.Has(3) && answer.Has(3) && !sameProcessing(request, answer) {
 		return spec.Fault{Element: 3, Kind: spec.FaultValue}
 	}
+	return f.grants(request, answer)
+}
+
+// grants says whether an approval is of what was asked: of the whole amount, or by its action code
+// of a part, in the same currency. One that says no amount, or zeros, grants the whole.
+func (f *form) grants(request, answer *spec.Message) spec.Fault {
+	action := answer.ActionCode()
+	if !spec.Approved(action) || answer.MTI().Class() > 2 || inquires(request) {
+		return spec.Fault{}
+	}
+	asked, ok := request.Number(4)
+	granted, _ := answer.Number(4)
+	inPart := action == 2 || action == 6
+	switch {
+	case !ok || f.relaxed.Has(4):
+	case inPart && (granted == 0 || granted >= asked), !inPart && granted != 0 && granted != asked:
+		return spec.Fault{Element: 4, Kind: differs(answer, 4)}
+	}
+	if request.Has(49) && answer.Has(49) && !f.relaxed.Has(49) && !equal(request, answer, 49) {
+		return spec.Fault{Element: 49, Kind: spec.FaultValue}
+	}
 	return spec.Fault{}
 }
 
