@@ -175,6 +175,9 @@ func (s *Switch) prepare(t *tables, p *profile, l *link.Link, a *arrival, at int
 	a.fingerprint = a.fingerprintOf()
 	a.sequel = txn.SequelOf(a.mti, a.function, a.processing)
 	a.key = journal.KeyOf(p.id, a.mti, a.localTime, a.stan, a.acquirer, a.acquirerLen)
+	if a.refused == txn.TokenUnknown && a.mti.Class() == 4 && m.Has(56) {
+		a.readOriginal() // its card is that of the original
+	}
 	if a.refused != txn.None {
 		return
 	}

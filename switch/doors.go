@@ -64,6 +64,10 @@ func (s *Switch) request(now int64, l *link.Link, c *center, a *arrival) {
 		s.recallLater(l, c, a)
 		return
 	}
+	if a.refused == txn.TokenUnknown && asked == txn.New && a.named && !a.recalled {
+		s.recallLater(l, c, a)
+		return
+	}
 	// What was answered once keeps its answer, whatever speaks against the question by now.
 	if a.refused != txn.None && asked == txn.New {
 		s.refuse(now, l, c, a, a.refused)

@@ -20,6 +20,7 @@ type recall struct {
 	in     link.Inbound
 	found  security.Finding
 	use    *vault.Use // of a token that was in it
+	spent  bool       // the token of a reversal stands for no card any more
 	answer uint64     // transaction whose kept answer is wanted; zero: find out about the question
 	key    journal.Key
 	named  journal.Key // of the original that DE 56 names
@@ -95,6 +96,7 @@ func (s *Switch) later(l *link.Link, c *center, a *arrival, r recall) {
 	r.link, r.center, r.since = l, c, time.Now()
 	r.in.Frame = append([]byte(nil), a.in.Frame...)
 	r.in.Prefix, r.found, r.use = a.in.Prefix, a.found, a.token.use
+	r.spent = a.refused == txn.TokenUnknown
 	select {
 	case s.recalls <- r:
 	default:
@@ -148,6 +150,13 @@ func (s *Switch) askAgain(r *recall) error {
 		return nil
 	}
 	r.in.Fault = seat.profile.dialect.Index(&r.in.Message, r.in.Frame)
+	lent := false
+	if r.spent {
+		var err error
+		if lent, err = s.lendCard(r, seat.profile); err != nil {
+			return err
+		}
+	}
 	arrived := s.arrivals.Get().(*arrivals)
 	defer s.arrivals.Put(arrived)
 	s.read(r.link, []link.Inbound{r.in}, []security.Finding{r.found}, arrived)
@@ -157,11 +166,35 @@ func (s *Switch) askAgain(r *recall) error {
 	if r.reference != "" && r.named != (journal.Key{}) {
 		arrived.list[0].refer(r.named)
 	}
-	arrived.list[0].token.use, arrived.list[0].bought = r.use, r.use != nil
+	arrived.list[0].token.use, arrived.list[0].bought = r.use, r.use != nil || lent
 	s.request(s.now(), r.link, r.center, &arrived.list[0])
 	s.passed(arrived.list)
 	s.kick()
 	return nil
+}
+
+// lendCard puts the card number of the original that a reversal names in the place of its token,
+// which is spent, past or deleted: what has happened must get in all the same.
+func (s *Switch) lendCard(r *recall, p *profile) (lent bool, err error) {
+	s.mu.Lock()
+	q, known := s.questions.Find(r.named)
+	s.mu.Unlock()
+	if !known || p.tokens == nil {
+		return false, nil
+	}
+	records, err := s.store.Transaction(q.Txn)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil // not durable yet: it is repeated
+	}
+	if err != nil || records[0].PAN.IsZero() {
+		return false, err
+	}
+	frame, fault := p.named(&r.in.Message, records[0].PAN)
+	if !fault.OK() {
+		return false, nil
+	}
+	r.in.Frame, r.in.Fault = frame, p.dialect.Index(&r.in.Message, frame)
+	return true, nil
 }
 
 // byReference finds the original that has a retrieval reference number, among the newest of its

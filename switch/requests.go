@@ -54,17 +54,16 @@ func (s *Switch) forward(now int64, l *link.Link, c, dest *center, a *arrival, o
 		s.refuse(now, l, c, a, txn.WindowFull)
 		return
 	}
-	if !s.spend(a) {
-		releaseBoth(l, out)
-		s.refuse(now, l, c, a, txn.TokenUnknown)
-		return
-	}
 	from := len(s.pending.out)
 	s.leadOn(c, dest, a, o, stan, block)
 	var fault spec.Fault
 	s.pending.out, fault = dest.dialect.Append(s.pending.out, a.msg, &s.edit)
 	sent := s.pending.out[from:]
-	if why := dest.unfit(len(sent), fault); why != txn.None {
+	why = dest.unfit(len(sent), fault)
+	if why == txn.None && !s.spend(a) {
+		why = txn.TokenUnknown
+	}
+	if why != txn.None {
 		s.pending.out = s.pending.out[:from]
 		releaseBoth(l, out)
 		a.fault = fault

@@ -161,13 +161,7 @@ func (s *Switch) redeem(p *profile, a *arrival) {
 		}
 		return
 	}
-	var e spec.Edit
-	defer e.Wipe()
-	var number [19]byte
-	e.Set(2, use.PAN().AppendReveal(number[:0]))
-	clear(number[:])
-	e.Remove(t.element)
-	frame, fault := p.dialect.Append(nil, m, &e)
+	frame, fault := p.named(m, use.PAN())
 	if fault.OK() {
 		fault = p.dialect.Index(&a.in.Message, frame)
 	}
@@ -176,6 +170,17 @@ func (s *Switch) redeem(p *profile, a *arrival) {
 		return
 	}
 	a.in.Frame, a.bought, a.token.use = frame, true, &use
+}
+
+// named writes a message with a card number in the place of its token.
+func (p *profile) named(m *spec.Message, pan spec.PAN) (frame []byte, fault spec.Fault) {
+	var e spec.Edit
+	defer e.Wipe()
+	var number [19]byte
+	e.Set(2, pan.AppendReveal(number[:0]))
+	clear(number[:])
+	e.Remove(p.tokens.element)
+	return p.dialect.Append(nil, m, &e)
 }
 
 // carried is what an arrival has to do with tokens.

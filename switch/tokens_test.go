@@ -171,6 +171,40 @@ func TestSingleUseTokens(t *testing.T) {
 		})
 }
 
+// A sale is reversed with its token though that is spent, past, or deleted: the original says which
+// card it was. Nothing else goes by such a token.
+func TestReversalWithATokenThatIsGone(t *testing.T) {
+	for _, once := range []time.Duration{30 * time.Second, 0} {
+		runTokens(t, func(one, _ *cardswitch.CenterConfig) { one.Tokens.SingleUse = once },
+			func(y *yard, shop, other, primary *peer) {
+				token := bought(t, shop, primary, 1)
+				shop.send("1200", withToken(sale(2, 300), token))
+				primary.answer(primary.read("1200"), map[int]string{38: "A00002", 39: "000"})
+				want(t, shop.read("1210"), map[int]string{39: "000", 2: ""})
+				if once == 0 {
+					who := vault.Access{Actor: "sato", Role: cardswitch.Approver, Reason: "asked for"}
+					if err := y.sw.Vault().Delete(t.Context(), vault.Token(token), who); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, mti := range []string{"1420", "1421"} {
+					shop.send(mti, withToken(reversal(3, 2, 300), token))
+					want(t, shop.read("1430"), map[int]string{39: "400", 2: ""})
+				}
+				m := primary.read("1420")
+				want(t, m, map[int]string{2: card, 4: "000000000300", 126: ""})
+				primary.answer(m, map[int]string{39: "400"})
+				shop.send("1420", withToken(reversal(4, 99, 300), token))
+				want(t, shop.read("1430"), map[int]string{39: "111"})
+				shop.send("1200", withToken(sale(5, 300), token))
+				want(t, shop.read("1210"), map[int]string{39: "111"})
+				other.send("1420", withToken(reversal(6, 2, 300), token))
+				want(t, other.read("1430"), map[int]string{39: "111"})
+				primary.quiet(time.Minute)
+			})
+	}
+}
+
 // While tokens are re-keyed the switch serves, and all of them still stand for their cards.
 func TestRekeyWhileServing(t *testing.T) {
 	runTokens(t, nil, func(y *yard, shop, other, primary *peer) {
