@@ -42,8 +42,20 @@ func (s *Store) Found(id raftlog.Identity, members []raftlog.Member) error {
 		return err
 	}
 	b := s.db.NewBatch()
+	if former.Node != 0 { // a node alone may lead with it; with others about, people are asked first
+		set(b, []byte(aboutClaim), nil)
+	}
+	return s.found(b, id, members, after)
+}
+
+// found adds to a batch that the directory is a node's, and commits it.
+func (s *Store) found(b *pebble.Batch, id raftlog.Identity, members []raftlog.Member,
+	after uint64) error {
 	if err := s.raft.Found(b, id, members, after); err != nil {
 		return errors.Join(err, b.Close())
+	}
+	if len(members) == 1 && members[0].Kind == raftlog.Learner {
+		s.raft.Demote(b, members[0])
 	}
 	at := s.position
 	if len(members) > 0 {

@@ -36,6 +36,8 @@ func Disown(dir string) (err error) {
 	_ = b.DeleteRange([]byte{familyRaft}, []byte{familyRaft + 1}, nil)
 	_ = b.Delete([]byte(aboutPosition), nil)
 	set(b, []byte(aboutFormer), s.raft.Identity().Append(nil))
+	set(b, []byte(aboutFormerMembers), appendMembers(nil, s.raft.Members()))
+	_ = b.Delete([]byte(aboutClaim), nil)
 	if err := b.Commit(pebble.Sync); err != nil {
 		return &Error{op, err, "check the disk"}
 	}

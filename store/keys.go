@@ -39,6 +39,10 @@ const (
 	aboutPosition = "aposition"
 	// aboutFormer is whose the directory was before it was copied and brought back, see Disown.
 	aboutFormer = "aformer"
+	// aboutFormerMembers are those of the cluster then, see FormerMembers.
+	aboutFormerMembers = "amembers"
+	// aboutClaim is there until people have agreed that a journal that was brought back goes on.
+	aboutClaim = "aclaim"
 	// aboutPromotion is where the journal ended when its site was promoted, see Promotion.
 	aboutPromotion = "apromotion"
 )

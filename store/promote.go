@@ -78,19 +78,23 @@ func (s *Store) Promote(p Promotion) error {
 	}
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	switch id := s.raft.Identity(); {
+	former, err := s.Former()
+	if err != nil {
+		return err
+	}
+	id := s.raft.Identity()
+	switch before := max(id.Generation, former.Generation); {
 	case id.Node == 0:
 		return &Error{op, errors.New("the data directory is no node's"), "start the node first"}
 	case s.logOnly:
 		return &Error{op, errors.New("a witness has no journal"), "promote a node that has one"}
-	case p.Generation <= id.Generation:
-		return &Error{op, fmt.Errorf("generation %d isn't above %d", p.Generation, id.Generation),
+	case p.Generation <= before:
+		return &Error{op, fmt.Errorf("generation %d isn't above %d", p.Generation, before),
 			"take a higher one"}
 	case s.position.index == 0:
 		return &Error{op, errors.New("the node never had anything of the cluster's"),
 			"restore a backup instead"}
 	}
-	var err error
 	if p.Last, p.Head, err = s.tail(); err != nil {
 		return err
 	}
@@ -99,6 +103,7 @@ func (s *Store) Promote(p Promotion) error {
 		return errors.Join(err, b.Close())
 	}
 	set(b, []byte(aboutPromotion), p.value())
+	_ = b.Delete([]byte(aboutClaim), nil)
 	if err := s.commitAside(b); err != nil {
 		return err
 	}

@@ -112,6 +112,8 @@ func (n *node) standby() cardswitch.Status {
 	s, health := n.replica.Status(), n.store.Health()
 	why := "no node is the active one"
 	switch {
+	case n.claims:
+		why = admin.WhyBroughtBack
 	case len(s.Members) == 0:
 		why = "it isn't a member yet, see `cardswitch cluster join`"
 	case n.stateOf(&s) == takenOut:

@@ -18,7 +18,8 @@ func newBackupRestoreCommand() *cobra.Command {
 			"a new folder and checks it as `backup verify` does; the folder appears only if all of\n" +
 			"it is good. --to-seq and --to-time bring back a moment: nothing after it is there.\n" +
 			"Nothing is ever restored over something. What the node needs besides, and what to do\n" +
-			"next, is printed.",
+			"next, is printed. With a `cluster` the node that starts on it serves nobody, and stops\n" +
+			"nobody, until two people have agreed: see `cluster promote`.",
 		Example: "  cardswitch backup restore --target /mnt/backup --key backup.key \\\n" +
 			"      --data-key data.key --into data",
 		Args:              cobra.MaximumNArgs(1),
@@ -101,7 +102,7 @@ func printNext(command *cobra.Command, into string, m *backup.Manifest, last uin
 	out := command.OutOrStdout()
 	fmt.Fprintf(out, "\nit is in %s. Next:\n", into)
 	fmt.Fprintf(out, "  1. be sure that the node %s doesn't run anywhere, nor another one of its\n"+
-		"     cluster: it begins the next generation, and each that hears of it stops for good\n", m.Node)
+		"     cluster: they have what came later; `cluster promote` lets one of those go on\n", m.Node)
 	fmt.Fprintf(out, "  2. bring from their safe places what is in no backup:\n")
 	for _, e := range m.Elsewhere {
 		id, path := "", ""
@@ -113,22 +114,13 @@ func printNext(command *cobra.Command, into string, m *backup.Manifest, last uin
 		}
 		fmt.Fprintf(out, "       %s%s%s\n", e.What, id, path)
 	}
-	fmt.Fprintf(out, "  3. put the configuration in %s to its place, with data.dir: %s;\n"+
-		"     the node begins its cluster anew, alone: others join with an empty folder\n",
+	fmt.Fprintf(out, "  3. put the configuration in %s to its place, with data.dir: %s\n",
 		filepath.Join(into, "config"), into)
-	fmt.Fprintf(out, "  4. `cardswitch config check`, then `cardswitch start`\n")
-	_, err := fmt.Fprintf(out, "  5. what happened after record %d is not in it: compare with every "+
+	fmt.Fprintf(out, "  4. `cardswitch config check`, then `cardswitch start`\n"+
+		"  5. with a `cluster`, two people let it serve: `cardswitch cluster promote --why`,\n"+
+		"     then --consent; old nodes that hear of it stop for good, others join with an\n"+
+		"     empty folder. Without one it serves at once\n")
+	_, err := fmt.Fprintf(out, "  6. what happened after record %d is not in it: compare with every "+
 		"center (`cardswitch settle reconcile`)\n", last)
 	return err
-}
-
-// restored says in words that the node starts for the first time on a journal that was brought back
-// from a backup; "" if it doesn't.
-func (n *node) restored() (string, error) {
-	former, err := n.store.Former()
-	if err != nil || former.Node == 0 || n.store.Log().Founded() {
-		return "", err
-	}
-	return fmt.Sprintf("to record %d; was node %d of cluster %s, generation %d", n.store.LastSeq(),
-		former.Node, former.Cluster, former.Generation), nil
 }

@@ -61,7 +61,7 @@ func unhealthy(s *admin.ClusterStatus) bool {
 func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 	t := newTable(command)
 	t.row("cluster", fmt.Sprintf("%s, generation %d", s.Name, s.Generation))
-	t.row("this node", fmt.Sprintf("%d, %s", s.Node, s.State))
+	t.row("this node", stateText(s))
 	t.row("term", s.Term)
 	t.row("lease left", fmt.Sprintf("%d ms", s.LeaseMS))
 	t.row("entries", fmt.Sprintf("%d agreed, %d applied", s.Committed, s.Applied))
@@ -126,6 +126,14 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 		fmt.Fprintln(command.OutOrStdout(), note)
 	}
 	return nil
+}
+
+func stateText(s *admin.ClusterStatus) string {
+	text := fmt.Sprintf("%d, %s", s.Node, s.State)
+	if s.State == admin.BroughtBack {
+		text += ": " + admin.WhyBroughtBack + ", see `cardswitch cluster promote`"
+	}
+	return text
 }
 
 // levelOf says of which level the journal is, and which one all nodes could read.

@@ -39,6 +39,12 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := n.claim(c); err != nil {
+		return err
+	}
+	if n.claims {
+		generation = 0
+	}
 	w := wire.Config{Cluster: c.Name, Generation: generation, Node: c.Node,
 		DataKey: n.store.KeyName(), Listen: c.Listen, Address: c.Address, Identity: id, Logger: n.log,
 		Program: wire.Program{Reads: store.Reads, Name: buildInfo().name()}, Level: n.store.Level,
@@ -53,10 +59,14 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 		w.Peers = append(w.Peers, wire.Peer{Node: m.Node, Address: m.Address})
 		members = append(members, replica.Member{ID: m.Node, Kind: kindOf(m.Role), Address: m.Address})
 	}
+	if n.claims {
+		for _, m := range n.site.before {
+			w.Peers = append(w.Peers, wire.Peer{Node: m.ID, Address: m.Address})
+		}
+	}
 	part := replica.Config{Cluster: c.Group(), Generation: generation, Node: c.Node, Members: members,
 		Heartbeat: c.Heartbeat, Election: c.Election, Tick: c.Tick, DiskHang: c.DiskHang,
 		LogBytes: uint64(c.LogMB) << 20, Logger: n.log}
-	// First: the generation of a journal that was brought back stops every node that hears of it.
 	if err := replica.Found(part, n.store); err != nil {
 		return err
 	}
@@ -72,8 +82,7 @@ func (n *node) takePart(config *cardswitch.Config) (err error) {
 	return nil
 }
 
-// generation is the data directory's. One that was brought back from a backup begins the next one:
-// nodes that may still run refuse it, and it refuses them.
+// generation is the data directory's. One that was brought back from a backup begins the next one.
 func (n *node) generation() (uint64, error) {
 	former, err := n.store.Former()
 	if err != nil {
@@ -169,6 +178,8 @@ func (n *node) stateOf(s *replica.Status) string {
 	switch {
 	case s.Role == "stopped":
 		return "stopped"
+	case n.claims:
+		return admin.BroughtBack
 	case n.active.Load() != nil && s.Active:
 		return "active"
 	case s.Role == "leader":

@@ -14,9 +14,10 @@ func newClusterPromoteCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "promote [--why TEXT [--force] | --consent [--force] | --cancel]",
 		Short: "Let a disaster-recovery site take over alone: two people, the other site lost",
-		Long: "Asked of a node at another site (a learner), or of a data node that is left without a\n" +
-			"majority. Without a flag it only shows how things stand: who can be reached, how far the\n" +
-			"journal goes here, and what of the others' may be missing, the window.\n\n" +
+		Long: "Asked of a node at another site (a learner), of a data node that is left without a\n" +
+			"majority, or of one whose journal was brought back from a backup. Without a flag it only\n" +
+			"shows how things stand: who can be reached, how far the journal goes here, and what of\n" +
+			"the others' may be missing, the window.\n\n" +
 			"Before: the operator makes sure that the lost site is dead, by power or by network. No\n" +
 			"program can know that: a site that is only cut off goes on serving.\n\n" +
 			"One person asks with --why. Another one, with another login, consents with --consent\n" +
@@ -71,6 +72,9 @@ func promoteSite(command *cobra.Command) error {
 func printPromotion(command *cobra.Command, p admin.Promotion) error {
 	t := newTable(command)
 	t.row("this node", fmt.Sprintf("%d, %s, generation %d", p.Node, p.State, p.Generation))
+	if p.Former != "" {
+		t.row("brought back", "from a backup of "+p.Former+"; it serves nobody until it is promoted")
+	}
 	if p.Why != "" {
 		t.row("promotion", "not possible: "+p.Why)
 	}
@@ -117,7 +121,11 @@ func heardText(h *admin.Heard) string {
 
 // windowText says plainly what is lost for now.
 func windowText(p *admin.Promotion) string {
-	text := fmt.Sprintf("all that the other site did after record %d may be missing here", p.Last)
+	others := "the other site"
+	if p.Former != "" {
+		others = "the cluster"
+	}
+	text := fmt.Sprintf("all that %s did after record %d may be missing here", others, p.Last)
 	if h := p.Heard; h != nil && h.Record > p.Last {
 		text += "; at least " + many(h.Record-p.Last, "record") + " of it"
 	}

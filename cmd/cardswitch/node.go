@@ -43,6 +43,7 @@ type node struct {
 	replica  *replica.Replica
 	roles    *role.Loop
 	wire     *wire.Transport // nil: alone
+	claims   bool            // its journal was brought back, and nobody has agreed to it yet
 	metrics  *prometheus.Registry
 	front    admin.Front
 	active   atomic.Pointer[active]         // nil while it follows
@@ -132,6 +133,8 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 		return err
 	}
 	if restored != "" {
+		n.log.Warn("the journal was brought back from a backup", "is", restored, "hint", "what was done "+
+			"after it isn't in it: compare with every center; see README, backups")
 		if err := n.tell(ctx, audit.BackupRestored, audit.Done, restored, ""); err != nil {
 			return err
 		}

@@ -22,7 +22,9 @@ func (n *node) run(ctx context.Context) error {
 		fetched.Go(func() { n.listens(doors) })
 	}
 	fetched.Go(func() { n.tendDrills(doors) })
-	n.warm.Hold()
+	if !n.claims { // else whoever is the active one has the links
+		n.warm.Hold()
+	}
 	err := n.turned(ctx, n.roles.Serve(ctx))
 	closeDoors()
 	fetched.Wait()

@@ -26,6 +26,8 @@ type site struct {
 	word      atomic.Pointer[word] // nil: none yet
 	consent   admin.Consent
 	takesPart chan struct{} // closed when the node does
+	// before are the members of the cluster that a journal was brought back from.
+	before []replica.Member
 }
 
 func newSite() site { return site{takesPart: make(chan struct{})} }
@@ -195,6 +197,9 @@ func (n *node) Promotion() admin.Promotion {
 		p.Done = &admin.Promoted{Generation: done.Generation, At: done.At, Last: done.Last,
 			Known: done.Known, Heard: done.Heard}
 	}
+	if former, err := n.store.Former(); err == nil && n.claims {
+		p.Former = formerText(&former)
+	}
 	switch {
 	case n.wire == nil:
 		p.Why = "this node is alone"
@@ -213,7 +218,7 @@ func (n *node) Promotion() admin.Promotion {
 func (n *node) reachable(s *replica.Status) []string {
 	list := []string{}
 	votes := make(map[uint64]string)
-	for _, m := range s.Members {
+	for _, m := range n.voters(s) {
 		if m.Kind != replica.Learner && m.ID != s.Node {
 			votes[m.ID] = roleOf(m.Kind)
 		}
@@ -240,7 +245,13 @@ func (n *node) Promote(_ context.Context, p admin.Promoting) error {
 		return errors.New("this node leads, or has ended its part: there is nothing to promote it to")
 	}
 	h := n.heard(&s)
-	order := &promoteError{p, store.Promotion{Generation: s.Generation + 1, At: time.Now(),
+	former, err := n.store.Former()
+	if err != nil {
+		return err
+	}
+	last := max(s.Generation, former.Generation, n.store.Log().Identity().Generation,
+		n.wire.Wire().Highest())
+	order := &promoteError{p, store.Promotion{Generation: last + 1, At: time.Now(),
 		Known: h.Record, Heard: h.At}, make(chan error, 1)}
 	n.replica.End(order)
 	select {

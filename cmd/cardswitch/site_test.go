@@ -86,15 +86,16 @@ func machines(t *testing.T, n int) (list []*machine) {
 func (m *machine) on() {
 	m.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	m.stop, m.ended = stop, make(chan error, 1)
 	begin := func() (*node, error) {
 		return newNode(ctx, m.config, cardswitch.Deps{Log: slog.New(slog.DiscardHandler)},
 			func() (cardswitch.Config, error) { return m.config, nil }, nil)
 	}
 	n, err := begin()
 	if err != nil {
+		stop()
 		m.t.Fatal(err)
 	}
+	m.stop, m.ended = stop, make(chan error, 1)
 	m.node.Store(n)
 	go func() {
 		err := n.run(ctx)

@@ -140,6 +140,20 @@ func (l *Log) Promote(b *pebble.Batch, generation, applied, after uint64) error 
 	return nil
 }
 
+// Demote adds to a batch that nobody has a vote: the log's node is the only member, and can't lead.
+// If it was alone, all that it has was agreed.
+func (l *Log) Demote(b *pebble.Batch, self Member) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.alone() {
+		hard := l.hard
+		hard.commit = l.last.index
+		set(b, []byte(keyHard), hard.value())
+	}
+	set(b, []byte(KeyConf), nil) // raft knows no members without a vote among them
+	set(b, memberKey(self.ID), self.Append(nil))
+}
+
 // forgetChanges adds to a batch that the changes of the members after an entry are empty entries.
 func (l *Log) forgetChanges(b *pebble.Batch, after uint64) error {
 	it, err := l.iterate(after + 1)

@@ -50,6 +50,8 @@ func NotActive(st *ClusterStatus) error {
 		"`cardswitch cluster status` shows who is away"
 	self := func(m ClusterMember) bool { return m.Self }
 	switch {
+	case st.State == BroughtBack:
+		why, hint = WhyBroughtBack, "`cardswitch cluster promote` shows who still lives"
 	case len(st.Members) > 0 && !slices.ContainsFunc(st.Members, self):
 		why = "this one was taken out of the cluster"
 		hint = "end it; the machine comes back with a new number and an empty data folder"

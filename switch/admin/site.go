@@ -27,6 +27,13 @@ type Site interface {
 	Promote(ctx context.Context, p Promoting) error
 }
 
+// BroughtBack is the state of a node whose journal was brought back from a backup, until two people
+// have agreed that it goes on in place of what may still run.
+const BroughtBack = "brought back"
+
+// WhyBroughtBack says why it serves nobody.
+const WhyBroughtBack = "its journal was brought back from a backup, and two people must agree first"
+
 // Heard is what a node last heard of the active one, and what it lacked then.
 type Heard struct {
 	MS      int64     `json:"ms"`       // ago, anything; -1: never
@@ -44,6 +51,8 @@ type Promotion struct {
 	Node       uint64 `json:"node"`
 	Generation uint64 `json:"generation"`
 	State      string `json:"state"`
+	// Former says which journal was brought back from a backup and waits for this; "": none was.
+	Former string `json:"brought_back,omitempty"`
 	// Why this node can't be promoted at all; Reachable is who of those with a vote still answers.
 	Why       string   `json:"impossible,omitempty"`
 	Reachable []string `json:"reachable"`

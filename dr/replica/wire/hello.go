@@ -35,7 +35,7 @@ const mostHello = 8 << 10
 type hello struct {
 	Oldest, Newest uint16
 	For            purpose
-	Generation     uint64
+	Generation     uint64 // 0: see Config.Generation
 	From, To       uint64
 	Cluster        string
 	DataKey        [8]byte // names the key under which the journal is; zero: the node keeps none
@@ -123,6 +123,7 @@ const (
 	otherNode     // not who its certificate says, or taken out
 	otherKey      // its journal is under another data key
 	notServed
+	unconsented // one of the two has a journal that was brought back, and nobody has agreed to it
 )
 
 // verdict is the answer to a hello.
@@ -181,6 +182,10 @@ func (w *Wire) judge(h *hello, proven uint64) verdict {
 	case proven != h.From || h.To != c.Node:
 		return refuse(otherNode, "it is node %d by its certificate and says that it is node %d, "+
 			"dialling node %d; this is node %d; see cluster.members", proven, h.From, h.To, c.Node)
+	case c.Generation == 0:
+		return refuse(unconsented, "its own %s", broughtBack)
+	case h.Generation == 0:
+		return refuse(unconsented, "the dialling node's %s", broughtBack)
 	case h.Generation < c.Generation:
 		return refuse(oldGeneration, "it is of generation %d, the cluster of %d: another site was "+
 			"promoted; it must join anew, with an empty data directory", h.Generation, c.Generation)
@@ -199,6 +204,9 @@ func (w *Wire) judge(h *hello, proven uint64) verdict {
 	v.Text = string(c.Program.append(nil))
 	return v
 }
+
+const broughtBack = "journal was brought back from a backup; it takes no part until two people " +
+	"have agreed to it (`cardswitch cluster promote` there), and stops nobody until then"
 
 func tooOldFor(reads, level uint8) string {
 	return fmt.Sprintf("its program reads journals up to level %d, the cluster's is of level %d; "+

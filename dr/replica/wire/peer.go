@@ -258,6 +258,7 @@ func (w *Wire) shake(ctx context.Context, to Peer, h hello) (net.Conn, verdict, 
 	if err != nil {
 		return nil, verdict{}, errors.Join(err, conn.Close())
 	}
+	w.notes(to.Node, v.Generation)
 	if v.Code != accepted {
 		if v.Code == oldGeneration {
 			w.superseded(v.Generation)

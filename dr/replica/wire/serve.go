@@ -108,7 +108,11 @@ func (w *Wire) welcome(raw net.Conn) error {
 		return errHello
 	}
 	state := conn.ConnectionState()
-	v := w.judge(&h, w.config.Identity.proven(&state, w.config.Cluster))
+	proven := w.config.Identity.proven(&state, w.config.Cluster)
+	v := w.judge(&h, proven)
+	if proven == h.From && h.Cluster == w.config.Cluster {
+		w.notes(h.From, h.Generation)
+	}
 	if v.Code == accepted && h.For == forJoin {
 		v.Code, v.Text = notServed, "this node lets nobody join"
 	}

@@ -9,13 +9,16 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Config says who the node is and whom it knows.
 type Config struct {
-	Cluster    string
-	Group      string // which of the groups that share an address, see Groups; "": there are none
+	Cluster string
+	Group   string // which of the groups that share an address, see Groups; "": there are none
+	// Generation is 0 of a node whose journal was brought back from a backup, as long as nobody has
+	// agreed that it goes on: it is refused by all, refuses all, and supersedes nobody.
 	Generation uint64
 	Node       uint64
 	DataKey    [8]byte // names the journal's key; zero: the node keeps no journal
@@ -80,6 +83,7 @@ type Wire struct {
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
 	left     sync.Once // superseded
+	highest  atomic.Uint64
 
 	mu    sync.Mutex
 	peers map[uint64]*peer
@@ -195,7 +199,7 @@ func (w *Wire) Close() error {
 
 // superseded tells once that a higher generation was heard.
 func (w *Wire) superseded(generation uint64) {
-	if generation <= w.config.Generation {
+	if generation <= w.config.Generation || w.config.Generation == 0 {
 		return
 	}
 	w.left.Do(func() {
@@ -206,6 +210,22 @@ func (w *Wire) superseded(generation uint64) {
 		}
 	})
 }
+
+// notes that a node lives, and of which generation it is.
+func (w *Wire) notes(node, generation uint64) {
+	if p, ok := w.peer(node); ok {
+		p.heardNS.Store(time.Now().UnixNano())
+	}
+	for {
+		known := w.highest.Load()
+		if generation <= known || w.highest.CompareAndSwap(known, generation) {
+			return
+		}
+	}
+}
+
+// Highest is the highest generation that was heard of another node, 0 if there was none.
+func (w *Wire) Highest() uint64 { return w.highest.Load() }
 
 // Status is how the connections with the peers stand, by node.
 func (w *Wire) Status() []PeerStatus {

@@ -300,8 +300,8 @@ func TestWhoDoesNotFitIsRefusedAndTold(t *testing.T) {
 	}{
 		"another cluster": {func(_ *testing.T, _ *town, c *Config) { c.Cluster = "osaka" },
 			"isn't node 1 of cluster"},
-		"an old one": {func(_ *testing.T, _ *town, c *Config) { c.Generation = 0 },
-			"another site was promoted"},
+		"one brought back": {func(_ *testing.T, _ *town, c *Config) { c.Generation = 0 },
+			"brought back from a backup"},
 		"another key": {func(_ *testing.T, _ *town, c *Config) { c.DataKey = [8]byte{8} },
 			"data.key_file"},
 		"a foreign authority": {func(t *testing.T, _ *town, c *Config) {
@@ -349,6 +349,7 @@ func TestJudge(t *testing.T) {
 		"another cluster":     {func(h *hello) { h.Cluster = "osaka" }, 2, otherCluster},
 		"older":               {func(h *hello) { h.Generation = 4 }, 2, oldGeneration},
 		"newer generation":    {func(h *hello) { h.Generation = 6 }, 2, newGeneration},
+		"brought back":        {func(h *hello) { h.Generation = 0 }, 2, unconsented},
 		"to another":          {func(h *hello) { h.To = 3 }, 2, otherNode},
 		"without certificate": {func(*hello) {}, 0, otherNode},
 		"another's":           {func(*hello) {}, 3, otherNode},
