@@ -54,15 +54,18 @@ func (h *health) look(s *Store) {
 
 // full refuses a commit that might not fit. What it knows may be as old as the last commit.
 func (h *health) full(s *Store) error {
-	if s.minFree == 0 {
+	if s.Room() {
 		return nil
 	}
-	if free := h.free.Load(); free != 0 && free-1 < s.minFree {
-		return &Error{"write the journal", fmt.Errorf("%w: %d MB in %s, %d MB are kept free",
-			ErrDiskFull, (free-1)>>20, s.dir, s.minFree>>20),
-			"free some space or shorten data.retention_days"}
-	}
-	return nil
+	return &Error{"write the journal", fmt.Errorf("%w: %d MB in %s, %d MB are kept free",
+		ErrDiskFull, (h.free.Load()-1)>>20, s.dir, s.minFree>>20),
+		"free some space or shorten data.retention_days"}
+}
+
+// Room tells whether there is space for commits, as far as is known. It is cheap.
+func (s *Store) Room() bool {
+	free := s.health.free.Load()
+	return free == 0 || free-1 >= s.minFree
 }
 
 // Health returns what is known now, without asking the disk.

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	lookEvery = 5 * time.Second
+	lookEvery = time.Second
 	trimEvery = time.Hour
 )
 

@@ -114,9 +114,8 @@ func printCluster(command *cobra.Command, s *admin.ClusterStatus) error {
 		}
 		if m.Self {
 			link = "self"
-		} else if m.LastError != "" {
-			notes = append(notes, fmt.Sprintf("node %d: %s", m.Node, shortCause(m.LastError)))
 		}
+		notes = appendNotes(notes, m)
 		t.row(m.Node, m.Role, m.Address, is, link, trip, sync, behind, programOf(m))
 	}
 	if err := t.flush(); err != nil {
@@ -155,6 +154,19 @@ func programOf(m *admin.ClusterMember) string {
 	return m.Program
 }
 
+// appendNotes appends what is wrong with a member.
+func appendNotes(notes []string, m *admin.ClusterMember) []string {
+	if m.LastError != "" && !m.Self {
+		notes = append(notes, fmt.Sprintf("node %d: %s", m.Node, shortCause(m.LastError)))
+	}
+	if m.Unfit {
+		notes = append(notes, fmt.Sprintf("node %d couldn't serve: %s", m.Node, unfitText))
+	}
+	return notes
+}
+
+const unfitText = "its disk has no room or doesn't answer, or it has tried just now; see its log"
+
 func redundancy(s *admin.ClusterStatus) string {
 	if s.Votes == 1 {
 		return "NO: this node is alone; `cardswitch cluster join` takes others in"
@@ -164,7 +176,7 @@ func redundancy(s *admin.ClusterStatus) string {
 	case s.Redundant:
 		return fmt.Sprintf("yes: %d data nodes have all, %s", s.InSync, votes)
 	case s.InSync < 2:
-		return "NO: this node has what no other data node has; bring another one back"
+		return "NO: no other data node has all that this one has and could serve; bring one back"
 	}
 	return "NO: " + votes + "; with one less nobody serves"
 }

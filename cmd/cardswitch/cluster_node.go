@@ -149,7 +149,7 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 		p := peers[m.ID]
 		one := admin.ClusterMember{Node: m.ID, Role: roleOf(m.Kind), Address: m.Address,
 			Self: m.ID == s.Node, Leads: m.ID == s.Leader, Connected: p.Connected || m.ID == s.Node,
-			InSync: m.InSync, Entries: m.BehindEntries, Bytes: m.BehindBytes,
+			InSync: m.InSync, Unfit: m.Unfit, Entries: m.BehindEntries, Bytes: m.BehindBytes,
 			MS: m.Behind.Milliseconds(), TripUS: p.Trip.Microseconds(), LastError: p.LastError,
 			Program: p.Program.Name, Reads: p.Program.Reads,
 			Unknown: m.Match == 0 && m.ID != s.Node && m.BehindEntries > 0}
@@ -157,7 +157,7 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 			one.Program, one.Reads = buildInfo().name(), store.Reads
 		}
 		n.addRecords(&one, &m, out.LastSeq)
-		if m.InSync && m.Kind == replica.Data && m.Votes {
+		if m.InSync && !m.Unfit && m.Kind == replica.Data && m.Votes {
 			out.InSync++
 		}
 		out.Members = append(out.Members, one)

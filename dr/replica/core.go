@@ -34,14 +34,18 @@ type core struct {
 	term      uint64 // as far as the others were told
 	state     raft.StateType
 	leader    uint64
-	leads     bool // and has applied its own first entry
-	told      bool // that it leads
-	given     bool // the lease is given up for the rest of this term, as another node is to lead
+	leads     bool   // and has applied its own first entry
+	told      bool   // that it leads
+	given     bool   // the lease is given up for the rest of this term, as another node is to lead
+	to        uint64 // that one
 	applied   uint64
 	floor     uint64        // all members have the log through here, as the leader says
 	promised  time.Duration // until then nobody gets this node's vote
 	heard     time.Duration // when the leader's last heartbeat came
 	gaveAt    time.Duration
+	full      bool          // the disk has no room
+	hangs     bool          // it doesn't answer
+	unable    time.Duration // until then the owner needn't try to serve again
 	proposals []*proposal
 	changes   []*proposal // of members
 	lags      lags
@@ -148,6 +152,10 @@ func (c *core) step(m *pb.Message, now time.Duration) {
 			c.rounds.answered(m)
 		}
 		m.Context = nil
+	case pb.MsgTimeoutNow:
+		if !c.fit(now) {
+			return // the next answer to a heartbeat tells it
+		}
 	}
 	// An error says that the sender is no member, or that the message makes no sense now.
 	if err := c.node.Step(m); err != nil {
@@ -214,19 +222,9 @@ func (c *core) change(cc *pb.ConfChange, now time.Duration) (*proposal, error) {
 // may lead without waiting for it.
 func (c *core) transfer(to uint64, now time.Duration) {
 	c.giveUp(now)
+	c.to = to
 	c.node.TransferLeader(to)
 	c.drain(now)
-}
-
-// handOn has another node lead if this one shouldn't: it is a witness, or its disk hangs. The other
-// must have all that this one has written.
-func (c *core) handOn(now time.Duration, hangs bool) {
-	if c.state != raft.StateLeader || c.given || !hangs && c.kind(c.self) != Witness {
-		return
-	}
-	if to, match := c.heir(); to != 0 && match >= c.lastIndex() {
-		c.transfer(to, now)
-	}
 }
 
 func (c *core) giveUp(now time.Duration) {
@@ -318,13 +316,11 @@ func (c *core) drain(now time.Duration) {
 func (c *core) send(m *pb.Message, now time.Duration) {
 	switch m.GetType() {
 	case pb.MsgVote, pb.MsgPreVote:
-		late := now
-		if c.kind(c.self) == Witness { // others first: it can't lead, only hand on
-			late -= c.config.Election
-		}
-		if string(m.GetContext()) != noteTransfer && late < c.promised {
+		if string(m.GetContext()) != noteTransfer && now < c.calls(now) {
 			return
 		}
+	case pb.MsgHeartbeatResp:
+		c.confess(m, now)
 	}
 	c.out = append(c.out, m)
 }
@@ -337,7 +333,7 @@ func (c *core) follow() {
 		return
 	}
 	if term != c.term || state != raft.StateLeader {
-		c.leads, c.given, c.told = false, false, false
+		c.leads, c.given, c.told, c.to = false, false, false, 0
 		c.lease.until.Store(0)
 		for _, p := range slices.Concat(c.proposals, c.changes) {
 			p.done <- ErrUnknown
@@ -365,7 +361,7 @@ func (c *core) extend(now time.Duration) {
 	}
 	until := c.rounds.until(c.self, c.conf)
 	c.lease.until.Store(int64(until))
-	if !c.told && now < until {
+	if !c.told && now < until && c.begins(now) {
 		c.told = true
 		c.roles = append(c.roles, Role{Leading: true, Term: c.term, Leader: c.self})
 	}

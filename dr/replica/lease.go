@@ -34,15 +34,17 @@ type rounds struct {
 	last   uint64
 	sent   map[uint64]time.Duration // when, by the time of core
 	heard  map[uint64]uint64        // the newest round that a member has answered
+	unfit  map[uint64]bool          // it said so with that
 }
 
 // markSize is that of a heartbeat's mark: its round, how far all members have the log, and how long
-// a lease lasts in nanoseconds, 8 bytes each.
+// a lease lasts in nanoseconds, 8 bytes each. An answer has the same mark, but for confess.
 const markSize = 24
 
 // begin is called when a node has come to lead.
 func (r *rounds) begin() {
 	r.sent, r.heard = make(map[uint64]time.Duration), make(map[uint64]uint64)
+	r.unfit = make(map[uint64]bool)
 }
 
 // send begins a round, and marks its heartbeats with it.
@@ -69,8 +71,8 @@ func (r *rounds) answered(m *pb.Message) {
 		return
 	}
 	round := binary.BigEndian.Uint64(mark)
-	if round <= r.last {
-		r.heard[m.GetFrom()] = max(r.heard[m.GetFrom()], round)
+	if from := m.GetFrom(); round <= r.last && round >= r.heard[from] {
+		r.heard[from], r.unfit[from] = round, confesses(mark)
 	}
 }
 

@@ -102,13 +102,19 @@ const nearly = 256
 // Transfer has another data node lead: that one, or the one that has most if it is 0. From its call
 // on this node is silent. It returns when another one leads.
 func (r *Replica) Transfer(ctx context.Context, to uint64) error {
-	term := uint64(0)
+	term, asked := uint64(0), to
 	err := r.do(func(now time.Duration) error {
 		if !r.core.leads {
 			return errors.New("this node doesn't lead")
 		}
 		if to == 0 {
 			to, _ = r.core.heir()
+		}
+		if to == 0 {
+			return errors.New("there is no other data node that could serve")
+		}
+		if r.core.rounds.unfit[to] {
+			return fmt.Errorf("node %d couldn't serve: see its disk and its log", to)
 		}
 		if r.log.Member(to).Kind != Data || to == r.core.self ||
 			!slices.Contains(r.core.conf.GetVoters(), to) {
@@ -132,8 +138,8 @@ func (r *Replica) Transfer(ctx context.Context, to uint64) error {
 			return r.fault
 		}
 		if s := r.Status(); s.Term > term && s.Leader != 0 {
-			if s.Leader != to {
-				return fmt.Errorf("node %d leads now, not %d", s.Leader, to)
+			if asked != 0 && s.Leader != asked {
+				return fmt.Errorf("node %d leads now, not %d", s.Leader, asked)
 			}
 			return nil
 		}

@@ -38,6 +38,7 @@ type Machine interface {
 	Receive(from io.Reader) error
 	Replace() error
 	Failed() <-chan struct{}
+	Room() bool // on its disk, for commits; not asked of it now
 }
 
 // Transport brings messages to the other members. It may lose, delay, double and reorder them.
@@ -264,8 +265,9 @@ func (r *Replica) ticks() {
 		select {
 		case <-ticker.C:
 			_ = r.do(func(now time.Duration) error {
+				r.core.look(!r.machine.Room(), r.hangs(now))
 				r.core.tick(now)
-				r.core.handOn(now, r.hangs(now))
+				r.core.handOn(now)
 				return nil
 			})
 		case <-r.machine.Failed():

@@ -113,7 +113,7 @@ func (s *sim) fault() {
 			}
 		}
 	}
-	switch s.rng.IntN(11) {
+	switch s.rng.IntN(12) {
 	case 0, 1:
 		s.told["crash"]++
 		n.crash()
@@ -142,6 +142,10 @@ func (s *sim) fault() {
 		s.after(s.between(100*time.Millisecond, time.Second), func() { s.loss = 0 })
 	case 7:
 		s.transfer(n)
+	case 8:
+		s.told["full"]++
+		n.full = s.now + s.between(50*time.Millisecond, 1500*time.Millisecond)
+		s.note("the disk of node %d is full until %s", n.id, n.full)
 	default:
 		s.member(n)
 	}
@@ -242,7 +246,7 @@ func (s *sim) heal() {
 	s.note("all faults end")
 	s.loss, s.cut = 0, make(map[[2]uint64]bool)
 	for _, n := range s.nodes {
-		n.paused, n.hangs = s.now, s.now
+		n.paused, n.hangs, n.full = s.now, s.now, s.now
 		s.restart(n, 0)
 	}
 	before := len(s.acked)

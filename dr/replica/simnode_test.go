@@ -22,6 +22,7 @@ type simNode struct {
 	rate   float64 // of its clock
 	paused time.Duration
 	hangs  time.Duration // until then its disk answers nothing
+	full   time.Duration // until then it has no room
 	join   bool          // it is taken in later
 
 	life     int // counts processes: what an old one has begun means nothing to a new one
@@ -102,9 +103,10 @@ func (n *simNode) tickOn(life int) {
 			return
 		}
 		if n.s.now >= n.paused {
-			n.core.tick(n.local())
 			hung := n.writing != 0 && n.local()-n.writing > n.config.DiskHang
-			n.core.handOn(n.local(), hung)
+			n.core.look(n.s.now < n.full, hung)
+			n.core.tick(n.local())
+			n.core.handOn(n.local())
 			n.pump()
 		}
 		n.tickOn(life)
@@ -328,7 +330,7 @@ func (c *client) Propose(epoch uint64, entry []byte) error {
 // commit begins a commit.
 func (c *client) commit(rng *rand.Rand) {
 	s := c.n.store
-	if c.waits != nil || c.n.leading == 0 || !c.n.speaks() || s.Epoch() == 0 {
+	if c.waits != nil || c.n.leading == 0 || c.n.s.now < c.n.full || !c.n.speaks() || s.Epoch() == 0 {
 		return
 	}
 	b := s.NewBatch()

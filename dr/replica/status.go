@@ -38,6 +38,7 @@ type MemberStatus struct {
 	Behind        time.Duration
 	InSync        bool // it answers, and lacks nothing older than a second
 	Active        bool // it has answered lately
+	Unfit         bool // it couldn't serve: its disk is full or hangs, or it has tried just now
 }
 
 const inSync = time.Second
@@ -66,10 +67,12 @@ func (c *core) status(now time.Duration) Status {
 		switch p, ok := progress[m.ID]; {
 		case m.ID == c.self:
 			ms.Match, ms.Active, ms.InSync = out.Last, true, true
+			ms.Unfit = !c.fit(now)
 		case ok && s.RaftState == raft.StateLeader:
 			ms.Match, ms.Active = p.Match, c.rounds.active(m.ID)
 			ms.BehindEntries, ms.BehindBytes = out.Last-min(out.Last, p.Match), c.log.Bytes(p.Match)
 			ms.Behind = c.lags.behind(now, p.Match)
+			ms.Unfit = c.rounds.unfit[m.ID]
 			ms.InSync = ms.Active && p.Match > 0 && ms.Behind < inSync
 		}
 		out.Members = append(out.Members, ms)
@@ -89,11 +92,11 @@ func roleName(s raft.StateType) string {
 }
 
 // heir is the data node that should lead when this one can't: the one that has most of the log, of
-// those that answer. 0: there is none.
+// those that answer and are fit. 0: there is none.
 func (c *core) heir() (best, most uint64) {
 	c.node.WithProgress(func(id uint64, t raft.ProgressType, p tracker.Progress) {
 		if id == c.self || t == raft.ProgressTypeLearner || !c.rounds.active(id) ||
-			c.kind(id) != Data {
+			c.kind(id) != Data || c.rounds.unfit[id] {
 			return
 		}
 		if best == 0 || p.Match > most || p.Match == most && id < best {

@@ -67,8 +67,16 @@ type leaving struct {
 	done chan error
 }
 
+// unable is for how long a node that couldn't begin its duty is passed over, if another could.
+const unable = 10 * time.Second
+
+// known is after how long a leader has heard of all others that are there, with time to spare.
+const known = time.Second
+
 // handOver bounds how long another node may take to lead, once this one is silent.
 const handOver = 10 * time.Second
+
+const seeStatus = "see `cardswitch cluster status`"
 
 // New makes a loop of its fields.
 func New(l Loop) *Loop {
@@ -144,6 +152,11 @@ func (l *Loop) follow(ctx context.Context, role replica.Role) error {
 		l.Logger.Warn("deposed before this node was active", "term", role.Term, "error", err)
 		return nil
 	}
+	if err != nil && l.turn == nil && l.Store.Health().Failure == nil {
+		l.Store.Yield()
+		l.Replica.Unable(unable)
+		return l.handOn(ctx, role.Term, err)
+	}
 	return err
 }
 
@@ -216,17 +229,22 @@ func (l *Loop) leads(term uint64) bool {
 	return s.Term == term && s.Leader == s.Node
 }
 
-// handOn has another node lead, as this one can't write: its disk is full. If none can, the node
-// ends, and is started again until there is room. One that was late to hear that it is deposed, as
-// after a pause, follows whoever leads.
+// handOn has another node lead, as this one can't serve: its disk is full, or it couldn't begin. If
+// none can, the node ends, and is started again until it can. One that was late to hear that it is
+// deposed, as after a pause, follows whoever leads.
 func (l *Loop) handOn(ctx context.Context, term uint64, why error) error {
-	if err := l.Successor(0); err != nil && l.leads(term) {
-		if l.Alone {
-			return why
-		}
+	if l.Alone {
+		return why
+	}
+	err := l.Successor(0)
+	for by := time.Now().Add(known); err != nil && l.leads(term) && time.Now().Before(by); {
+		time.Sleep(5 * time.Millisecond)
+		err = l.Successor(0)
+	}
+	if err != nil && l.leads(term) {
 		return fmt.Errorf("%w; nobody takes over: %w", why, err)
 	}
-	l.Logger.Error("this node leads, but can't write; another one is to lead", "error", why)
+	l.Logger.Error("this node leads, but can't serve; another one is to lead", "error", why)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOver)
 	defer cancel()
 	if err := l.Replica.Transfer(ctx, 0); err != nil && l.leads(term) {
@@ -262,7 +280,7 @@ func (l *Loop) grant(ctx context.Context, wish leaving) (err error) {
 // stepDown drains the duty and has another node lead.
 func (l *Loop) stepDown(ctx context.Context, to uint64) error {
 	if l.turn == nil {
-		return errors.New("this node is not the active one; see `cardswitch cluster status`")
+		return errors.New("this node is not the active one; " + seeStatus)
 	}
 	if err := l.Successor(to); err != nil {
 		return err
@@ -300,12 +318,13 @@ func (l *Loop) Successor(to uint64) error {
 	s := l.Replica.Status()
 	for _, m := range s.Members {
 		is := to == 0 || m.ID == to
-		if is && m.ID != s.Node && m.Kind == replica.Data && m.Votes && m.InSync {
+		if is && m.ID != s.Node && m.Kind == replica.Data && m.Votes && m.InSync &&
+			!m.Unfit {
 			return nil
 		}
 	}
 	if to == 0 {
-		return errors.New("no other data node is in sync; see `cardswitch cluster status`")
+		return errors.New("no other data node is in sync and could serve; " + seeStatus)
 	}
-	return fmt.Errorf("node %d is no data node that is in sync; see `cardswitch cluster status`", to)
+	return fmt.Errorf("node %d is no data node that is in sync and could serve; "+seeStatus, to)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"cardswitch/dr/replica/replicatest"
 	"cardswitch/dr/role"
 	"cardswitch/store"
+	"cardswitch/store/journal"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -39,21 +41,52 @@ type node struct {
 	port    *replicatest.Port
 	replica *replica.Replica
 	loop    *role.Loop
-	ended   chan error // of its loop
+	disk    *disk
+	broken  atomic.Bool // it can't begin a duty
+	ended   chan error  // of its loop
 
-	mu   sync.Mutex
-	duty *duty // nil: it follows
+	mu    sync.Mutex
+	duty  *duty // nil: it follows
+	begun int   // how often it was to begin one
 }
 
-// duty ends when it is told how.
-type duty struct{ end chan error }
+// disk has room, or not.
+type disk struct {
+	vfs.FS
+	full atomic.Bool
+}
+
+const keptFree = 1 << 20
+
+func (d *disk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	if d.full.Load() {
+		return vfs.DiskUsage{AvailBytes: keptFree - 1}, nil
+	}
+	return vfs.DiskUsage{AvailBytes: 2 * keptFree}, nil
+}
+
+// duty writes until it can't, or is told how to end.
+type duty struct {
+	store *store.Store
+	end   chan error
+}
 
 func (d *duty) Run(ctx context.Context) error {
-	select {
-	case err := <-d.end:
-		return err
-	case <-ctx.Done():
-		return nil
+	for {
+		select {
+		case err := <-d.end:
+			return err
+		case <-ctx.Done():
+			return nil
+		case <-time.After(10 * time.Millisecond):
+		}
+		b := d.store.NewBatch()
+		b.Append(&journal.Record{At: 1, Kind: journal.Event, Text: "at work"})
+		if err := d.store.Commit(b); errors.Is(err, store.ErrDiskFull) {
+			return err
+		} else if err != nil {
+			return fmt.Errorf("%w: %w", errNotActive, err)
+		}
 	}
 }
 
@@ -67,8 +100,16 @@ func (d *duty) Fence() {
 func (d *duty) HandOver()    {}
 func (d *duty) Close() error { return nil }
 
+var errKeys = errors.New("the keys can't be read")
+
 func (n *node) Lead(context.Context, uint64, func() bool) (role.Duty, error) {
-	return &duty{make(chan error, 1)}, nil
+	n.mu.Lock()
+	n.begun++
+	n.mu.Unlock()
+	if n.broken.Load() {
+		return nil, errKeys
+	}
+	return &duty{n.store, make(chan error, 1)}, nil
 }
 
 func (n *node) Leads(_ context.Context, d role.Duty, _ uint64, _ time.Time) error {
@@ -118,14 +159,15 @@ func run(t *testing.T, scene func(*town, *node)) {
 func (w *town) open(ctx context.Context, id uint64) {
 	w.t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	n := &node{town: w, id: id, port: w.net.Plug(id), ended: make(chan error, 1)}
+	n := &node{town: w, id: id, port: w.net.Plug(id), ended: make(chan error, 1),
+		disk: &disk{FS: vfs.NewMem()}}
 	var members []replica.Member
 	for m := uint64(1); m <= 3; m++ {
 		members = append(members, replica.Member{ID: m, Kind: replica.Data})
 	}
 	var err error
-	n.store, err = store.Open(store.Options{Dir: "data", FS: vfs.NewMem(), Key: []byte(
-		"0123456789abcdef0123456789abcdef"), Logger: log})
+	n.store, err = store.Open(store.Options{Dir: "data", FS: n.disk, MinFreeBytes: keptFree,
+		Key: []byte("0123456789abcdef0123456789abcdef"), Logger: log})
 	if err == nil {
 		n.replica, err = replica.Start(replica.Config{Cluster: "town", Generation: 1, Node: id,
 			Members: members, Logger: log}, n.store, n.port)

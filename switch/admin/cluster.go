@@ -38,7 +38,7 @@ type ClusterStatus struct {
 	LogMB      int64           `json:"log_mb"`
 	SyncUS     int64           `json:"sync_us"` // the last durable write of the log
 	Level      uint8           `json:"level"`   // of the journal: the forms that may stand in it
-	InSync     int             `json:"in_sync"` // data nodes that have all, this one included
+	InSync     int             `json:"in_sync"` // data nodes that have all and could serve
 	Votes      int             `json:"votes"`   // nodes that have one
 	VotesThere int             `json:"votes_there"`
 	Redundant  bool            `json:"redundant"` // one node less neither loses nor stops anything
@@ -60,6 +60,7 @@ type ClusterMember struct {
 	Leads     bool   `json:"leads"`
 	Connected bool   `json:"connected"` // from here
 	InSync    bool   `json:"in_sync"`
+	Unfit     bool   `json:"unfit,omitempty"` // its disk is full or hangs, or it couldn't begin
 	Entries   uint64 `json:"behind_entries"`
 	Records   uint64 `json:"behind_records"` // of the journal
 	Bytes     uint64 `json:"behind_bytes"`
