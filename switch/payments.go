@@ -7,6 +7,7 @@ import (
 	"cardswitch/store/journal"
 	"cardswitch/store/total"
 	"cardswitch/switch/settle"
+	"cardswitch/switch/txn"
 )
 
 // Fees may depend on how the holder pays (支払区分, element 48). No total is kept for that: a
@@ -20,6 +21,7 @@ type divisionReader struct {
 	issuers   map[uint16]bool
 	divisions map[uint64]uint8  // by transaction, where there is one
 	of        map[uint64]uint64 // by a merchant's reversal: what it reverses
+	after     map[uint64]uint64 // by a completion or return: what it is of
 	parts     settle.Parts
 }
 
@@ -29,7 +31,8 @@ func (s *Switch) partsOf(day settle.Day, fees []settle.Fee) (settle.Parts, error
 		return nil, nil
 	}
 	r := divisionReader{switched: s, day: uint32(day), issuers: make(map[uint16]bool),
-		divisions: make(map[uint64]uint8), of: make(map[uint64]uint64), parts: make(settle.Parts)}
+		divisions: make(map[uint64]uint8), of: make(map[uint64]uint64),
+		after: make(map[uint64]uint64), parts: make(settle.Parts)}
 	s.mu.Lock()
 	for _, c := range s.issuers {
 		if c.book == nil || c.book.Find(day) == nil {
@@ -55,8 +58,12 @@ func (r *divisionReader) record(rec *journal.Record) error {
 			r.divisions[rec.Seq] = d
 		}
 	}
-	if rec.Kind == journal.Reversed && rec.Txn != rec.Seq {
+	switch why := txn.Reason(rec.Reason); {
+	case rec.Kind == journal.Reversed && rec.Txn != rec.Seq,
+		rec.Kind == journal.Adjusted && why == txn.PartReversed:
 		r.of[rec.Advice] = rec.Txn
+	case rec.Kind == journal.Adjusted && (why == txn.SpentOf || why == txn.SpentAll):
+		r.after[rec.Advice] = rec.Txn
 	}
 	if rec.Moves == 0 || rec.Kind == journal.Opened || rec.Day != r.day || !r.issuers[rec.Dest] {
 		return nil
@@ -67,9 +74,11 @@ func (r *divisionReader) record(rec *journal.Record) error {
 	return err
 }
 
-// division is that of the transaction that a record is about: of what is reversed, if it knows one.
+// division is that of the transaction that a record is about: of what is reversed, if it knows one,
+// and else of what that completes or returns.
 func (r *divisionReader) division(rec *journal.Record) (uint8, error) {
-	for _, id := range [...]uint64{r.of[rec.Advice], rec.Txn} {
+	of := r.of[rec.Advice]
+	for _, id := range [...]uint64{of, rec.Txn, r.after[of], r.after[rec.Txn]} {
 		if d := r.divisions[id]; d != 0 {
 			return d, nil
 		}
