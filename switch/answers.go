@@ -136,8 +136,7 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	s.addReply(rec, askedOn(r), from, s.pending.out[at:], a.msg, journal.Answer)
 	s.pending.batch.Append(rec)
 	s.answerTo(from, r, at)
-	if d.Moves != r.Amount && rec.Currency != 0 && rec.Currency != r.Currency {
-		// The record says how much that is in the currency in which it counts.
+	if exchanged(rec, r.Currency) { // the record says how much that is in the other currency
 		s.adjust(now, r.Txn, r.Key, txn.LoweredBy, r.Amount-min(d.Moves, r.Amount), r.Txn)
 	}
 	if txn.Approves(int(d.Action)) && r.State == txn.Open && r.Sequel != txn.Raises {
@@ -186,8 +185,9 @@ func (s *Switch) concludeAs(now int64, from, c *center, r *txn.Row, d txn.Decisi
 	id := s.pending.batch.Append(rec)
 	if item != nil {
 		item.ID, item.Txn, r.Item = id, r.Txn, id
-		if approved {
+		if approved && rec.Moves != 0 { // both count, and come to nothing
 			item.Moves &^= unconfirmed
+			item.Amount, item.Currency = rec.Amount, rec.Currency
 		}
 		if fault.OK() {
 			s.owe(c, item)

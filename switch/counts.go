@@ -166,6 +166,11 @@ func grants(rec *journal.Record, m *spec.Message) {
 	}
 }
 
+// exchanged tells whether the record of an approval counts in another currency than was asked in.
+func exchanged(rec *journal.Record, asked uint16) bool {
+	return rec.Moves != 0 && asked != 0 && rec.Currency != asked
+}
+
 // countedIn is the currency in which something counts that names none, as an inquiry without an
 // amount.
 func countedIn(currency uint16, of ...*center) uint16 {
@@ -232,6 +237,9 @@ func (s *Switch) delivers(now int64, rec *journal.Record, c *center, item *saf.I
 	}
 	rec.Center, rec.Moves, rec.Amount = item.Source, uint8(kind), item.Amount
 	rec.Processing, rec.Currency = item.Processing, countedIn(item.Currency, c)
+	if a.msg.Has(5) && a.msg.Has(50) { // it says itself how much that is
+		grants(rec, a.msg)
+	}
 	rec.Day, rec.Slice = p.day, p.slice
 }
 

@@ -362,7 +362,7 @@ func fold(q txn.Question, r *journal.Record) txn.Question {
 		if r.Image(journal.Advice) != nil {
 			q.Flags |= txn.Reversing
 		}
-		if inPart(r.Action) {
+		if inPart(r.Action) || exchanged(r, q.Currency) {
 			q.Flags |= txn.Adjusted
 		}
 	case journal.Adjusted:

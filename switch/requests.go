@@ -1,6 +1,8 @@
 package cardswitch
 
 import (
+	"cmp"
+
 	"cardswitch/spec"
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
@@ -194,7 +196,12 @@ func (s *Switch) keep(now int64, l *link.Link, c, dest *center, a *arrival, o fo
 	item := &saf.Item{Entry: queue.Entry{Card: a.card, STAN: stan, MTI: a.mti.Original(),
 		DE12: a.localTime, Reason: uint16(d.Reason), At: now, Source: c.id, Amount: moves}, Due: now}
 	item.Processing, item.Currency = a.undone(o)
-	rec.Currency = item.Currency
+	if d.Reason == txn.ReversalKept {
+		var other uint16
+		item.Amount, other = o.left.Counts(moves)
+		item.Currency = cmp.Or(other, item.Currency)
+	}
+	rec.Amount, rec.Currency = item.Amount, item.Currency
 	s.moves(rec, dest, &item.Entry, a, o, in)
 	s.reply(l, c, a.msg, a, d.Action, rec, s.dated(c, in.here, s.tokenOf(c, a.token.op))...)
 	id := s.pending.batch.Append(rec)

@@ -148,7 +148,7 @@ func (s *Switch) onOriginal(now int64, c *center, a *arrival, o found, item *saf
 	switch {
 	case a.mti.Class() == 4 && o.known && part:
 		s.rests.keep(o.question.Txn, rest{Remainder: o.left, known: true}, s.store.LastSeq())
-		s.adjust(now, o.question.Txn, o.key, txn.PartReversed, item.Amount, item.ID)
+		s.adjust(now, o.question.Txn, o.key, txn.PartReversed, d.Moves, item.ID)
 	case a.mti.Class() == 4 && o.known:
 		s.reverseOriginal(now, o, item, d)
 	case o.known && a.sequel == txn.Raises:
@@ -163,7 +163,7 @@ func (s *Switch) onOriginal(now int64, c *center, a *arrival, o found, item *saf
 		if o.question.MTI.Class() == 1 {
 			why = txn.LoweredBy
 		}
-		s.adjust(now, o.left.Of, journal.Key{}, why, item.Amount, item.ID)
+		s.adjust(now, o.left.Of, journal.Key{}, why, d.Moves, item.ID)
 	}
 }
 

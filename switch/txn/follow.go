@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"math/bits"
+
 	"cardswitch/spec"
 	"cardswitch/store/journal"
 )
@@ -70,7 +72,10 @@ type Remainder struct {
 	Closed   bool   // an authorization that is completed for good
 	Expired  bool   // one that was not completed in time
 	Of       uint64 // the transaction that it completes, returns or supplements itself
-	currency uint16
+	// Where its issuer reconciles in another currency: how much counted in the totals, and in which.
+	Counted   uint64
+	CountedIn uint16 // 0: what was approved
+	currency  uint16
 }
 
 // Left is what can still be reversed, completed or returned. What an authorization was more than
@@ -82,12 +87,30 @@ func (r Remainder) Left() uint64 {
 	return 0
 }
 
+// Counts is how much a part counts in the totals, and in which currency, 0: in that of the
+// transaction. All parts together count what the whole did.
+func (r Remainder) Counts(part uint64) (amount uint64, currency uint16) {
+	if r.CountedIn == 0 || r.Approved == 0 {
+		return part, 0
+	}
+	upTo := func(n uint64) uint64 {
+		high, low := bits.Mul64(r.Counted, min(n, r.Approved))
+		counted, _ := bits.Div64(high, low, r.Approved) // high is less: n is at most what was approved
+		return counted
+	}
+	gone := r.Reversed + r.Spent
+	return upTo(gone+part) - upTo(gone), r.CountedIn
+}
+
 // After folds one record of the transaction into what is left of it.
 func (r Remainder) After(rec *journal.Record) Remainder {
 	switch rec.Kind {
 	case journal.Closed:
 		if rec.Amount != 0 && (rec.Currency == 0 || rec.Currency == r.currency) {
 			r.Approved = rec.Amount // perhaps a part of what was asked
+		}
+		if rec.Moves != 0 && r.currency != 0 && rec.Currency != r.currency {
+			r.Counted, r.CountedIn = rec.Amount, rec.Currency
 		}
 	case journal.Adjusted:
 		return r.adjusted(rec)
