@@ -46,7 +46,9 @@ type attempt struct {
 }
 
 func newExchange() exchange {
-	return exchange{wake: make(chan struct{}, 1), coming: make(map[string][]envelope.Key)}
+	return exchange{wake: make(chan struct{}, 1), coming: make(map[string][]envelope.Key),
+		open: make(map[uint64]*attempt), under: make(map[keyring.Slot]*attempt),
+		again: make(map[keyring.Slot]*retry), forget: make(map[keyring.ID]func())}
 }
 
 // retry is when a change that failed is tried again by itself.
@@ -71,14 +73,11 @@ func selfActing(why string) keyring.By {
 	return keyring.By{Who: "cardswitch", Role: "switch", Why: why}
 }
 
-// exchanges is the goroutine.
+// exchanges is the goroutine. What the last process brought to centers has been foretold before.
 func (s *Switch) exchanges() {
 	x := &s.exchange
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	x.open, x.under = make(map[uint64]*attempt), make(map[keyring.Slot]*attempt)
-	x.again, x.forget = make(map[keyring.Slot]*retry), make(map[keyring.ID]func())
-	x.resumed = s.resume(ctx)
 	if x.doors != nil {
 		defer s.openKeyDoors()()
 	}
@@ -230,7 +229,7 @@ func (s *Switch) makeKey(ctx context.Context, a *attempt) error {
 	}
 	id, ok := s.unfinished(slot)
 	if !ok {
-		r, err := keys.Generate(ctx, a.by, keyring.Plan{Slot: slot, Label: exchangeLabel})
+		r, err := keys.Generate(ctx, a.by, s.planNext(slot))
 		if err != nil {
 			return err
 		}
@@ -243,6 +242,17 @@ func (s *Switch) makeKey(ctx context.Context, a *attempt) error {
 	var err error
 	a.block, err = keys.Export(ctx, a.by, id)
 	return err
+}
+
+// planNext is a key like the one before: how codes and PIN blocks are made, and so of what their
+// keys are, is agreed.
+func (s *Switch) planNext(slot keyring.Slot) keyring.Plan {
+	plan := keyring.Plan{Slot: slot, Label: exchangeLabel}
+	if before := s.deps.Keys.Set().Generations(slot); len(before) > 0 {
+		spec := &before[len(before)-1].Wrapped.Spec
+		plan.Algorithm, plan.Size = spec.Algorithm, spec.Size
+	}
+	return plan
 }
 
 // foretellKey sees that what a center protects with a key of ours can be opened from the moment
@@ -280,8 +290,11 @@ func (x *exchange) forgetKey(id keyring.ID) {
 }
 
 // resume foretells the keys that the last process brought to centers and that weren't confirmed,
-// and lists their slots, to be brought again.
-func (s *Switch) resume(ctx context.Context) (slots []keyring.Slot) {
+// and notes their slots, to be brought again. Before links start: the first message may be under
+// such a key.
+func (s *Switch) resume() {
+	ctx, cancel := context.WithTimeout(context.Background(), keyWait)
+	defer cancel()
 	for _, r := range s.deps.Keys.Set().Records() {
 		if r.State != keyring.Received || r.Label != exchangeLabel || !changeable(r.ID.Slot) {
 			continue
@@ -291,9 +304,8 @@ func (s *Switch) resume(ctx context.Context) (slots []keyring.Slot) {
 				"error", err.Error(), "hint", "key destroy, then key exchange")
 			continue
 		}
-		slots = append(slots, r.ID.Slot)
+		s.exchange.resumed = append(s.exchange.resumed, r.ID.Slot)
 	}
-	return slots
 }
 
 // announce installs a link key on every connection of its link, also on those that come later.

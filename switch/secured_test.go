@@ -336,6 +336,9 @@ func TestKeyChangesHaveCodes(t *testing.T) {
 		if value(m, 24) != "811" || len(control) != 12 || control[0] != 2 || !m.Has(96) {
 			t.Fatalf("function %s, element 53 is %X", value(m, 24), control)
 		}
+		if block := value(m, 96); block[:1] != "D" || block[7:8] != "T" {
+			t.Errorf("X9.19 takes keys of TDES, and it is brought %s", block[:16])
+		}
 		order := string(control[6:])
 		shop.answer(m, map[int]string{39: "921", 53: order, 96: ""})
 		if err := <-changed; err == nil || !strings.Contains(err.Error(), "921") {

@@ -264,6 +264,7 @@ func (s *Switch) Run(ctx context.Context) error {
 		s.joined.Go(duty)
 	}
 	if s.deps.Keys != nil {
+		s.resume()
 		s.joined.Go(s.exchanges)
 	}
 	s.beside.start(s)
