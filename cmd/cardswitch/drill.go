@@ -46,7 +46,7 @@ func newDrillLabCommand() *cobra.Command {
 			"  cut                nothing passes between it and the other nodes\n" +
 			"  deafened, muted    nothing of them comes to it, or nothing of it to them\n" +
 			"  transfer, drain    an operator has another node lead, or ends it in order\n" +
-			"  rekey              another leads while the merchants get a new link key\n" +
+			"  rekey              another leads while the merchants get new keys\n" +
 			"  full, stalled      its disk has no free space, or answers no write (as root, on a small\n" +
 			"                     disk of its own)\n" +
 			"  practise           the drills that operators order, each at another node\n" +

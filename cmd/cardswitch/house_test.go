@@ -64,6 +64,7 @@ func TestHouse(t *testing.T) {
 	if err := m.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	testZone(t, h, m, issuers)
 	testKeys(t, h, m)
 	testTheirKeys(t, h, m, &config)
 	testReload(t, h, filepath.Join(dir, "routes.yaml"))

@@ -20,7 +20,7 @@ func (i *Issuer) keyCame(l *line, c *wire.Conn, m *format.Message) {
 	if l.mute.Load() {
 		return
 	}
-	answer, then := keychange.Answer(i.options.KBPK, l.Envelope, m)
+	answer, then := keychange.Answer(i.options.KBPK, l.Envelope, i.guard.Zone(), m)
 	i.send(c, answer)
 	switch then {
 	case keychange.Use:
@@ -29,6 +29,8 @@ func (i *Issuer) keyCame(l *line, c *wire.Conn, m *format.Message) {
 			i.options.Logger.Warn("a link key isn't used", "issuer", i.options.Name, "link", l.Name,
 				"error", err)
 		}
+	case keychange.Took:
+		i.count(func(s *Stats) { s.Keys++ })
 	case keychange.Make:
 		go func() { // ends with the center
 			ctx, cancel := context.WithTimeout(i.life, changeTime)

@@ -8,6 +8,7 @@ package keyblock
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/des"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/binary"
@@ -157,6 +158,19 @@ func derive(kbpk Protection) (encrypt, authenticate cipher.Block, err error) {
 		authenticate, err = aes.NewCipher(keys[1])
 	}
 	return encrypt, authenticate, err
+}
+
+// CheckTDES is the check value of a TDES key of 16 or 24 bytes: a block of zeros encrypted, its
+// first three bytes, as six digits in capitals.
+func CheckTDES(key []byte) (string, error) {
+	long := append(key[:len(key):len(key)], key[:min(8, len(key))]...)
+	block, err := des.NewTripleDESCipher(long[:min(24, len(long))])
+	if err != nil || len(key) != 16 && len(key) != 24 {
+		return "", fmt.Errorf("a TDES key has 16 or 24 bytes, not %d", len(key))
+	}
+	code := make([]byte, des.BlockSize)
+	block.Encrypt(code, code)
+	return strings.ToUpper(hex.EncodeToString(code[:3])), nil
 }
 
 // Check is the check value of an AES key: CMAC of a block of zeros, its first five bytes, as ten

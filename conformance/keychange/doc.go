@@ -1,4 +1,5 @@
-// Package keychange is a partner's part in changing link keys: 1804 with function code 811.
+// Package keychange is a partner's part in changing keys: 1804 with function code 811. It makes
+// those of links, and takes those of codes and PINs too.
 //
 // It follows what switch/service/keychange tells partners, without a line of its code: element 53
 // is the order, element 96 brings the key in a block under the key of the two centers, and the
@@ -24,5 +25,6 @@ type Then uint8
 const (
 	Nothing Then = iota
 	Use          // send under the key
+	Took         // the key is in use already
 	Make         // make a key and bring it
 )

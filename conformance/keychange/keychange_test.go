@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -75,7 +76,7 @@ func TestAnswers(t *testing.T) {
 		"no block at all": {second, "D0000", Refused, Nothing},
 	} {
 		e := linkOf(t)
-		a, then := Answer(protection(), e, bringing(c.order, c.block))
+		a, then := Answer(protection(), e, nil, bringing(c.order, c.block))
 		if a.MTI != "1814" || a.Get(39) != c.action || then != c.then {
 			t.Errorf("%s: %s, %d", name, a.Get(39), then)
 		}
@@ -92,14 +93,69 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// shelf is a zone that has what it was given.
+type shelf map[string][]byte
+
+func (s shelf) Take(use string, algorithm byte, generation uint16, key []byte) error {
+	name := fmt.Sprintf("%s@%d %c", use, generation, algorithm)
+	if have := s[name]; have != nil && !bytes.Equal(have, key) {
+		return wire.ErrAnotherKey
+	}
+	s[name] = key
+	return nil
+}
+
+// Keys of codes and PINs are taken for what their blocks say they are, and shown by their check
+// values.
+func TestZones(t *testing.T) {
+	key, other := bytes.Repeat([]byte{2}, 16), bytes.Repeat([]byte{3}, 16)
+	aes, tdes := header(), header()
+	aes.Usage, aes.Mode = "M6", 'C'
+	tdes.Usage, tdes.Mode, tdes.Algorithm = "M3", 'C', 'T'
+	pin := tdes
+	pin.Usage, pin.Mode = "P0", 'B'
+	z := shelf{"zak:in@9 A": other}
+	for name, c := range map[string]struct {
+		order  string
+		header keyblock.Header
+		action string
+		want   string
+	}{
+		"what we protect":   {"\x01\x02\x02\x00\x00\x02", aes, Done, "zak:in@2 A"},
+		"what they protect": {"\x01\x02\x01\x00\x00\x03", tdes, Done, "zak:out@3 T"},
+		"PINs":              {"\x01\x01\x02\x00\x00\x02", pin, Done, "zpk:in@2 T"},
+		"for PINs":          {"\x01\x02\x02\x00\x00\x05", pin, Refused, ""},
+		"for codes":         {"\x01\x01\x02\x00\x00\x05", tdes, Refused, ""},
+		"of AES as TDES":    {"\x01\x02\x02\x00\x00\x05", header(), Refused, ""},
+		"another one":       {"\x01\x02\x02\x00\x00\x09", aes, OutOfStep, ""},
+		"none":              {"\x01\x02\x02\x00\x00\x00", keyblock.Header{}, Refused, ""},
+	} {
+		text := ""
+		if c.header.Usage != "" {
+			text = block(t, protection(), c.header, key)
+		}
+		a, then := Answer(protection(), nil, z, bringing(c.order, text))
+		if a.Get(39) != c.action || (then == Took) != (c.action == Done) {
+			t.Errorf("%s: %s, %d", name, a.Get(39), then)
+		}
+		if c.want == "" {
+			continue
+		}
+		check, err := checkOf(c.header.Algorithm, key)
+		if err != nil || a.Get(96) != check || !bytes.Equal(z[c.want], key) {
+			t.Errorf("%s: check value %q, want %q, has %d, %v", name, a.Get(96), check, len(z), err)
+		}
+	}
+}
+
 // The same order gets the same answer, also when a later key is in use; another key under its
 // number does not.
 func TestOrdersRepeated(t *testing.T) {
 	e := linkOf(t)
 	first := bringing("\x01\x03\x03\x00\x00\x02",
 		block(t, protection(), header(), bytes.Repeat([]byte{2}, 32)))
-	a, _ := Answer(protection(), e, first)
-	again, then := Answer(protection(), e, first)
+	a, _ := Answer(protection(), e, nil, first)
+	again, then := Answer(protection(), e, nil, first)
 	if again.String() != a.String() || again.Get(96) != a.Get(96) || then != Use {
 		t.Errorf("%v, then %v", a, again)
 	}
@@ -107,17 +163,17 @@ func TestOrdersRepeated(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := bringing(first.Get(53), block(t, protection(), header(), bytes.Repeat([]byte{3}, 32)))
-	if a, _ := Answer(protection(), e, other); a.Get(39) != OutOfStep {
+	if a, _ := Answer(protection(), e, nil, other); a.Get(39) != OutOfStep {
 		t.Errorf("another key under the same number: %s", a.Get(39))
 	}
 }
 
 func TestWithoutAProtectionKey(t *testing.T) {
 	m := bringing("\x01\x03\x03\x00\x00\x02", "D0000")
-	if a, then := Answer(nil, linkOf(t), m); a.Get(39) != NoKeys || then != Nothing {
+	if a, then := Answer(nil, linkOf(t), nil, m); a.Get(39) != NoKeys || then != Nothing {
 		t.Errorf("%s", a.Get(39))
 	}
-	if a, _ := Answer(protection(), nil, m); a.Get(39) != Refused {
+	if a, _ := Answer(protection(), nil, nil, m); a.Get(39) != Refused {
 		t.Errorf("a link without an envelope: %s", a.Get(39))
 	}
 }
@@ -156,7 +212,7 @@ func TestBring(t *testing.T) {
 					t.Errorf("%s: another key the next time", name)
 				}
 				used = block
-				a, _ := Answer(protection(), theirs, bringing(order, block))
+				a, _ := Answer(protection(), theirs, nil, bringing(order, block))
 				return a, c.answer(n, a)
 			})
 		if c.fault == "" {

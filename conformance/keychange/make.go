@@ -41,7 +41,7 @@ func New(kbpk keyblock.Protection, e *wire.Envelope) (Key, error) {
 		return Key{}, err
 	}
 	g := e.Next()
-	return Key{g, order{linkKey, g}.text(), block, check}, e.Take(g, key)
+	return Key{g, order{linkKey, bothWays, g}.text(), block, check}, e.Take(g, key)
 }
 
 // Take installs the key that the other side brought.

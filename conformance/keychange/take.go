@@ -12,27 +12,36 @@ import (
 
 // Answer says what a partner answers to a 1804 with function code 811, and what it does when the
 // answer has left. A key is on all connections of the link before it returns. Without a key block
-// protection key, nothing is taken.
-func Answer(kbpk keyblock.Protection, e *wire.Envelope, m *format.Message) (*format.Message, Then) {
+// protection key, nothing is taken; a nil zone takes none of codes and PINs.
+func Answer(kbpk keyblock.Protection, e *wire.Envelope, z Zone, m *format.Message) (
+	*format.Message, Then) {
 	o, err := parseOrder(m.Get(53))
 	switch {
 	case err != nil || m.Has(96) == (o.generation == 0):
 		return format.Answer(m, Malformed), Nothing
 	case len(kbpk) == 0:
 		return reply(m, NoKeys), Nothing
+	case o.zoned() && z != nil && o.generation != 0:
+		check, err := takeZone(kbpk, z, o, m)
+		return outcome(m, check, err, Took)
 	case o.purpose != linkKey || e == nil:
 		return reply(m, Refused), Nothing
 	case o.generation == 0:
 		return reply(m, Done), Make
 	}
 	k, err := Take(kbpk, e, m.Get(53), m.Get(96))
+	return outcome(m, k.Check, err, Use)
+}
+
+// outcome is the answer to a key that was taken, or not.
+func outcome(m *format.Message, check string, err error, then Then) (*format.Message, Then) {
 	switch {
 	case errors.Is(err, wire.ErrAnotherKey):
 		return reply(m, OutOfStep), Nothing
 	case err != nil:
 		return reply(m, Refused), Nothing
 	}
-	return reply(m, Done).Set(96, k.Check), Use
+	return reply(m, Done).Set(96, check), then
 }
 
 // reply has element 53 as it came, as every answer has whose order could be read.
@@ -67,6 +76,7 @@ func header() keyblock.Header {
 // order is what element 53 says.
 type order struct {
 	purpose    byte
+	direction  byte
 	generation uint16 // 0 asks for a key
 }
 
@@ -81,10 +91,13 @@ func parseOrder(v string) (order, error) {
 		(v[1] == linkKey) != (v[2] == bothWays) {
 		return order{}, errors.New("element 53 is no order of a key")
 	}
-	return order{v[1], binary.BigEndian.Uint16([]byte(v[4:]))}, nil
+	return order{v[1], v[2], binary.BigEndian.Uint16([]byte(v[4:]))}, nil
 }
 
+// zoned tells whether it is about a key of codes or PINs.
+func (o order) zoned() bool { return o.purpose == pinKey || o.purpose == macKey }
+
 func (o order) text() string {
-	return string([]byte{layout, o.purpose, bothWays, 0, byte(o.generation >> 8),
+	return string([]byte{layout, o.purpose, o.direction, 0, byte(o.generation >> 8),
 		byte(o.generation)})
 }

@@ -117,7 +117,11 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 // setUp starts issuers, nodes and merchants, and waits until all is whole.
 func (r *run) setUp(ctx context.Context) error {
 	secret := sealed.Secret(fmt.Sprintf("lab %d", r.Seed))
-	links, err := r.town.openIssuers(r.place, secret, r.Seed)
+	zones, err := r.zonesOf(secret)
+	if err != nil {
+		return err
+	}
+	links, err := r.town.openIssuers(r.place, secret, zones, r.Seed)
 	if err != nil {
 		return err
 	}
@@ -136,7 +140,7 @@ func (r *run) setUp(ctx context.Context) error {
 	for _, n := range r.nodes {
 		addresses = append(addresses, n.stage.Merchants)
 	}
-	if err := r.town.open(r.dial, secret, addresses, r.Rate, r.Seed); err != nil {
+	if err := r.town.open(r.dial, secret, zones, addresses, r.Rate, r.Seed); err != nil {
 		return err
 	}
 	return r.town.flows(ctx, startTime)

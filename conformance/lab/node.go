@@ -60,7 +60,7 @@ func (r *run) layOut(ctx context.Context, links [][]string, secret sealed.Secret
 		r.mountDisk(s.Dir)
 		s.Secret, s.Cluster = secret, r.section(n)
 		if r.Shards {
-			s.Shards = r.groups()
+			s.Shards, s.Codes = r.groups(), true
 		}
 		if n > 1 {
 			if err := stage.CopyKeys(r.nodes[0].stage, s); err != nil {

@@ -11,11 +11,42 @@ import (
 	"time"
 
 	"cardswitch/conformance/load/cards"
+	"cardswitch/conformance/load/sealed"
+	"cardswitch/conformance/load/stage"
+	"cardswitch/conformance/protect"
 	"cardswitch/switch/admin"
 )
 
 // With shards each issuer has a journal and an active node of its own. Faults are done to the node
-// where the first one is active; the others are to go on.
+// where the first one is active; the others are to go on. Messages have codes and PINs then, as
+// each shard has to have the merchants' keys, which are the first one's.
+
+// zones are what the partners do with codes and PINs, by center.
+type zones map[string]*protect.Options
+
+// merchantsName is the center of all merchants.
+var merchantsName, _, _ = strings.Cut(stage.Link, "/")
+
+// zonesOf writes the partners' keys; with one journal there are none.
+func (r *run) zonesOf(secret sealed.Secret) (zones, error) {
+	if !r.Shards {
+		return nil, nil
+	}
+	centers := []string{merchantsName}
+	for n := range issuers {
+		centers = append(centers, issuerName(n))
+	}
+	z := make(zones)
+	for _, center := range centers {
+		file := filepath.Join(r.dir, center+".keys")
+		if err := secret.WriteZone(file, center); err != nil {
+			return nil, err
+		}
+		z[center] = &protect.Options{Keys: file, MAC: &protect.MAC{Algorithm: "cmac"},
+			PIN: &protect.PIN{}, Generations: true}
+	}
+	return z, nil
+}
 
 // groups are the names of the shards; "" alone is that there are none.
 func (r *run) groups() []string {

@@ -61,8 +61,8 @@ func issuerName(n int) string { return fmt.Sprintf("issuer-%d", n) }
 func acquirer(n int) string { return fmt.Sprintf("9300000000%d", n+1) }
 
 // openIssuers opens issuers with two links each and returns where those are.
-func (t *town) openIssuers(p *place, secret sealed.Secret, seed uint64) (links [][]string,
-	err error) {
+func (t *town) openIssuers(p *place, secret sealed.Secret, zones zones, seed uint64) (
+	links [][]string, err error) {
 	latency, err := issuer.ParseDelay("0ms..5ms")
 	if err != nil {
 		return nil, err
@@ -70,7 +70,8 @@ func (t *town) openIssuers(p *place, secret sealed.Secret, seed uint64) (links [
 	for n := range issuers {
 		name := issuerName(n)
 		o := issuer.Options{Name: name, Peer: stage.Institution, Seed: seed + uint64(n),
-			KBPK: keyblock.Protection(secret.Protection(name)), Latency: latency, ListenFunc: p.listen}
+			KBPK: keyblock.Protection(secret.Protection(name)), Latency: latency, ListenFunc: p.listen,
+			Protect: zones[name]}
 		for l := range 2 {
 			id := fmt.Sprintf("%s/l%d", name, l)
 			o.Links = append(o.Links, issuer.Link{Name: fmt.Sprintf("l%d", l),
@@ -95,14 +96,15 @@ func envelopeOf(secret sealed.Secret, link string) *wire.Envelope {
 
 // open lets the merchants trade with whoever serves at the addresses.
 func (t *town) open(dial func(context.Context, string) (net.Conn, error), secret sealed.Secret,
-	addresses []string, rate float64, seed uint64) error {
+	zones zones, addresses []string, rate float64, seed uint64) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.trade = cancel
 	var ranges []pos.Range
 	for _, r := range cards.Ranges() {
 		ranges = append(ranges, pos.Range{Prefix: r.Prefix, Count: 200})
 	}
-	link := envelopeOf(secret, stage.Link) // of one center: who gets a new key gets it for all
+	// Of one center: who gets a new key gets it for all.
+	link, zone := envelopeOf(secret, stage.Link), zones[merchantsName]
 	for n := range merchants {
 		m, err := pos.Start(context.Background(), pos.Options{Name: fmt.Sprintf("merchant-%d", n),
 			Acquirer: acquirer(n), Peer: stage.Institution, Addresses: addresses,
@@ -110,7 +112,7 @@ func (t *town) open(dial func(context.Context, string) (net.Conn, error), secret
 			Repeats: repeats,
 			Echo:    echoTime, Settle: settleTime, InFlight: 256, Rate: rate / merchants,
 			Cards: ranges, Seed: seed + uint64(n), OnResult: t.came, DialFunc: dial,
-			KBPK: keyblock.Protection(secret.Protection("merchants"))})
+			KBPK: keyblock.Protection(secret.Protection(merchantsName)), Protect: zone})
 		if err != nil {
 			return fmt.Errorf("lab: a merchant: %w", err)
 		}

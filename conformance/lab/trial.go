@@ -20,7 +20,7 @@ const (
 	Deafened Kind = "deafened"   // nothing of the others comes to it
 	Muted    Kind = "muted"      // nothing of it comes to the others
 	Transfer Kind = "transfer"   // an operator has another node lead
-	Rekey    Kind = "rekey"      // the same, while the merchants get a new link key
+	Rekey    Kind = "rekey"      // the same, while the merchants get new keys
 	Drain    Kind = "drain"      // it is asked to end, as for an upgrade
 	Full     Kind = "full"       // its disk has no free space
 	Stalled  Kind = "stalled"    // its disk answers no write

@@ -16,7 +16,7 @@ const changeTime, keyAnswerTime = 30 * time.Second, 5 * time.Second
 
 // keyCame answers a message that brings a key, or asks for one.
 func (p *POS) keyCame(c *wire.Conn, m *format.Message) {
-	answer, then := keychange.Answer(p.options.KBPK, p.options.Envelope, m)
+	answer, then := keychange.Answer(p.options.KBPK, p.options.Envelope, p.guard.Zone(), m)
 	if err := c.Send(answer); err != nil {
 		p.count(func(s *Stats) { s.Undelivered++ })
 	}
@@ -24,6 +24,8 @@ func (p *POS) keyCame(c *wire.Conn, m *format.Message) {
 	case keychange.Use:
 		p.count(func(s *Stats) { s.Keys++ })
 		_ = p.options.Envelope.Switch(keychange.Generation(m)) // a dead line is dialled again
+	case keychange.Took:
+		p.count(func(s *Stats) { s.Keys++ })
 	case keychange.Make:
 		go func() { // ends with the center
 			ctx, cancel := context.WithTimeout(p.life, changeTime)

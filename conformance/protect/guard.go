@@ -123,7 +123,7 @@ func (g *Guard) Check(raw []byte, m *format.Message) error {
 	if len(elements) > 0 {
 		n = elements[len(elements)-1]
 	}
-	key := g.options.keys["zak:out"][named]
+	key := g.options.keys.get("zak:out", named)
 	if n != 64 && n != 128 || key == nil {
 		return errors.Join(ErrCode, err)
 	}

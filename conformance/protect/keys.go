@@ -8,20 +8,25 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"cardswitch/conformance/secretfile"
 )
 
-// keys are clear ones of tests, by what they are for (zak:in, zpk:out, bdk) and by generation.
-type keys map[string]map[uint16][]byte
+// keys are clear ones of tests, by what they are for (zak:in, zpk:out, bdk) and by generation. All
+// guards that were made of the same Options have the same.
+type keys struct {
+	mu  sync.RWMutex
+	all map[string]map[uint16][]byte
+}
 
 // String keeps even test keys out of any output.
-func (keys) String() string { return "(keys)" }
+func (*keys) String() string { return "(keys)" }
 
 // GoString does so for %#v.
-func (keys) GoString() string { return "(keys)" }
+func (*keys) GoString() string { return "(keys)" }
 
-func readKeys(name string) (keys, error) {
+func readKeys(name string) (*keys, error) {
 	text, err := secretfile.Read(name, 64<<10)
 	if err != nil {
 		return nil, err
@@ -33,8 +38,8 @@ func readKeys(name string) (keys, error) {
 	return k, nil
 }
 
-func parseKeys(r io.Reader) (keys, error) {
-	k := make(keys)
+func parseKeys(r io.Reader) (*keys, error) {
+	k := &keys{all: make(map[string]map[uint16][]byte)}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		text, _, _ := strings.Cut(lines.Text(), "#")
@@ -53,13 +58,10 @@ func parseKeys(r io.Reader) (keys, error) {
 		if err != nil || len(key) != 16 && len(key) != 24 && len(key) != 32 {
 			return nil, fmt.Errorf("line %d: a key has 32, 48 or 64 hex digits", n)
 		}
-		if k[use] == nil {
-			k[use] = make(map[uint16][]byte)
-		}
-		if k[use][generation] != nil {
+		if k.get(use, generation) != nil {
 			return nil, fmt.Errorf("line %d: this key is there already", n)
 		}
-		k[use][generation] = key
+		k.put(use, generation, key)
 	}
 	return k, lines.Err()
 }
@@ -83,12 +85,30 @@ func parseName(text string) (use string, generation uint16, err error) {
 }
 
 // newest is the latest generation of a key.
-func (k keys) newest(use string) (key []byte, generation uint16, err error) {
-	for g := range k[use] {
+func (k *keys) newest(use string) (key []byte, generation uint16, err error) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for g := range k.all[use] {
 		generation = max(generation, g)
 	}
 	if generation == 0 {
 		return nil, 0, fmt.Errorf("there is no key %s in the file", use)
 	}
-	return k[use][generation], generation, nil
+	return k.all[use][generation], generation, nil
+}
+
+// get is a generation of a key, nil if there is none.
+func (k *keys) get(use string, generation uint16) []byte {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.all[use][generation]
+}
+
+func (k *keys) put(use string, generation uint16, key []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all[use] == nil {
+		k.all[use] = make(map[uint16][]byte)
+	}
+	k.all[use][generation] = key
 }

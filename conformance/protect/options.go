@@ -23,7 +23,7 @@ type Options struct {
 	// Generations says that element 53 names the keys (package keying).
 	Generations bool `yaml:"generations"`
 
-	keys keys
+	keys *keys
 }
 
 // MAC is how a message gets its code, which is over all that stands before it.

@@ -88,8 +88,11 @@ func FuzzKeys(f *testing.F) {
 	f.Add(someKeys)
 	f.Fuzz(func(t *testing.T, text string) {
 		k, err := parseKeys(strings.NewReader(text))
-		for use := range k {
-			if _, _, wrong := k.newest(use); err == nil && wrong != nil {
+		if err != nil {
+			return
+		}
+		for use := range k.all {
+			if _, _, wrong := k.newest(use); wrong != nil {
 				t.Error(wrong)
 			}
 		}

@@ -113,7 +113,7 @@ func (g *Guard) PIN(m *format.Message) (right bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if key = g.options.keys["zpk:out"][names.ZPK]; key == nil {
+		if key = g.options.keys.get("zpk:out", names.ZPK); key == nil {
 			return false, fmt.Errorf("there is no zpk:out of generation %d, newest %d", names.ZPK,
 				generation)
 		}

@@ -35,7 +35,7 @@ const (
 	// standTold is how soon the first shard is told where connections stand.
 	standTold = 100 * time.Millisecond
 	// usesTold is how often it is told how often keys were used, in those times.
-	usesTold = 50
+	usesTold = 10
 	// mostWanted bounds how many keys out of step wait to be told of. Who wants one asks again.
 	mostWanted = 64
 	// followTime bounds how long an order may wait for this node's journal.
