@@ -353,8 +353,8 @@ func (s *Switch) end(now int64, from, c *center, r *txn.Row, d txn.Decision, ans
 		}
 		s.followed(now, r, stands)
 	}
-	if cancelled && answered && !txn.Approves(int(d.Action)) {
-		s.unneeded(now, c, r)
+	if cancelled && (answered && !txn.Approves(int(d.Action)) || d.Reason.Unsent()) {
+		s.unneeded(now, c, r, d)
 	}
 	if cancelled {
 		c.owed.Release(r.Txn)

@@ -121,6 +121,22 @@ func TestDistantModule(t *testing.T) {
 	})
 }
 
+// A merchant reverses a request that still waits for the module, and whose PIN can't be translated
+// then: the issuer never hears of either.
+func TestReversalOfWhatNeverLeft(t *testing.T) {
+	d := &distant{Module: securitytest.Soft(t), latency: time.Second, codes: true}
+	runSecured(t, d, nil, nil, func(y *yard, shop, primary, standby *peer) {
+		shop.send("1200", pinSale(y, 1, "1234", "3530111222211119")) // of another card
+		time.Sleep(100 * time.Millisecond)
+		y.told(shop, "1420", reversal(2, 1, 700), "400")
+		want(t, shop.read("1210"), map[int]string{39: "126"})
+		primary.quiet(time.Minute)
+		if st := y.sw.Status(); st.Owed != 0 || st.Shelved != 0 || st.Open != 0 {
+			t.Errorf("owed %d, shelved %d, open %d", st.Owed, st.Shelved, st.Open)
+		}
+	})
+}
+
 // A slow module delays who needs it, and nobody else.
 func TestSlowModule(t *testing.T) {
 	d := &distant{Module: securitytest.Soft(t), latency: time.Second, codes: true}

@@ -200,14 +200,19 @@ func (s *Switch) shelveRefused(now int64, l *link.Link, c *center, item *saf.Ite
 		"center", c.name, "action", d.Action, "hint", "`cardswitch worklist list`")
 }
 
-// unneeded drops the merchant's reversal of a request that the issuer has declined in time.
-func (s *Switch) unneeded(now int64, c *center, r *txn.Row) {
+// unneeded drops the merchant's reversal of a request that the issuer has declined in time, or never
+// got.
+func (s *Switch) unneeded(now int64, c *center, r *txn.Row, d txn.Decision) {
 	item := c.owed.Item(r.Item)
 	if item == nil || item.After != r.Txn {
 		return
 	}
+	why := txn.DeclinedAnyway
+	if d.Reason.Unsent() {
+		why = d.Reason
+	}
 	s.rec = journal.Record{At: now, Kind: journal.Delivered, Txn: item.Txn, Advice: item.ID,
-		MTI: item.MTI, Dest: c.id, STAN: item.STAN, Reason: uint16(txn.DeclinedAnyway)}
+		MTI: item.MTI, Dest: c.id, STAN: item.STAN, Reason: uint16(why)}
 	s.pending.batch.Append(&s.rec)
 	s.pending.batch.Dequeue(c.id, item.ID)
 	s.paid(now, c, item)
