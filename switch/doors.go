@@ -230,7 +230,8 @@ func (s *Switch) asked(c *center, a *arrival) (q txn.Question, asked txn.Asked, 
 		return q, txn.New, false
 	case q.Flags.Has(txn.Foretold):
 		return q, txn.Overtaken, false
-	case q.Fingerprint != a.fingerprint && a.token.fault != txn.TokenUnknown:
+	case q.Fingerprint != a.fingerprint && a.token.fault != txn.TokenUnknown,
+		a.mti.Class() <= 2 && q.Currency != 0 && q.Currency != a.currency:
 		return q, txn.Differs, false
 	case q.Flags.Has(txn.Ended):
 		return q, txn.Answered, false

@@ -155,3 +155,30 @@ func TestStandInsApprovalsExpire(t *testing.T) {
 		bank.conn.Close()
 	})
 }
+
+// Authorizations of a merchant center that is no longer configured wait for it, however many they
+// are; those of others expire all the same.
+func TestExpiryPassesWhoIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, adjusted(cardswitch.AdjustmentsConfig{},
+			cardswitch.AdjustmentsConfig{Expire: 10 * time.Minute, ReverseExpire: true}))
+		bank, shop := y.open()
+		for stan := 1; stan <= 1000; stan++ { // as many as are looked at at once
+			y.granted(shop, bank, "1100", authorization(stan, 1000))
+		}
+		shop.conn.Close()
+		y.end()
+		bank.conn.Close()
+		two := y.config.Centers[0]
+		two.Name = "hq-2"
+		y.config.Centers[0] = two
+		y.start()
+		bank = y.issuer(y.doors[0], "primary")
+		time.Sleep(time.Second)
+		shop = y.merchant()
+		y.granted(shop, bank, "1100", authorization(2, 700))
+		bank.quiet(9*time.Minute + 30*time.Second)
+		y.taken(bank, "1420", map[int]string{4: "000000000700", 25: "4351"})
+		y.close(shop, bank)
+	})
+}

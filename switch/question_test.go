@@ -14,6 +14,28 @@ func with(elements, changed map[int]string) map[int]string {
 	return out
 }
 
+// The same amount of another currency under the trace number of a sale is no repeat of it either.
+func TestAnotherCurrencyIsAnotherQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, nil)
+		bank, shop := y.open()
+		sold := sale(1, 500)
+		shop.send("1200", sold)
+		m := bank.read("1200")
+		y.told(shop, "1201", with(sold, map[int]string{49: "840"}), "913")
+		bank.answer(m, map[int]string{38: "A00001", 39: "000"})
+		want(t, shop.read("1210"), map[int]string{39: "000"})
+		y.crash(shop, bank)
+		y.start()
+		bank = y.issuer(y.doors[0], "primary")
+		time.Sleep(time.Second)
+		shop = y.merchant()
+		y.told(shop, "1201", with(sold, map[int]string{49: "840"}), "913")
+		y.told(shop, "1201", sold, "000")
+		y.close(shop, bank)
+	})
+}
+
 // A return under the trace number of a sale of the same card and amount is no repeat of it. It must
 // not be told that it was approved; after a restart, too.
 func TestAnotherProcessingCodeIsAnotherQuestion(t *testing.T) {
