@@ -145,6 +145,7 @@ func (s *Switch) counts(now int64, rec *journal.Record, from, c *center, r *txn.
 	if c.settling != nil && c.book != nil {
 		p := s.given(now, c, period{r.Day, r.Slice}, m, false)
 		rec.Day, rec.Slice = p.day, p.slice
+		s.moved(c, rec)
 	}
 	if told && r.State != txn.Cancelled { // else its merchant counts neither it nor its reversal
 		rec.MerchantDay = r.MerchantDay
@@ -241,6 +242,18 @@ func (s *Switch) delivers(now int64, rec *journal.Record, c *center, item *saf.I
 		grants(rec, a.msg)
 	}
 	rec.Day, rec.Slice = p.day, p.slice
+	s.moved(c, rec)
+}
+
+// moved sees that what was agreed of a period in one currency, while another is still open, is
+// compared again when a record moves it.
+func (s *Switch) moved(c *center, rec *journal.Record) {
+	if uint32(c.book.Current().Day) == rec.Day {
+		return // as nearly always
+	}
+	if p := c.book.Find(settle.Day(rec.Day)); p != nil && p.Moved(rec.Currency) {
+		s.keepPeriod(c, p)
+	}
 }
 
 // proven records that a transaction was approved, though its answer never came: its reversal was
@@ -253,6 +266,7 @@ func (s *Switch) proven(now int64, c *center, item *saf.Item, kind total.Kind) {
 	rec := journal.Record{At: now, Kind: journal.Late, Txn: item.Txn, Center: item.Source,
 		Dest: c.id, Reason: uint16(txn.ReversedProves), Moves: uint8(kind), Amount: item.Amount,
 		Processing: item.Processing, Currency: countedIn(item.Currency, c), Day: p.day, Slice: p.slice}
+	s.moved(c, &rec)
 	s.pending.batch.Append(&rec)
 }
 
@@ -272,6 +286,7 @@ func (s *Switch) lateCounts(now int64, rec *journal.Record, c *center, r *txn.Ro
 	rec.Amount = item.Amount
 	grants(rec, m)
 	rec.Day, rec.Slice = p.day, p.slice
+	s.moved(c, rec)
 	s.confirm(c, item, r, rec)
 }
 

@@ -73,7 +73,7 @@ func (s *Switch) expireDue() error {
 	err := s.store.Scan([]byte{familyExpiry}, until, func(key, value []byte) bool {
 		one := expiry{at: append([]byte(nil), key...), number: binary.BigEndian.Uint64(key[9:])}
 		copy(one.key[:], value)
-		if known[one.key.Center()] != nil { // else it may come back; who waits for that is in nobody's way
+		if known[one.key.Center()] != nil { // else it may come back, and is in nobody's way meanwhile
 			due = append(due, one)
 		}
 		return len(due) < expireAtOnce

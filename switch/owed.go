@@ -200,8 +200,8 @@ func (s *Switch) shelveRefused(now int64, l *link.Link, c *center, item *saf.Ite
 		"center", c.name, "action", d.Action, "hint", "`cardswitch worklist list`")
 }
 
-// unneeded drops the merchant's reversal of a request that the issuer has declined in time, or never
-// got.
+// unneeded drops the merchant's reversal of a request that the issuer has declined in time, or
+// never got.
 func (s *Switch) unneeded(now int64, c *center, r *txn.Row, d txn.Decision) {
 	item := c.owed.Item(r.Item)
 	if item == nil || item.After != r.Txn {

@@ -215,3 +215,54 @@ func TestEachCurrencyIsCompared(t *testing.T) {
 		y.close(shop, bank)
 	})
 }
+
+// One currency of a day is agreed, another isn't yet, and something more comes to count in the
+// first: that is compared again, before the day is agreed.
+func TestAgreedCurrencyThatMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := reconciling(t, func(r *cardswitch.ReconciliationConfig) {
+			r.Cutover, r.After, r.Message = "", time.Second, cardswitch.CompareRequest
+		})
+		bank, shop := y.open()
+		y.sold(shop, bank, 1, 100)
+		y.granted(shop, bank, "1200", with(sale(2, 200), map[int]string{49: "840"}))
+		y.told(shop, "1220", offline(3, 50), "900")
+		bank.answer(bank.read("1220"), map[int]string{39: "902"}) // it waits for a person
+		if _, err := y.sw.CutOver("issuer-a", 0, "abe"); err != nil {
+			t.Fatal(err)
+		}
+		asked := func(currency string, number, amount int) {
+			t.Helper()
+			m := bank.read("1500")
+			want(t, m, map[int]string{28: "000101", 50: currency})
+			theirs := totalsOf(0, "502", "000101", number, amount)
+			for _, n := range []int{11, 12, 24, 28, 32, 50} {
+				delete(theirs, n)
+			}
+			bank.answer(m, with(theirs, map[int]string{39: "504"}))
+			time.Sleep(time.Second)
+		}
+		asked("392", 1, 100)
+		bank.answer(bank.read("1500"), map[int]string{39: "503"}) // 840 isn't known yet
+		list, err := y.sw.WorkList()
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		again := cardswitch.Resolution{Act: "retry", Who: "sato", Why: "told by phone"}
+		if err := y.sw.Resolve(list[0].ID, again); err != nil {
+			t.Fatal(err)
+		}
+		bank.answer(bank.read("1221"), map[int]string{39: "900"})
+		if st := periodOf(t, y, "000101"); st.State != "ended" {
+			t.Errorf("%+v", st)
+		}
+		time.Sleep(30 * time.Second)
+		asked("392", 2, 150)
+		asked("840", 1, 200)
+		if st := periodOf(t, y, "000101"); st.State != "agreed" || st.Versions != 3 {
+			t.Errorf("%+v", st)
+		}
+		y.addUp()
+		y.close(shop, bank)
+	})
+}

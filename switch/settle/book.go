@@ -161,6 +161,16 @@ func (p *Period) Compared(at int64, currency uint16, equal bool, moved []uint16)
 	p.Agree(at)
 }
 
+// Moved notes that something more counts in the period in a currency: what was agreed of that must
+// be compared again. It tells whether that is so.
+func (p *Period) Moved(currency uint16) bool {
+	if p.State != Ended || !slices.Contains(p.Closed, currency) {
+		return false
+	}
+	p.Closed = slices.DeleteFunc(p.Closed, func(c uint16) bool { return c == currency })
+	return true
+}
+
 // SliceCompared notes the comparison of one slice.
 func (p *Period) SliceCompared(slice uint16, equal bool) {
 	p.Sliced = max(p.Sliced, slice)
