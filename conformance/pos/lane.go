@@ -2,10 +2,12 @@ package pos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cardswitch/conformance/format"
@@ -17,6 +19,7 @@ import (
 type lane struct {
 	addresses []string
 	at        int // of addresses: where the next connection goes
+	silent    int // where this lane was left waiting, plus one; 0: nowhere
 
 	mu   sync.Mutex
 	conn *wire.Conn // nil while down or not signed on
@@ -73,17 +76,21 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 		return false
 	}
 	defer c.Close()
-	if !p.signedOn(ctx, c) {
+	if !p.signedOn(ctx, l, c) {
 		return false
 	}
 	p.put(l, c)
 	defer p.put(l, nil)
 	p.count(func(s *Stats) { s.Connections++ })
+	var cut atomic.Bool
 	if p.options.Echo > 0 {
-		go p.watch(ctx, c)
+		go p.watch(ctx, c, &cut)
 	}
 	select {
 	case <-c.Done():
+		if cut.Load() {
+			l.silent = l.at + 1
+		}
 	case <-ctx.Done():
 		if !p.options.NoSignOn {
 			wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -98,22 +105,30 @@ func (p *POS) connect(ctx context.Context, l *lane) bool {
 const openTime = 5 * time.Second
 
 // signedOn opens a connection's envelope and signs on. Who tests connections has no more patience
-// for this than for a few tests.
-func (p *POS) signedOn(ctx context.Context, c *wire.Conn) bool {
+// for this than for a few tests, or for one where it was left waiting just before: a host that
+// stands still takes connections, and another one may serve by now.
+func (p *POS) signedOn(ctx context.Context, l *lane, c *wire.Conn) bool {
 	patience := openTime
 	if p.options.Echo > 0 {
 		patience = min(patience, 4*p.options.Echo)
+		if l.silent == l.at+1 {
+			patience = min(patience, p.options.Echo)
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if c.Ready(ctx) != nil {
-		return false
+	if c.Ready(wait) == nil && (p.options.NoSignOn || p.manage(wait, c, "801") == nil) {
+		l.silent = 0
+		return true
 	}
-	return p.options.NoSignOn || p.manage(ctx, c, "801") == nil
+	if wait.Err() != nil {
+		l.silent = l.at + 1
+	}
+	return false
 }
 
 // watch cuts a connection on which an echo test isn't answered by the time of the next.
-func (p *POS) watch(ctx context.Context, c *wire.Conn) {
+func (p *POS) watch(ctx context.Context, c *wire.Conn, cut *atomic.Bool) {
 	ticker := time.NewTicker(p.options.Echo)
 	defer ticker.Stop()
 	for {
@@ -128,6 +143,7 @@ func (p *POS) watch(ctx context.Context, c *wire.Conn) {
 		err := p.manage(wait, c, "831")
 		cancel()
 		if err != nil && ctx.Err() == nil {
+			cut.Store(errors.Is(err, context.DeadlineExceeded))
 			c.Cut()
 			return
 		}

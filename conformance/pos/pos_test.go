@@ -2,11 +2,15 @@ package pos
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"cardswitch/conformance/count"
@@ -199,6 +203,33 @@ func TestSilentConnectionsAreLeft(t *testing.T) {
 	if r := p.Do(t.Context(), purchase(1200)); r.State != ledger.Approved {
 		t.Errorf("the sale ended %s", r.State)
 	}
+}
+
+// TestASilentHostGetsLessTime: a host that stands still takes connections; once it has left a
+// connection waiting, it gets the time of one echo test only, as another one may serve by now.
+func TestASilentHostGetsLessTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dialled atomic.Int32
+		p, err := Start(t.Context(), Options{Connections: 1, Echo: 100 * time.Millisecond,
+			Addresses: []string{"silent", "down"},
+			DialFunc: func(_ context.Context, at string) (net.Conn, error) {
+				if at == "down" {
+					return nil, errors.New("connection refused")
+				}
+				dialled.Add(1)
+				near, far := net.Pipe()
+				go func() { _, _ = io.Copy(io.Discard, far) }()
+				return near, nil
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second)
+		if n := dialled.Load(); n < 12 {
+			t.Errorf("it was tried %d times only", n)
+		}
+		p.Close()
+	})
 }
 
 // TestOneOfSeveralAddressesServes: where one node is down and another lets nobody in, the

@@ -43,6 +43,11 @@ type core struct {
 	promised  time.Duration // until then nobody gets this node's vote
 	heard     time.Duration // when the leader's last heartbeat came
 	gaveAt    time.Duration
+	led       uint64        // who led last, as far as known
+	quiet     time.Duration // since when no leader was heard, and nobody came up for a vote
+	leased    time.Duration // through then the last lease lasted
+	lost      bool          // the connection with the leader has ended
+	called    time.Duration // until then this node doesn't call for a vote again
 	full      bool          // the disk has no room
 	hangs     bool          // it doesn't answer
 	unable    time.Duration // until then the owner needn't try to serve again
@@ -81,7 +86,7 @@ const noteTransfer = "CampaignTransfer"
 func newCore(config *Config, log *raftlog.Log, lease *Lease, applied uint64,
 	now time.Duration) (*core, error) {
 	c := &core{config: config, self: config.Node, log: log, lease: lease, applied: applied,
-		rounds: rounds{length: config.lease()}, promised: now + config.lease(),
+		rounds: rounds{length: config.lease()}, promised: now + config.lease(), quiet: now,
 		shipping: make(map[uint64]int), asked: make(map[uint64]time.Duration)}
 	_, conf, err := log.InitialState()
 	if err != nil {
@@ -116,22 +121,14 @@ func (c *core) alone() bool {
 // tick is to be called once a Config.Tick.
 func (c *core) tick(now time.Duration) {
 	c.node.Tick()
-	if c.given && c.state == raft.StateLeader && now-c.gaveAt > 2*c.config.Election {
-		c.resign()
-	}
+	c.call(now)
+	c.lets(now)
 	if c.state == raft.StateLeader {
 		c.remind(now)
 		c.raise(now)
 	}
 	c.lags.sample(now, c.lastIndex())
 	c.drain(now)
-}
-
-// resign ends the leadership: nobody took it over. Under this term the lease can't come back, as
-// the node that was asked to lead may still do so.
-func (c *core) resign() {
-	_ = c.node.Step(&pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(c.self),
-		To: new(c.self), Term: new(c.node.BasicStatus().GetTerm() + 1)})
 }
 
 // step takes a message of another member.
@@ -142,10 +139,9 @@ func (c *core) step(m *pb.Message, now time.Duration) {
 	switch m.GetType() {
 	case pb.MsgProp, pb.MsgTransferLeader, pb.MsgForgetLeader, pb.MsgReadIndex:
 		return // only this node may want that of itself: it would go past propose and the lease
-	case pb.MsgHeartbeat:
+	case pb.MsgHeartbeat, pb.MsgApp, pb.MsgSnap:
 		if m.GetTerm() >= c.node.BasicStatus().GetTerm() {
-			c.heard = now
-			c.promise(m, now)
+			c.hear(m, now)
 		}
 	case pb.MsgHeartbeatResp:
 		if m.GetTerm() == c.term && c.state == raft.StateLeader {
@@ -177,6 +173,15 @@ func (c *core) breaks(m *pb.Message, now time.Duration) bool {
 		return false
 	}
 	return string(m.GetContext()) != noteTransfer
+}
+
+// hear notes that the leader is there.
+func (c *core) hear(m *pb.Message, now time.Duration) {
+	c.quiet, c.lost = now, false
+	if m.GetType() == pb.MsgHeartbeat {
+		c.heard = now
+		c.promise(m, now)
+	}
 }
 
 // promise gives the leader the time that its heartbeat asks for.
@@ -290,7 +295,7 @@ func (c *core) members(cc pb.ConfChangeI, now time.Duration) *pb.ConfState {
 
 // drain takes what raft wants done.
 func (c *core) drain(now time.Duration) {
-	for c.follow(); c.node.HasReady(); c.follow() {
+	for c.follow(now); c.node.HasReady(); c.follow(now) {
 		rd := c.node.Ready()
 		var beats []*pb.Message
 		for _, m := range rd.Messages {
@@ -315,9 +320,17 @@ func (c *core) drain(now time.Duration) {
 
 func (c *core) send(m *pb.Message, now time.Duration) {
 	switch m.GetType() {
-	case pb.MsgVote, pb.MsgPreVote:
-		if string(m.GetContext()) != noteTransfer && now < c.calls(now) {
+	case pb.MsgPreVote:
+		if now < c.turn(now) {
 			return
+		}
+	case pb.MsgVote:
+		if string(m.GetContext()) != noteTransfer && now < c.promised {
+			return
+		}
+	case pb.MsgVoteResp:
+		if !m.GetReject() {
+			c.quiet = now // whoever got the vote needs a while
 		}
 	case pb.MsgHeartbeatResp:
 		c.confess(m, now)
@@ -326,11 +339,14 @@ func (c *core) send(m *pb.Message, now time.Duration) {
 }
 
 // follow takes note of who leads in which term.
-func (c *core) follow() {
+func (c *core) follow(now time.Duration) {
 	s := c.node.BasicStatus()
 	term, state, leader := s.GetTerm(), s.RaftState, s.Lead
 	if term == c.term && state == c.state && leader == c.leader {
 		return
+	}
+	if term != c.term {
+		c.quiet, c.lost = now, false
 	}
 	if term != c.term || state != raft.StateLeader {
 		c.leads, c.given, c.told, c.to = false, false, false, 0
@@ -339,6 +355,9 @@ func (c *core) follow() {
 			p.done <- ErrUnknown
 		}
 		c.proposals, c.changes = nil, nil
+	}
+	if leader != raft.None {
+		c.led = leader
 	}
 	fresh := state == raft.StateLeader && (c.state != raft.StateLeader || term != c.term)
 	if state != raft.StateLeader && (c.state == raft.StateLeader || leader != c.leader) {
@@ -361,6 +380,7 @@ func (c *core) extend(now time.Duration) {
 	}
 	until := c.rounds.until(c.self, c.conf)
 	c.lease.until.Store(int64(until))
+	c.leaseEnds(until)
 	if !c.told && now < until && c.begins(now) {
 		c.told = true
 		c.roles = append(c.roles, Role{Leading: true, Term: c.term, Leader: c.self})

@@ -52,6 +52,40 @@ func (c *core) handOn(now time.Duration) {
 	}
 }
 
+// leaseEnds notes until when a lease lasts; 0: it is over.
+func (c *core) leaseEnds(until time.Duration) {
+	if until > 0 {
+		c.leased = until
+	}
+}
+
+// lets ends the leadership where it comes to nothing. Nobody took over whom this node has handed on
+// to: under this term the lease can't come back, as that one may still do so. Or the lease ran out
+// and doesn't come back: the others don't hear this node, or it doesn't hear them. Then who has
+// most is asked to lead, if only it hears that.
+func (c *core) lets(now time.Duration) {
+	if c.state != raft.StateLeader {
+		return
+	}
+	c.leaseEnds(c.rounds.until(c.self, c.conf))
+	patience := c.config.Election / 2
+	if c.given {
+		patience = 0
+	}
+	alone := c.told && now-c.leased > patience
+	if alone {
+		c.giveUp(now)
+		if to, _ := c.most(func(uint64) bool { return true }); to != 0 {
+			c.send(&pb.Message{Type: pb.MsgTimeoutNow.Enum(), From: new(c.self), To: new(to),
+				Term: new(c.term)}, now)
+		}
+	}
+	if alone || c.given && now-c.gaveAt > 2*c.config.Election {
+		_ = c.node.Step(&pb.Message{Type: pb.MsgHeartbeatResp.Enum(), From: new(c.self),
+			To: new(c.self), Term: new(c.term + 1)})
+	}
+}
+
 // confess puts into an answer to a heartbeat that this node isn't fit: the time that it promises,
 // which nobody reads there, is 0.
 func (c *core) confess(m *pb.Message, now time.Duration) {

@@ -35,6 +35,7 @@ type rounds struct {
 	sent   map[uint64]time.Duration // when, by the time of core
 	heard  map[uint64]uint64        // the newest round that a member has answered
 	unfit  map[uint64]bool          // it said so with that
+	away   map[uint64]bool          // its connection has ended since
 }
 
 // markSize is that of a heartbeat's mark: its round, how far all members have the log, and how long
@@ -44,7 +45,7 @@ const markSize = 24
 // begin is called when a node has come to lead.
 func (r *rounds) begin() {
 	r.sent, r.heard = make(map[uint64]time.Duration), make(map[uint64]uint64)
-	r.unfit = make(map[uint64]bool)
+	r.unfit, r.away = make(map[uint64]bool), make(map[uint64]bool)
 }
 
 // send begins a round, and marks its heartbeats with it.
@@ -72,7 +73,7 @@ func (r *rounds) answered(m *pb.Message) {
 	}
 	round := binary.BigEndian.Uint64(mark)
 	if from := m.GetFrom(); round <= r.last && round >= r.heard[from] {
-		r.heard[from], r.unfit[from] = round, confesses(mark)
+		r.heard[from], r.unfit[from], r.away[from] = round, confesses(mark), false
 	}
 }
 
@@ -81,7 +82,7 @@ const missed = 5
 
 // active tells whether a member has answered lately.
 func (r *rounds) active(id uint64) bool {
-	return r.heard[id] > 0 && r.heard[id]+missed >= r.last
+	return !r.away[id] && r.heard[id] > 0 && r.heard[id]+missed >= r.last
 }
 
 // until is when the lease ends that the voters have given, 0 if they never did.

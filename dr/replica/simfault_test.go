@@ -138,6 +138,7 @@ func (s *sim) fault() {
 	case 6:
 		s.told["loss"]++
 		s.loss = s.rng.Float64() * 0.3
+		s.disconnect(n) // and it goes on
 		s.note("loss %.2f", s.loss)
 		s.after(s.between(100*time.Millisecond, time.Second), func() { s.loss = 0 })
 	case 7:
@@ -181,6 +182,20 @@ func (s *sim) partition(n *simNode, how int, lasts time.Duration) {
 			delete(s.cut, l)
 		}
 	})
+}
+
+// disconnect has the others notice that a node's connections have ended, or some of them.
+func (s *sim) disconnect(n *simNode) {
+	for _, other := range s.nodes {
+		if other == n || s.rng.IntN(4) == 0 {
+			continue
+		}
+		s.after(s.between(50*time.Microsecond, 2*time.Millisecond), func() {
+			if other.core != nil {
+				other.when(0, func() { other.core.disconnected(n.id) })
+			}
+		})
+	}
 }
 
 func (s *sim) transfer(n *simNode) {

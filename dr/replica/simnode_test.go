@@ -288,6 +288,7 @@ func (n *simNode) crash() {
 	kept := store.Crashed(n.disk, n.s.rng.Uint64())
 	n.halt()
 	n.disk = kept
+	n.s.disconnect(n)
 }
 
 func (n *simNode) halt() {

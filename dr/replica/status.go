@@ -93,9 +93,12 @@ func roleName(s raft.StateType) string {
 
 // heir is the data node that should lead when this one can't: the one that has most of the log, of
 // those that answer and are fit. 0: there is none.
-func (c *core) heir() (best, most uint64) {
+func (c *core) heir() (best, most uint64) { return c.most(c.rounds.active) }
+
+// most is the fit data node that has most of the log, of some.
+func (c *core) most(of func(id uint64) bool) (best, most uint64) {
 	c.node.WithProgress(func(id uint64, t raft.ProgressType, p tracker.Progress) {
-		if id == c.self || t == raft.ProgressTypeLearner || !c.rounds.active(id) ||
+		if id == c.self || t == raft.ProgressTypeLearner || !of(id) ||
 			c.kind(id) != Data || c.rounds.unfit[id] {
 			return
 		}

@@ -54,16 +54,19 @@ func TestTakeoverTimes(t *testing.T) {
 		{"power cut, three data nodes", data, func(s *sim, n *simNode) {
 			n.crash()
 			s.restart(n, time.Second)
-		}, time.Second},
+		}, 400 * time.Millisecond},
 		{"power cut, two and a witness", witness, func(s *sim, n *simNode) {
 			n.crash()
 			s.restart(n, time.Second)
-		}, time.Second},
-		{"pause", witness, func(s *sim, n *simNode) { n.paused = s.now + time.Second }, time.Second},
+		}, 400 * time.Millisecond},
+		{"pause", witness, func(s *sim, n *simNode) { n.paused = s.now + time.Second },
+			400 * time.Millisecond},
 		{"partition", witness, func(s *sim, n *simNode) { s.partition(n, 0, 2*time.Second) },
-			time.Second},
+			400 * time.Millisecond},
 		{"it hears nothing", witness, func(s *sim, n *simNode) { s.partition(n, 1, 2*time.Second) },
-			2 * time.Second},
+			700 * time.Millisecond},
+		{"it isn't heard", witness, func(s *sim, n *simNode) { s.partition(n, 2, 2*time.Second) },
+			400 * time.Millisecond},
 		{"disk hangs", witness, func(s *sim, n *simNode) {
 			n.hangs = s.now + 2*time.Second
 			n.client.commit(s.rng)

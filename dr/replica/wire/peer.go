@@ -155,6 +155,7 @@ func (p *peer) connect() error {
 	p.wire.log.Info("connected with another node", "node", p.Node, "address", p.Address,
 		"version", v.Version, "program", program.Name, "reads", program.Reads)
 	p.set(true)
+	defer p.wire.config.Ended(p.Node)
 	defer p.set(false)
 	ended := make(chan error, 1)
 	go func() {

@@ -150,6 +150,7 @@ func (w *Wire) hear(conn net.Conn, in *frames, from uint64) error {
 	if !ok {
 		return errClosed
 	}
+	defer w.config.Ended(from)
 	for {
 		_ = conn.SetReadDeadline(time.Now().Add(silence))
 		k, body, err := in.next(MaxMessage)

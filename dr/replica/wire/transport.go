@@ -28,7 +28,7 @@ const Files = "files"
 // Serve is asked for what begins with Files.
 func Connect(c Config) (*Transport, error) {
 	t := &Transport{files: c.Serve}
-	c.Receive, c.Serve = t.receive, t.serve
+	c.Receive, c.Serve, c.Ended = t.receive, t.serve, t.ended
 	var err error
 	t.wire, err = Start(c)
 	return t, err
@@ -89,6 +89,13 @@ func (t *Transport) serve(ctx context.Context, from uint64, request string, to i
 		return t.files(ctx, from, request, to)
 	}
 	return r.Serve(ctx, from, request, to)
+}
+
+// ended tells the replica that a connection with another node has ended.
+func (t *Transport) ended(node uint64) {
+	if r := t.replica.Load(); r != nil {
+		r.Disconnected(node)
+	}
 }
 
 // receive takes a message. Its sender is who the connection has proven.

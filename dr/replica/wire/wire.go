@@ -32,6 +32,8 @@ type Config struct {
 	// Receive is given each message, in the order of its sender. It is valid during the call, which
 	// may block: then that sender's messages wait, and more of them are lost.
 	Receive func(from uint64, message []byte)
+	// Ended is told that a connection with a node has ended that was for messages.
+	Ended func(node uint64)
 	// Serve writes what a peer asked for by Stream; nil: nothing is served.
 	Serve func(ctx context.Context, from uint64, request string, to io.Writer) error
 	// Takes says why no connection of which a peer says that can be passed on to this node now; nil if
@@ -107,6 +109,9 @@ func Start(c Config) (*Wire, error) {
 	}
 	if c.Program.Reads == 0 {
 		c.Program = unnamed
+	}
+	if c.Ended == nil {
+		c.Ended = func(uint64) {}
 	}
 	if c.Receive == nil {
 		c.Receive = func(uint64, []byte) {}
