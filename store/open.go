@@ -44,8 +44,8 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{dir: o.Dir, log: o.Logger, retention: o.RetentionDays, minFree: o.MinFreeBytes,
 		patience: o.StallAfter, onFailure: o.OnFailure, keys: keys, logOnly: o.LogOnly,
-		reads: cmp.Or(o.Reads, Reads),
-		fs:    fence.New(o.FS), indexFS: fence.New(o.FS), frozen: make(map[uint64]*frozen),
+		reads: cmp.Or(o.Reads, Reads), until: o.Until,
+		fs: fence.New(o.FS), indexFS: fence.New(o.FS), frozen: make(map[uint64]*frozen),
 		writes: make(chan *pebble.Batch), written: make(chan error, 1),
 		stop: make(chan struct{}), failed: make(chan struct{})}
 	if err := s.open(o.Epoch); err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +18,7 @@ type chunks struct {
 	keys  *journal.Keys
 	chunk journal.Chunk
 	open  bool
+	until context.Context // nil: none ends it
 }
 
 // chunks begins a walk that ends with the last chunk that is agreed.
@@ -33,7 +35,7 @@ func (s *Store) chunks(from pebble.Reader) (*chunks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &chunks{it: it, keys: s.keys}, nil
+	return &chunks{it: it, keys: s.keys, until: s.until}, nil
 }
 
 // seek opens the chunk that holds a record. If that chunk was dropped, or there is none yet, it
@@ -49,8 +51,14 @@ func (c *chunks) seek(seq uint64) (bool, error) {
 }
 
 // first opens the oldest chunk, following the next one.
-func (c *chunks) first() (bool, error)     { return c.moved(c.it.First()) }
-func (c *chunks) following() (bool, error) { return c.moved(c.it.Next()) }
+func (c *chunks) first() (bool, error) { return c.moved(c.it.First()) }
+
+func (c *chunks) following() (bool, error) {
+	if c.until != nil && c.until.Err() != nil {
+		return false, c.until.Err()
+	}
+	return c.moved(c.it.Next())
+}
 
 func (c *chunks) moved(ok bool) (bool, error) {
 	if !ok {

@@ -19,6 +19,7 @@
 package store
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -54,6 +55,8 @@ type Options struct {
 	// needs no key, for it reads nothing of what it keeps.
 	LogOnly bool
 	Reads   uint8 // the newest level that is read, for tests of programs to come; 0: Reads
+	// Until ends what reads the journal from end to end, as Verify; nil: nothing does.
+	Until context.Context
 }
 
 // Store is one open data directory. NewBatch, Append and Commit have rules of their own (see
@@ -64,6 +67,7 @@ type Store struct {
 	retention int
 	minFree   uint64
 	patience  time.Duration
+	until     context.Context
 	onFailure func(error)
 
 	fs       *fence.FS // of the journal

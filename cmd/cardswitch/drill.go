@@ -49,7 +49,8 @@ func newDrillLabCommand() *cobra.Command {
 			"  rekey              another leads while the merchants get new keys\n" +
 			"  full, stalled      its disk has no free space, or answers no write (as root, on a small\n" +
 			"                     disk of its own)\n" +
-			"  practise           the drills that operators order, each at another node\n" +
+			"  practise           the drills that operators order, each at another node; alone also that\n" +
+			"                     of another site's node, which there is then\n" +
 			"  upgrade            all nodes begin as those of an older program (--old); one by one\n" +
 			"                     they become this program's, the older one's again, and this one's\n" +
 			"  restart            one node alone starts anew (see restart); a run of its own\n\n" +

@@ -53,11 +53,15 @@ func newDrillDiskCommand() *cobra.Command {
 }
 
 func newDrillSiteCommand() *cobra.Command {
-	return drillCommand(drill.Site, "site", "Look whether the other site could take over",
-		"Looks at the nodes of the other site, and touches nothing: are they there, what do they\n"+
-			"lag, have they the keys, files, links and backups to lead with, and do those links reach\n"+
-			"the issuers that they keep ready (warm: true)? It promotes nobody: that is practised on a\n"+
-			"test system, by `cluster promote`, or by `drill lab --only site`.")
+	return drillCommand(drill.Site, "site", "Promote the other site, on a copy of its journal",
+		"Looks at the nodes of the other site: are they there, what do they lag, have they the\n"+
+			"keys, files, links and backups to lead with, and do those links reach the issuers that\n"+
+			"they keep ready (warm: true)? Then each copies its journal as it is at that moment into a\n"+
+			"folder of its own (as links), promotes the copy as `cluster promote` would promote the\n"+
+			"node, recovers it up to where something would leave, checks its books, and removes it:\n"+
+			"how soon it would serve, what would be missing, in doubt and owed. The copy has no\n"+
+			"connection with any node or center; the node goes on following. It ends early if who\n"+
+			"ordered it goes, and isn't begun without the room that the copy may need.")
 }
 
 func newDrillRestoreCommand() *cobra.Command {

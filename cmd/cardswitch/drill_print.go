@@ -99,7 +99,7 @@ func newDrillCalendarCommand() *cobra.Command {
 		Use:   "calendar",
 		Short: "Show which drill is due when; exit 3 if one is overdue",
 		Long: "Shows what the configuration's drills.calendar asks for and when it was done last, at\n" +
-			"any node. Only a drill that passed counts; of the other site, one that found it ready.",
+			"any node. Only a drill that passed counts.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			overdue := false

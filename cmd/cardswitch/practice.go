@@ -37,6 +37,8 @@ type practice struct {
 	mu   sync.Mutex
 	harm *harm // what is being done to this node
 
+	rehearsing sync.Mutex // held while there is a copy of the journal
+
 	known atomic.Pointer[[]drill.Summary] // the history of all nodes, as of a while ago
 }
 
@@ -213,6 +215,12 @@ func (n *node) practised(ctx context.Context, verb string, text []byte) (any, er
 		return n.history().List()
 	case "ready":
 		return n.siteHas()
+	case "rehearse":
+		var h drill.Harm
+		if err := json.Unmarshal(text, &h); err != nil {
+			return nil, err
+		}
+		return n.rehearse(ctx, &h)
 	case "report":
 		var id string
 		if err := json.Unmarshal(text, &id); err != nil {
@@ -296,8 +304,8 @@ func (n *node) hurt(ctx context.Context, h *drill.Harm) error {
 	}
 	n.practice.mu.Lock()
 	defer n.practice.mu.Unlock()
-	if n.practice.harm != nil {
-		return fmt.Errorf("drill %s is under way on node %d", n.practice.harm.drill, n.number())
+	if err := n.hurtBy(); err != nil {
+		return err
 	}
 	end, err := n.begin(ctx, h)
 	if err != nil {
@@ -307,6 +315,25 @@ func (n *node) hurt(ctx context.Context, h *drill.Harm) error {
 	n.log.Warn("a drill hurts this node", "drill", h.Drill, "kind", string(h.Kind), "who", h.Who,
 		"why", h.Why, "lasts", h.Lasts.String())
 	time.AfterFunc(h.Lasts, func() { n.heal(h.Drill) })
+	return nil
+}
+
+// hurtBy is an error if a drill does something to this node. With practice.mu held.
+func (n *node) hurtBy() error {
+	if h := n.practice.harm; h != nil {
+		return fmt.Errorf("drill %s is under way on node %d", h.drill, n.number())
+	}
+	return nil
+}
+
+// holds notes what is being done to this node, unless something is already.
+func (n *node) holds(h *harm) error {
+	n.practice.mu.Lock()
+	defer n.practice.mu.Unlock()
+	if err := n.hurtBy(); err != nil {
+		return err
+	}
+	n.practice.harm = h
 	return nil
 }
 

@@ -43,7 +43,7 @@ func (n *node) Drill(ctx context.Context, kind string, text json.RawMessage, who
 	}
 	err := n.tell(context.WithoutCancel(ctx), audit.DrillOrdered, result, fmt.Sprintf("%s %s",
 		report.ID, report.Outcome), o.Why)
-	if report.Outcome != drill.Refused && !o.DryRun || o.Kind == drill.Site {
+	if report.Outcome != drill.Refused && !o.DryRun {
 		err = errors.Join(err, n.history().Keep(report))
 		n.learnHistory(context.WithoutCancel(ctx))
 	}
@@ -142,6 +142,7 @@ const drillsLook = time.Minute
 
 // tendDrills knows which drills were done at any node.
 func (n *node) tendDrills(ctx context.Context) {
+	n.removeRehearsal()
 	ticker := time.NewTicker(drillsLook)
 	defer ticker.Stop()
 	for {

@@ -34,9 +34,17 @@ func (n *node) siteHas() (*siteReady, error) {
 	if n.module == nil {
 		s.Master = "it has no security module"
 	}
+	version, text, err := n.store.KeyWitness().Text()
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > 0 { // its own file is written when it leads
+		s.KeyStore = version
+	}
 	own, err := os.ReadFile(config.Keys.Store)
 	if err == nil {
-		s.KeyStore, err = keyring.VersionOf(own)
+		version, err = keyring.VersionOf(own)
+		s.KeyStore = max(s.KeyStore, version)
 	}
 	if err != nil && !os.IsNotExist(err) {
 		return nil, err

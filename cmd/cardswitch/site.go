@@ -244,15 +244,11 @@ func (n *node) Promote(_ context.Context, p admin.Promoting) error {
 	if n.wire == nil || s.Role == "leader" || s.Role == "stopped" {
 		return errors.New("this node leads, or has ended its part: there is nothing to promote it to")
 	}
-	h := n.heard(&s)
-	former, err := n.store.Former()
+	to, err := n.nextPromotion()
 	if err != nil {
 		return err
 	}
-	last := max(s.Generation, former.Generation, n.store.Log().Identity().Generation,
-		n.wire.Wire().Highest())
-	order := &promoteError{p, store.Promotion{Generation: last + 1, At: time.Now(),
-		Known: h.Record, Heard: h.At}, make(chan error, 1)}
+	order := &promoteError{p, to, make(chan error, 1)}
 	n.replica.End(order)
 	select {
 	case err := <-order.done:
@@ -260,6 +256,19 @@ func (n *node) Promote(_ context.Context, p admin.Promoting) error {
 	case <-time.After(promoteTime):
 		return errors.New("the node doesn't end its part; see its log")
 	}
+}
+
+// nextPromotion is that of this node, if it were promoted now.
+func (n *node) nextPromotion() (p store.Promotion, err error) {
+	former, err := n.store.Former()
+	if err != nil {
+		return p, err
+	}
+	s := n.replica.Status()
+	h := n.heard(&s)
+	last := max(s.Generation, former.Generation, n.store.Log().Identity().Generation,
+		n.wire.Wire().Highest())
+	return store.Promotion{Generation: last + 1, At: time.Now(), Known: h.Record, Heard: h.At}, nil
 }
 
 // goAlone makes this node, whose part has ended, the only one of its cluster.

@@ -18,12 +18,16 @@ import (
 // alone tells whether one node is all there is.
 func (c *Config) alone() bool { return c.plans(Restart) }
 
+// rehearses tells whether there is a node at another site for drills alone: in the usual plan its
+// work would be in what is measured.
+func (c *Config) rehearses() bool { return c.plans(Practise) && len(c.Plan) == 1 && !c.Shards }
+
 // number is how many nodes the run has.
 func (c *Config) number() int {
 	switch {
 	case c.alone():
 		return 1
-	case c.plans(Site):
+	case c.plans(Site) || c.rehearses():
 		return far
 	}
 	return nodes

@@ -83,12 +83,22 @@ func (k *DataKey) open(dir string) (*store.Store, error) {
 // inspect opens a restored folder as a node would, and holds it to what its manifest says, if that
 // is what it should be.
 func (r *Report) inspect(dir string, key DataKey, want *store.Mark) (err error) {
-	const op = "check the restored folder"
 	s, err := key.open(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	return r.inspectOpen(s, dir, want)
+}
+
+// Inspect checks an open journal, and the files beside it, which lie as in a restored folder.
+func Inspect(s *store.Store, dir string) (r Report, err error) {
+	err = r.inspectOpen(s, dir, nil)
+	return r, err
+}
+
+func (r *Report) inspectOpen(s *store.Store, dir string, want *store.Mark) (err error) {
+	const op = "check the restored folder"
 	if r.Journal, err = s.Verify(nil); err != nil {
 		return &store.Error{Op: op, Err: err, Hint: damagedHint}
 	}

@@ -26,7 +26,7 @@ const (
 	Restore Kind = "restore" // the newest backup is brought back, aside
 	Network Kind = "network" // the active node hears and tells the other nodes nothing
 	Disk    Kind = "disk"    // the active node's disk doesn't answer
-	Site    Kind = "site"    // is the other site ready to take over?
+	Site    Kind = "site"    // the other site is promoted, on a copy of its journal
 )
 
 // Kinds are all there are.

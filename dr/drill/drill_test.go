@@ -27,8 +27,10 @@ type twin struct {
 	loses    uint64        // a node that goes away with the fault
 	refuses  error         // why nothing can be done
 	healed   []string
-	hurts    []Harm
-	sums     map[uint64]string
+	// rehearsed is what a learner answers.
+	rehearsed Rehearsed
+	hurts     []Harm
+	sums      map[uint64]string
 }
 
 func newTwin() *twin {
@@ -148,6 +150,17 @@ func (t *twin) Sum(_ context.Context, node, _, _ uint64) (string, error) {
 
 func (t *twin) Restore(context.Context, func(string)) (Restored, error) {
 	return Restored{Backup: "b1", Took: time.Second, Lacks: 7}, t.refuses
+}
+
+func (t *twin) Rehearse(ctx context.Context, node uint64, h Harm) (Rehearsed, error) {
+	t.hurts = append(t.hurts, h)
+	select {
+	case <-ctx.Done():
+		return Rehearsed{}, ctx.Err()
+	case <-time.After(time.Second):
+	}
+	t.rehearsed.Node = node
+	return t.rehearsed, t.refuses
 }
 
 func (t *twin) Ready(context.Context, *State) []Check { return nil }

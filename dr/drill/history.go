@@ -110,15 +110,13 @@ type Due struct {
 	Overdue bool      `json:"overdue"`
 }
 
-// Calendar says when what is due. A drill counts once it has passed; of the other site, once it was
-// found ready.
+// Calendar says when what is due. A drill counts once it has passed.
 func Calendar(rules []Rule, history []Summary, now time.Time) []Due {
 	list := make([]Due, 0, len(rules))
 	for _, rule := range rules {
 		d := Due{Rule: rule, Overdue: true}
 		for _, s := range history {
-			counts := s.Outcome == Passed || s.Kind == Site && s.Outcome == Ready
-			if counts && s.Kind == rule.Kind && s.Begun.After(d.Last) {
+			if s.Outcome == Passed && s.Kind == rule.Kind && s.Begun.After(d.Last) {
 				d.Last, d.LastID = s.Begun, s.ID
 			}
 		}

@@ -41,6 +41,7 @@ type Report struct {
 	Books     []Book        `json:"books,omitempty"`
 	Count     *Count        `json:"count,omitempty"`
 	Restored  *Restored     `json:"restored,omitempty"`
+	Rehearsed []Rehearsed   `json:"rehearsed,omitempty"`
 	Advice    []string      `json:"advice"` // what the operator should do
 }
 
@@ -152,9 +153,6 @@ func (r *Report) advise() {
 		return
 	case Ready:
 		add("do it without --dry-run when the moment is right")
-		if r.Order.Kind == Site {
-			r.Advice = []string{"the other site has what it needs; practise its promotion on a clone"}
-		}
 		return
 	case Aborted:
 		add("what was done is undone; find the reason in the nodes' logs before the next one")
@@ -174,6 +172,16 @@ func (r *Report) adviseBooks(add func(string, ...any)) {
 			add("a loss of all nodes now would lose %d records; backup.tail makes it fewer", x.Lacks)
 		}
 		return
+	}
+	for i := range r.Rehearsed {
+		x := &r.Rehearsed[i]
+		if x.Lacks > 0 {
+			add("a loss of the site at that moment would have left %d records in the window (%s)", x.Lacks,
+				round(x.Behind))
+		}
+		if !x.Removed {
+			add("remove the copy from node %d's data folder, or start it again: it does so then", x.Node)
+		}
 	}
 	if r.Fault.IsZero() {
 		return
@@ -234,6 +242,9 @@ func (r *Report) Summary() Summary {
 		Outcome: r.Outcome, Because: r.Because, Who: r.Order.Who, Why: r.Order.Why}
 	if m := r.Measured; m != nil {
 		s.Gap, s.P99 = m.Gap, m.During.P99
+	}
+	for i := range r.Rehearsed {
+		s.Gap = max(s.Gap, r.Rehearsed[i].Ready)
 	}
 	return s
 }

@@ -20,6 +20,9 @@ func (r *Report) Rows() (rows [][2]string) {
 	if x := r.Restored; x != nil && x.Took > 0 {
 		r.restoredRows(x, add)
 	}
+	for i := range r.Rehearsed {
+		r.rehearsedRows(&r.Rehearsed[i], add)
+	}
 	if r.Fault.IsZero() {
 		return rows
 	}
@@ -135,7 +138,7 @@ func (r *Report) title() string {
 	case o.Kind == Restore:
 		return "restore of the newest backup"
 	}
-	return "the other site's readiness"
+	return "the other site promoted, on a copy"
 }
 
 func round(d time.Duration) string {

@@ -29,6 +29,9 @@ type Cluster interface {
 	// Sum is a hash over a node's records from first to last.
 	Sum(ctx context.Context, node, first, last uint64) (string, error)
 	Restore(ctx context.Context, say func(string)) (Restored, error)
+	// Rehearse has a node promote a copy of its journal aside, from which nothing leaves. It ends when
+	// ctx does, or by Heal, or if nobody waits for its answer any more.
+	Rehearse(ctx context.Context, node uint64, h Harm) (Rehearsed, error)
 	// Ready is what the other site's nodes have and lack.
 	Ready(ctx context.Context, s *State) []Check
 }
@@ -89,10 +92,12 @@ func (r *run) drill(ctx context.Context) {
 	switch {
 	case !AllPass(r.report.Checks):
 		r.report.end(Refused, "a check didn't pass; nothing was touched")
-	case r.DryRun || r.Kind == Site:
+	case r.DryRun:
 		r.report.end(Ready, "nothing was touched")
 	case r.Kind == Restore:
 		r.restore(ctx)
+	case r.Kind == Site:
+		r.rehearse(ctx)
 	default:
 		r.hurt(ctx)
 	}

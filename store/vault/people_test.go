@@ -229,6 +229,9 @@ func TestDamaged(t *testing.T) {
 	if u, err := y.Redeem(token, "ginza"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("with another token's number: %v, %v", u.PAN(), err)
 	}
+	if opened, damaged, err := y.Sample(10); opened != 1 || damaged != 1 || err != nil {
+		t.Errorf("%d open, %d don't: %v", opened, damaged, err)
+	}
 	if again := y.put(t, Ask{PAN: cardOf(1), Scope: "ginza", Format: f}); again != token {
 		t.Errorf("the card has %s", again)
 	}
