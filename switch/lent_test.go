@@ -1,12 +1,17 @@
 package cardswitch_test
 
 import (
+	"context"
+	"net"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"cardswitch/hsm/keyring"
 	cardswitch "cardswitch/switch"
+	"cardswitch/switch/link/keyorder"
 	"cardswitch/switch/security/securitytest"
 	"cardswitch/switch/txn"
 )
@@ -91,5 +96,94 @@ func TestNothingLent(t *testing.T) {
 		if sw, err := cardswitch.New(y.config, deps); err == nil {
 			t.Error("it starts", sw.Discard())
 		}
+	})
+}
+
+// doorOf is a node's door at the first shard's switch: it says that it follows each order, after a
+// time.
+type doorOf struct {
+	conn *keyorder.Conn
+
+	mu     sync.Mutex
+	orders []keyorder.Order
+}
+
+func (d *doorOf) heard() []keyorder.Order {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.orders)
+}
+
+func (d *doorOf) follow(after time.Duration) {
+	for {
+		var o keyorder.Order
+		if d.conn.Receive(&o) != nil {
+			return
+		}
+		time.Sleep(after)
+		d.mu.Lock()
+		d.orders = append(d.orders, o)
+		d.mu.Unlock()
+		if d.conn.Send(keyorder.Report{Round: o.Round}) != nil {
+			return
+		}
+	}
+}
+
+// The first shard brings a merchant the key of its codes when the doors have said that all know it,
+// and not before. It counts the uses that they tell it of, and brings another key when they say that
+// one is out of step.
+func TestTheFirstShardLends(t *testing.T) {
+	const follows, keysAt = time.Second, "10.0.0.1:1"
+	slot := keyring.Slot{Purpose: keyring.ZAK, Center: "hq-1", Direction: keyring.In}
+	runSecured(t, nil, nil, func(y *yard) {
+		y.config.Cluster = &cardswitch.ClusterConfig{Shard: "east",
+			Shards: []cardswitch.ShardConfig{{Name: "east", Issuers: []string{"issuer-a"}}}}
+		y.config.Centers[0].KeyChange = cardswitch.KeyChangeUs
+		y.deps.Listen = func(address string) (net.Listener, error) {
+			if address == cardswitch.KeysAddress {
+				address = keysAt
+			}
+			return y.net.Listen(address)
+		}
+		by := keyring.By{Who: "test", Role: "test", Why: "test"}
+		r, err := y.deps.Keys.Generate(context.Background(), by,
+			keyring.Plan{Slot: keyring.Slot{Purpose: keyring.KBPK, Center: "hq-1"}})
+		if err == nil {
+			_, err = y.deps.Keys.Serve(context.Background(), by, r.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}, func(y *yard, shop, primary, _ *peer) {
+		conn, err := y.net.Dial(context.Background(), keysAt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &doorOf{conn: keyorder.New(conn)}
+		go d.follow(follows)
+		time.Sleep(2 * follows)
+		want := keyorder.Want{Slot: slot.String(), Why: uint16(txn.MACWrong)}
+		used := keyorder.Use{Key: slot.String() + "@1", Times: 1000}
+		before := y.deps.Keys.Uses(keyring.ID{Slot: slot, Generation: 1})
+		err = d.conn.Send(keyorder.Report{Used: []keyorder.Use{used},
+			Wanted: []keyorder.Want{want, want, {Slot: "zpk:nobody:in"}, {Slot: "kek"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shop.quiet(follows / 2)
+		if n := len(d.heard()); n != 1 {
+			t.Fatalf("%d orders", n)
+		}
+		m := shop.read("1804")
+		if told := d.heard(); value(m, 24) != "811" || len(told) != 2 ||
+			!slices.Equal(told[1].Coming[slot.String()], []uint16{2}) {
+			t.Fatalf("function %s, told of %+v", value(m, 24), told)
+		}
+		if n := y.deps.Keys.Uses(keyring.ID{Slot: slot, Generation: 1}); n < before+used.Times {
+			t.Errorf("%d uses", n)
+		}
+		shop.answer(m, map[int]string{39: "921", 53: string(m.Append(nil, 53)[6:]), 96: ""})
+		_ = conn.Close()
 	})
 }

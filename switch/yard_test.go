@@ -93,7 +93,10 @@ func (y *yard) start() {
 	y.t.Helper()
 	y.metrics = prometheus.NewRegistry()
 	deps := y.deps
-	deps.Disk, deps.Listen, deps.Dial, deps.Metrics = y.disk, y.net.Listen, y.net.Dial, y.metrics
+	deps.Disk, deps.Dial, deps.Metrics = y.disk, y.net.Dial, y.metrics
+	if deps.Listen == nil {
+		deps.Listen = y.net.Listen
+	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
