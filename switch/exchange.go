@@ -171,6 +171,10 @@ func (s *Switch) ChangeKey(ctx context.Context, by keyring.By, slot keyring.Slot
 		return fmt.Errorf("a %s isn't exchanged by messages (hint: use a ceremony)",
 			slot.Purpose.Text())
 	}
+	if s.lent(slot.Center) {
+		return fmt.Errorf("the keys of %s are the first shard's (hint: name that with --shard)",
+			slot.Center)
+	}
 	done := make(chan error, 1)
 	if !s.order(func(ctx context.Context) { s.beginChange(ctx, by, slot, done) }) {
 		return errors.New("too many key changes wait (hint: try again in a minute)")

@@ -40,6 +40,16 @@ func (s *Switch) changes(slot keyring.Slot) bool {
 	return false
 }
 
+// lent tells whether the keys of a center are another shard's.
+func (s *Switch) lent(center string) bool {
+	for _, seat := range s.tables.Load().seats {
+		if seat.profile.config.Name == center {
+			return seat.profile.config.lent
+		}
+	}
+	return false
+}
+
 // mayTry tells whether a change that failed before may be tried again.
 func (s *Switch) mayTry(slot keyring.Slot) bool {
 	next := s.exchange.again[slot]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,6 +46,11 @@ func TestLentKeys(t *testing.T) {
 		shop.send("1420", reversal(2, 1, 700))
 		want(t, shop.read("1430"), map[int]string{39: "400"})
 		primary.answer(primary.read("1420"), map[int]string{39: "400"})
+		slot := keyring.Slot{Purpose: keyring.ZAK, Center: "hq-1", Direction: keyring.In}
+		err := y.sw.ChangeKey(context.Background(), keyring.By{Who: "test", Role: "test"}, slot)
+		if err == nil || !strings.Contains(err.Error(), "first shard's") {
+			t.Errorf("a key that is another's is changed: %v", err)
+		}
 	})
 }
 
@@ -131,8 +137,8 @@ func (d *doorOf) follow(after time.Duration) {
 }
 
 // The first shard brings a merchant the key of its codes when the doors have said that all know it,
-// and not before. It counts the uses that they tell it of, and brings another key when they say that
-// one is out of step.
+// and not before. It counts the uses that they tell it of, and brings another key when they say
+// that one is out of step.
 func TestTheFirstShardLends(t *testing.T) {
 	const follows, keysAt = time.Second, "10.0.0.1:1"
 	slot := keyring.Slot{Purpose: keyring.ZAK, Center: "hq-1", Direction: keyring.In}
