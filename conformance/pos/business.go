@@ -183,8 +183,11 @@ func (p *POS) finish(m *format.Message, card Card, r ledger.Receipt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := &p.sales
-	if r.Kind == ledger.Authorization {
+	switch r.Kind {
+	case ledger.Authorization:
 		list = &p.authorizations
+	case ledger.Return: // may be taken back, but nobody returns a return
+		list = &p.returns
 	}
 	*list = append(*list, Done{m, card, r})
 	if len(*list) > 1000 {

@@ -43,6 +43,7 @@ type POS struct {
 	pending        map[string]chan *format.Message
 	random         *rand.Rand
 	sales          []Done // approved, neither cancelled nor returned
+	returns        []Done // approved, not cancelled
 	authorizations []Done // approved, not completed
 	stats          Stats
 }

@@ -57,7 +57,14 @@ func (p *POS) mayStart(ctx context.Context, tick <-chan time.Time, slots chan st
 func (p *POS) transact(ctx context.Context) {
 	kind := p.next()
 	if kind == cancelSale || kind == reduceSale {
-		if d, ok := p.take(&p.sales); ok {
+		d, ok := Done{}, false
+		if p.draw(8) == 0 {
+			d, ok = p.take(&p.returns)
+		}
+		if !ok {
+			d, ok = p.take(&p.sales)
+		}
+		if ok {
 			if kind == reduceSale && d.Receipt.Live > 1 {
 				p.Reduce(ctx, d, 1+p.draw(d.Receipt.Live-1))
 			} else {
