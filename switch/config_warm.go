@@ -10,9 +10,11 @@ import (
 )
 
 // WarmLinks are the links of which a node that isn't the active one keeps a connection ready.
-// Builtin gives the dialects that come with the program. Dial nil is TCP; seed 0 draws one.
-func (c *Config) WarmLinks(builtin func(name string) (*spec.Dialect, error), seed uint64,
-	dial func(ctx context.Context, address string) (net.Conn, error)) (out []*link.Dialer, err error) {
+// Builtin gives the dialects that come with the program, keys those of envelopes in which it signs
+// on early. Dial nil is TCP; seed 0 draws one.
+func (c *Config) WarmLinks(builtin func(name string) (*spec.Dialect, error), keys link.LinkKeys,
+	seed uint64, dial func(ctx context.Context, address string) (net.Conn, error)) (
+	out []*link.Dialer, err error) {
 	dialects, err := loadDialects(*c)
 	if err != nil {
 		return nil, err
@@ -25,6 +27,7 @@ func (c *Config) WarmLinks(builtin func(name string) (*spec.Dialect, error), see
 			}
 			l, err := center.Links[k].line(c)
 			if err == nil {
+				l.Envelope = center.Links[k].Envelope.line(keys)
 				err = center.Links[k].greets(&l, center, c.Institution, dialects, builtin)
 			}
 			if err != nil {
@@ -94,8 +97,6 @@ func (c *CenterConfig) validateEarly(f *faults, path string, l *LinkConfig) {
 		f.add(path, "add warm: true", "is only for connections that are kept ready")
 	case c.SignOn != SignOnUs:
 		f.add(path, hint, "is only for a center with which the switch signs on (sign_on: us)")
-	case l.Envelope != nil:
-		f.add(path, hint, "an envelope says the active node's term before all else")
 	case c.Security != nil && c.Security.MAC != nil:
 		f.add(path, hint, "the keys of the center's codes are the active node's")
 	}

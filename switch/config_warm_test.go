@@ -50,11 +50,11 @@ func TestValidateWarm(t *testing.T) {
 
 func TestWarmLinks(t *testing.T) {
 	c := sample()
-	if list, err := c.WarmLinks(dialect.Builtin, 1, nil); len(list) != 0 || err != nil {
+	if list, err := c.WarmLinks(dialect.Builtin, nil, 1, nil); len(list) != 0 || err != nil {
 		t.Errorf("%d without being asked for, %v", len(list), err)
 	}
 	c.Centers[1].Links[1].Warm = true
-	list, err := c.WarmLinks(dialect.Builtin, 1, nil)
+	list, err := c.WarmLinks(dialect.Builtin, nil, 1, nil)
 	if err != nil || len(list) != 1 || list[0].Name() != "issuer-sakura/standby" ||
 		list[0].Address() != "127.0.0.1:7202" {
 		t.Errorf("%d, %v", len(list), err)
@@ -62,12 +62,13 @@ func TestWarmLinks(t *testing.T) {
 	other := sample()
 	other.Centers[1].Links[1].Warm = true
 	other.Centers[1].Links[1].Dial = "127.0.0.1:7203"
-	if moved, err := other.WarmLinks(dialect.Builtin, 1, nil); err != nil || moved[0].Same(list[0]) ||
+	moved, err := other.WarmLinks(dialect.Builtin, nil, 1, nil)
+	if err != nil || moved[0].Same(list[0]) ||
 		!moved[0].Same(moved[0]) {
 		t.Errorf("another address is the same: %v", err)
 	}
 	c.Centers[1].Links[1].TLS = &TLSConfig{Cert: "nowhere.pem", Key: "nowhere.key", CA: "ca.pem"}
-	if _, err := c.WarmLinks(dialect.Builtin, 1, nil); err == nil {
+	if _, err := c.WarmLinks(dialect.Builtin, nil, 1, nil); err == nil {
 		t.Error("files that aren't there are no fault")
 	}
 }

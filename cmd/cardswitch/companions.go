@@ -183,6 +183,9 @@ func (n *node) fetches(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		if n.active.Load() == nil {
+			n.followEarlyKeys(ctx)
+		}
 		leader := n.replica.Status().Leader
 		if n.active.Load() != nil || leader == 0 || leader == n.config.Load().Cluster.Node {
 			continue

@@ -51,6 +51,7 @@ type node struct {
 
 	takeovers atomic.Uint64
 	warm      *warm.Holder // connections to issuers, while it follows
+	early     earlyKeys    // for their envelopes
 	fetching  sync.Mutex   // held while a file of the active node is put in place
 	site      site
 
@@ -118,6 +119,11 @@ func (n *node) open(ctx context.Context, config *cardswitch.Config) (err error) 
 	if !isWitness(config) { // it never leads, so it holds no keys
 		if err := n.openModule(ctx, config); err != nil {
 			return err
+		}
+		if config.Cluster != nil {
+			if err := n.openEarlyKeys(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	restored, err := n.restored()
@@ -222,7 +228,7 @@ func (n *node) warmLinks(config *cardswitch.Config) ([]*link.Dialer, error) {
 	if isWitness(config) {
 		return nil, nil
 	}
-	return config.WarmLinks(dialect.Builtin, n.deps.Seed, n.deps.Dial)
+	return config.WarmLinks(dialect.Builtin, &n.early, n.deps.Seed, n.deps.Dial)
 }
 
 // watcher tells the audit log what concerns the security of messages.
@@ -256,6 +262,7 @@ func (n *node) close() (err error) {
 	if n.lent != nil {
 		err = errors.Join(err, n.lent.Close()) // before the module that they are in
 	}
+	err = errors.Join(err, n.early.close())
 	if n.module != nil {
 		err = errors.Join(err, n.module.Close())
 	}

@@ -57,6 +57,7 @@ func (n *node) Follows(ctx context.Context, term uint64, deposed bool) error {
 	n.active.Store(nil)
 	n.front.Show(n.standbyServer())
 	if ctx.Err() == nil { // else the node is about to end
+		n.followEarlyKeys(ctx)
 		n.warm.Hold()
 	}
 	if !deposed {

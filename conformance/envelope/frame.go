@@ -41,6 +41,7 @@ const (
 	helloAck kind = 2
 	finished kind = 3
 	closing  kind = 4
+	raising  kind = 5
 )
 
 // header is the first 24 bytes of a frame.
@@ -85,7 +86,7 @@ func split(frame []byte) (header, []byte, error) {
 		return h, nil, errors.New("the magic is another")
 	case frame[1]>>4 != 1:
 		return h, nil, fmt.Errorf("version %d", frame[1]>>4)
-	case h.kind > closing:
+	case h.kind > raising:
 		return h, nil, fmt.Errorf("frame type %d", h.kind)
 	case h.direction > 1:
 		return h, nil, errors.New("unknown flags")

@@ -37,6 +37,8 @@ func (s *Session) takeHello(h header, body, frame []byte) (Event, error) {
 	if g.term != nil {
 		s.term, answer.term = *g.term, s.said()
 	}
+	s.waits = g.standby && s.options.Standby
+	answer.standby = s.waits
 	var x, m []byte
 	switch {
 	case g.share != nil && (s.options.Share || s.options.NeedShare):
@@ -104,10 +106,12 @@ func (s *Session) takeAck(h header, body, frame []byte) error {
 		return errors.New("a hello-ack without a share")
 	case g.term != nil && s.options.Terms == nil:
 		return errors.New("a term that wasn't asked for")
+	case g.standby && !s.options.Standby:
+		return errors.New("a session that waits, which wasn't asked for")
 	case g.term != nil:
 		s.term = *g.term
 	}
-	s.suite, s.nonceA, s.padded = h.suite, g.nonce, g.padding
+	s.suite, s.nonceA, s.padded, s.waits = h.suite, g.nonce, g.padding, g.standby
 	var x, m []byte
 	if g.share != nil {
 		if x, m, err = s.openShare(g.share); err != nil {

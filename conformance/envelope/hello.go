@@ -11,6 +11,7 @@ const (
 	optionPadding = 1
 	optionShare   = 2
 	optionTerm    = 3
+	optionStandby = 4
 
 	helloShare = 32 + 1184 // X25519 public key, ML-KEM-768 encapsulation key
 	ackShare   = 32 + 1088 // X25519 public key, ML-KEM-768 ciphertext
@@ -24,6 +25,7 @@ type greeting struct {
 	padding bool
 	share   []byte
 	term    *uint64
+	standby bool
 }
 
 func (g *greeting) bytes(k kind) []byte {
@@ -45,6 +47,9 @@ func (g *greeting) bytes(k kind) []byte {
 	}
 	if g.term != nil {
 		b = binary.BigEndian.AppendUint64(append(b, optionTerm, 0, 8), *g.term)
+	}
+	if g.standby {
+		b = append(b, optionStandby, 0, 0)
 	}
 	return b
 }
@@ -99,7 +104,13 @@ func readGreeting(k kind, body []byte) (g greeting, err error) {
 			g.suites = append(g.suites, Suite(s))
 		}
 	}
-	return g, g.options(k, body)
+	if err := g.options(k, body); err != nil {
+		return g, err
+	}
+	if g.standby && (g.term == nil || k == hello && *g.term != 0) {
+		return g, errors.New("a standby whose term isn't 0")
+	}
+	return g, nil
 }
 
 func (g *greeting) options(k kind, b []byte) error {
@@ -128,7 +139,9 @@ func (g *greeting) options(k kind, b []byte) error {
 			g.share = value
 		case option == optionTerm && len(value) == 8:
 			g.term = new(binary.BigEndian.Uint64(value))
-		case option <= optionTerm:
+		case option == optionStandby && len(value) == 0:
+			g.standby = true
+		case option <= optionStandby:
 			return fmt.Errorf("option %d has %d bytes", option, len(value))
 		case k == helloAck:
 			return fmt.Errorf("option %d in a hello-ack", option)

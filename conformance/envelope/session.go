@@ -25,7 +25,10 @@ type Options struct {
 
 	Terms *Terms // of the other end, which is asked for its term; nil: nobody asks, and heeds none
 	Term  uint64 // ours, 0 if we are no cluster
-	Over  func() // called once if a higher term ends the session; it may be nil
+	// Standby is, of an initiator, that it says its term later (Raise), and of an acceptor, that it
+	// takes such. It needs Terms.
+	Standby bool
+	Over    func() // called once if a higher term ends the session; it may be nil
 
 	EpochFrames uint64        // of our choice an epoch, default 2^24
 	EpochTime   time.Duration // of our choice, default an hour
@@ -56,6 +59,7 @@ type Session struct {
 	out, in  way
 
 	term  uint64 // of the other end, 0 if it said none
+	waits bool   // for the term of a standby
 	since uint64 // the highest term there was when the session began to stand
 }
 
@@ -81,7 +85,8 @@ func Initiate(o Options) (*Session, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	g := greeting{link: o.Link, suites: s.options.Suites, padding: o.Padding, term: s.said()}
+	g := greeting{link: o.Link, suites: s.options.Suites, padding: o.Padding, term: s.said(),
+		standby: o.Standby}
 	if _, err := io.ReadFull(s.options.Random, s.session[:]); err != nil {
 		return nil, nil, err
 	}
@@ -117,6 +122,9 @@ func Accept(o Options) (*Session, error) {
 func newSession(o Options) (*Session, error) {
 	if !goodLink(o.Link) {
 		return nil, errors.New("a link id has 1 to 64 characters from ! to ~")
+	}
+	if o.Standby && (o.Terms == nil || o.Initiator && o.Term != 0) {
+		return nil, errors.New("a standby has terms, and none of its own")
 	}
 	if len(o.Keys) == 0 {
 		return nil, fmt.Errorf("link %s has no key", o.Link)
@@ -232,6 +240,7 @@ type State struct {
 	Sending, Receiving        uint16 // generations
 	SendingEpoch, TakingEpoch uint16
 	Term                      uint64 // of the other end, 0 if it said none
+	Waits                     bool   // for the term of a standby
 }
 
 // State is zero before the session stands.
@@ -242,5 +251,5 @@ func (s *Session) State() State {
 		return State{}
 	}
 	return State{s.suite, s.padded, s.shares != nil, s.out.generation, s.in.generation,
-		s.out.epoch, s.in.epoch, s.term}
+		s.out.epoch, s.in.epoch, s.term, s.waits}
 }

@@ -1,7 +1,10 @@
 package envelope
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"math"
 	"sync"
 )
 
@@ -48,6 +51,9 @@ func (t *Terms) Forget() {
 	t.counts.Highest, t.newest = 0, 0
 }
 
+// noTerm is since when a session stands whose other end says its term later: none ends it before.
+const noTerm = math.MaxUint64
+
 // admit takes in the term of a session whose other end has proven itself, and ends those of lower
 // terms.
 func (t *Terms) admit(s *Session) error {
@@ -60,12 +66,18 @@ func (t *Terms) admit(s *Session) error {
 	if s.term > t.counts.Highest {
 		t.counts.Highest = s.term
 		for old, end := range t.open {
+			if old == s || old.since == noTerm {
+				continue
+			}
 			t.counts.Ended++
 			delete(t.open, old)
 			go end() // it may wait for one that waits for us
 		}
 	}
 	s.since = t.counts.Highest
+	if s.waits && !s.options.Initiator {
+		s.since = noTerm
+	}
 	if s.options.Over != nil {
 		if t.open == nil {
 			t.open = make(map[*Session]func())
@@ -73,6 +85,18 @@ func (t *Terms) admit(s *Session) error {
 		t.open[s] = s.options.Over
 	}
 	return nil
+}
+
+// raise takes the term that a standby says when it has become the active node.
+func (t *Terms) raise(s *Session, content []byte) error {
+	if len(content) != 8 || !s.waits || s.options.Initiator {
+		return errors.New("a term out of turn")
+	}
+	if s.term = binary.BigEndian.Uint64(content); s.term == 0 {
+		return errors.New("a term of 0")
+	}
+	s.waits = false
+	return t.admit(s)
 }
 
 // over tells whether a higher term was proven since a session began to stand.

@@ -127,3 +127,57 @@ func TestOlderMessagesAreCounted(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// A standby's session is ended by no term of others until it has said its own, once; from then on
+// it is like any other.
+func TestAStandbySaysItsTermLater(t *testing.T) {
+	heard := new(Terms)
+	waits := func() (x, y *Session) {
+		i, a := saying(0, new(Terms)), saying(0, heard)
+		i.Standby, a.Standby = true, true
+		a.Over = func() {}
+		x, y, err := shake(i, a, nil)
+		if err != nil || !x.State().Waits || !y.State().Waits {
+			t.Fatalf("%v, %+v", err, y.State())
+		}
+		return x, y
+	}
+	raise := func(x, y *Session, term uint64) error {
+		frame, err := x.Raise(term)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = y.Receive(frame)
+		return err
+	}
+	x, y := waits()
+	x2, y2 := waits()
+	old, toOld, err := shake(saying(6, new(Terms)), saying(0, heard), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	takes(t, y, sealed(t, x, "sign-on"), "sign-on")
+	for _, s := range [][2]*Session{{x, y}, {x2, y2}} {
+		if err := raise(s[0], s[1], 7); err != nil || s[1].State().Term != 7 {
+			t.Fatalf("%v, %+v", err, s[1].State())
+		}
+		takes(t, s[1], sealed(t, s[0], "question"), "question")
+	}
+	if _, err := toOld.Receive(sealed(t, old, "late")); err == nil {
+		t.Error("one of term 6 is taken after 7")
+	}
+	if _, err := x.Raise(8); err == nil {
+		t.Error("a second term")
+	}
+	late, toLate := waits()
+	if err := raise(late, toLate, 6); err == nil {
+		t.Error("term 6 is taken after 7")
+	}
+	none, toNone := waits()
+	if err := raise(none, toNone, 0); err == nil {
+		t.Error("no term is taken for one")
+	}
+	if c := heard.Counts(); c.Highest != 7 || c.Older != 0 {
+		t.Errorf("%+v", c)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"crypto/mlkem"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"os"
@@ -53,6 +54,7 @@ type vector struct {
 	Hello, Ack     hexText
 	TermI          *uint64 `json:"term_i"`
 	TermA          *uint64 `json:"term_a"`
+	Standby        bool    `json:"standby"`
 	Hellos         hexText `json:"hash_of_hellos"`
 	Shares         *shares
 	FinishedI      hexText `json:"finished_i"`
@@ -206,7 +208,7 @@ func (v *vector) acceptor(t *testing.T) *Session {
 // terms lets an end say its term, if it does so in the vector.
 func (v *vector) terms(own *uint64, o Options) Options {
 	if own != nil {
-		o.Terms, o.Term = new(Terms), *own
+		o.Terms, o.Term, o.Standby = new(Terms), *own, v.Standby
 	}
 	return o
 }
@@ -258,6 +260,13 @@ func TestSessions(t *testing.T) {
 						t.Fatal(err)
 					}
 					same(t, "frame "+strconv.Itoa(n), said, f.Frame)
+				case "term":
+					said, err := ends[f.From].Raise(binary.BigEndian.Uint64(f.Content))
+					if err != nil || e.Message != nil || ends[to].State().Waits {
+						t.Fatalf("%v, %+v", err, ends[to].State())
+					}
+					same(t, "term", said, f.Frame)
+					v.TermI = new(binary.BigEndian.Uint64(f.Content))
 				case "close":
 					v.checkTerm(t, to, ends[to])
 					if !e.Closed {

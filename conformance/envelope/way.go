@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -93,6 +94,17 @@ func (s *Session) Seal(message []byte) ([]byte, error) {
 	return s.sealNext(data, message)
 }
 
+// Raise is the frame by which a standby says that it is the active node now, and of which term.
+func (s *Session) Raise(term uint64) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != standing || !s.waits || !s.options.Initiator {
+		return nil, ErrNotStanding
+	}
+	s.waits = false
+	return s.sealNext(raising, binary.BigEndian.AppendUint64(nil, term))
+}
+
 // Close is the frame that says that we send nothing more; of a session that a higher term ended,
 // the alert. There is none if that was said, or if the session never stood.
 func (s *Session) Close() []byte {
@@ -140,7 +152,7 @@ func (s *Session) sealNext(k kind, content []byte) ([]byte, error) {
 
 // takeSealed is section 8.
 func (s *Session) takeSealed(h header, body, frame []byte) (Event, error) {
-	if h.kind != data && h.kind != closing {
+	if h.kind != data && h.kind != closing && h.kind != raising {
 		return Event{}, fmt.Errorf("a frame of type %d in a session", h.kind)
 	}
 	if s.in.closed {
@@ -157,6 +169,8 @@ func (s *Session) takeSealed(h header, body, frame []byte) (Event, error) {
 	switch {
 	case h.kind == data && len(content) > 0:
 		return Event{Message: content}, nil
+	case h.kind == raising:
+		return Event{}, s.options.Terms.raise(s, content)
 	case h.kind == closing && string(content) == "\x00":
 		s.in.closed = true
 		return Event{Closed: true}, nil

@@ -173,7 +173,12 @@ func (i *Issuer) attach(ctx context.Context, l *line, nc net.Conn) *wire.Conn {
 		Dialed:   l.Dial != "",
 		Patient:  l.Idle,
 		Received: func(c *wire.Conn, m *format.Message) {
-			l.heard.Store(c)
+			if i.tooEarly(l, c, m) {
+				return
+			}
+			if m.MTI[1] != '8' || l.heard.Load() == nil {
+				l.heard.Store(c)
+			}
 			i.received(l, c, m)
 		},
 		Unreadable: func(_ *wire.Conn, _ []byte, err error) {
@@ -205,6 +210,18 @@ func (i *Issuer) attach(ctx context.Context, l *line, nc net.Conn) *wire.Conn {
 		i.running.Go(func() { i.attend(ctx, l, c) })
 	}
 	return c
+}
+
+// tooEarly refuses what a standby may not say: anything but network management, before its term.
+func (i *Issuer) tooEarly(l *line, c *wire.Conn, m *format.Message) bool {
+	if m.MTI[1] == '8' || !c.Waits() {
+		return false
+	}
+	i.count(func(s *Stats) { s.Refused++ })
+	i.options.Logger.Warn("a standby says more than it may", "issuer", i.options.Name,
+		"link", l.Name, "mti", m.MTI)
+	c.Close()
+	return true
 }
 
 // Address is where a listening link can be reached.

@@ -40,6 +40,9 @@ func (l *line) any() (some *wire.Conn) {
 		return c
 	}
 	for c := range l.conns {
+		if c.Waits() {
+			continue // it may have another active node
+		}
 		if some = c; c.Stands() {
 			return c
 		}

@@ -70,7 +70,7 @@ func Open(nc net.Conn, o Options) (*Conn, error) {
 		ready:   make(chan struct{}),
 	}
 	if o.Envelope != nil {
-		if c.cover, err = o.Envelope.begin(o.Dialed, c.Close); err != nil {
+		if c.cover, err = o.Envelope.begin(o.Dialed, o.Patient, c.Close); err != nil {
 			nc.Close()
 			return nil, err
 		}

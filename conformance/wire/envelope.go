@@ -142,12 +142,13 @@ type cover struct {
 }
 
 // begin begins the envelope of a connection, which over ends when another one is of a higher term.
-func (e *Envelope) begin(dialed bool, over func()) (c *cover, err error) {
+// Patient: who dialled may be a standby.
+func (e *Envelope) begin(dialed, patient bool, over func()) (c *cover, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c = &cover{before: e.switched, stands: make(chan struct{})}
 	o := e.options()
-	o.Over = over
+	o.Over, o.Standby = over, patient && !dialed && o.Terms != nil
 	if dialed {
 		c.session, c.hello, err = envelope.Initiate(o)
 	} else {
@@ -335,6 +336,10 @@ func (c *Conn) SwitchKey(generation uint16) error {
 	}
 	return c.cover.session.Switch(generation)
 }
+
+// Waits tells of a connection of a standby, which may say network management only: its node isn't
+// the active one yet.
+func (c *Conn) Waits() bool { return c.Cover().Waits }
 
 // Cover is what the envelope of the connection is, and where its keys are; zero without one or
 // before it stands.

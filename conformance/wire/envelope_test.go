@@ -212,7 +212,7 @@ func TestPatience(t *testing.T) {
 
 		a, b = net.Pipe()
 		half := open(t, a, Options{Envelope: covered(), Patient: true})
-		hello, err := covered().begin(true, nil)
+		hello, err := covered().begin(true, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

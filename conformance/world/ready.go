@@ -39,7 +39,8 @@ func (m *member) getReady() error {
 			center.Links[j].Warm = center.Role == cardswitch.RoleIssuer
 		}
 	}
-	dialers, err := c.WarmLinks(n.world.dialect, n.world.options.Seed<<8|n.world.starts, m.ready.dial)
+	dialers, err := c.WarmLinks(n.world.dialect, nil, n.world.options.Seed<<8|n.world.starts,
+		m.ready.dial)
 	if err != nil {
 		return err
 	}

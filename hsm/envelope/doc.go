@@ -11,7 +11,8 @@
 // is inside, before the message:
 //
 //	 0      magic E8
-//	 1      version 1 (high nibble), type: 0 data, 1 hello, 2 hello-ack, 3 finished, 4 close or alert
+//	 1      version 1 (high nibble), type: 0 data, 1 hello, 2 hello-ack, 3 finished,
+//	       4 close or alert, 5 term
 //	 2      suite: 1 AES-256-GCM, 81 TDES-CBC with X9.19
 //	 3      flags: bit 0 is the direction, 0 from the initiator (who dialled); others 0
 //	 4..5   generation of the link key
@@ -52,7 +53,9 @@
 // A peer may be a cluster, whose active node says its term, the number of its election. With
 // Policy.Terms a node of an earlier term than one that was proven is refused, and whatever still
 // comes over its connections: it was paused, or cut off, and doesn't know yet that another node has
-// taken over. Both sides may be one; an end that knows nothing of terms is taken as ever.
+// taken over. Both sides may be one; an end that knows nothing of terms is taken as ever. A node
+// that isn't active may hold a session that waits (Policy.Standby), over which it signs on, until
+// it says its term by Sealer.Raise.
 //
 // # What it leaves to the caller
 //

@@ -82,10 +82,15 @@ func newInitiator(link string, generation uint16, keys Keys, d dice) (*Handshake
 	if h.policy, err = policy.complete(); err != nil {
 		return nil, err
 	}
+	if h.policy.Standby && h.policy.Term != 0 {
+		return nil, fmt.Errorf("%w: a standby of term %d; only an active node has one", BadPolicy,
+			h.policy.Term)
+	}
 	h.key = key
 	out := hello{
 		generation: generation, session: d.session, nonce: d.nonce, link: link,
-		suites: h.policy.Suites, options: options{padding: h.policy.Padding, term: h.policy.said()},
+		suites: h.policy.Suites, options: options{padding: h.policy.Padding, term: h.policy.said(),
+			standby: h.policy.Standby},
 	}
 	if h.policy.Share != ShareNever {
 		if h.share, err = newShare(d.curve, d.lattice); err != nil {
@@ -183,6 +188,7 @@ func (h *Handshake) answer(frame []byte) ([][]byte, error) {
 	if in.term != nil {
 		out.term = h.policy.said()
 	}
+	out.standby = in.standby && h.policy.Standby
 	if out.suite = h.policy.choose(in.suites); out.suite == 0 {
 		return nil, NoSuite
 	}
@@ -205,6 +211,7 @@ func (h *Handshake) answer(frame []byte) ([][]byte, error) {
 		return nil, err
 	}
 	h.session.hear(in.term)
+	h.session.waits = out.standby
 	proof, err := h.prove()
 	if err != nil {
 		return nil, err
@@ -223,7 +230,7 @@ func (h *Handshake) hear(frame []byte) error {
 	case h.policy.choose([]Suite{in.suite}) == 0:
 		return NoSuite
 	case h.policy.Padding && !in.padding, in.share != nil && h.share == nil,
-		in.term != nil && h.policy.Terms == nil:
+		in.term != nil && h.policy.Terms == nil, in.standby && !h.policy.Standby:
 		return BadHello
 	case in.share == nil && h.policy.Share == ShareRequired:
 		return NoShare
@@ -250,6 +257,7 @@ func (h *Handshake) hear(frame []byte) error {
 		return err
 	}
 	h.session.hear(in.term)
+	h.session.waits, h.session.sealer.waits = in.standby, in.standby
 	return nil
 }
 
@@ -262,7 +270,10 @@ func (h *Handshake) finish(frame []byte) ([][]byte, error) {
 	if subtle.ConstantTimeCompare(proof, h.proof[:]) != 1 {
 		return nil, WrongFinished
 	}
-	if !h.session.opener.admit(h.policy.Terms, h.session.term) {
+	switch {
+	case h.side == acceptor && h.session.waits:
+		h.session.opener.wait(h.policy.Terms)
+	case !h.session.opener.admit(h.policy.Terms, h.session.opener.said.Load()):
 		return nil, OldTerm
 	}
 	var out [][]byte

@@ -20,6 +20,7 @@ type options struct {
 	padding bool
 	share   []byte  // nil if there is none
 	term    *uint64 // nil if it isn't said
+	standby bool    // the session waits for the initiator's term
 }
 
 // ack is the acceptor's answer.
@@ -81,6 +82,9 @@ func (o *options) append(b []byte) []byte {
 		b = append(b, optionTerm, 0, termSize)
 		b = binary.BigEndian.AppendUint64(b, *o.term)
 	}
+	if o.standby {
+		b = append(b, optionStandby, 0, 0)
+	}
 	return b
 }
 
@@ -113,7 +117,8 @@ func readHello(frame []byte) (hello, Cause) {
 	}
 	// Options that we don't know are of a later time: they change nothing here, and both sides
 	// prove that they saw them.
-	if h.options, ok = readOptions(b, helloShareSize, false); !ok {
+	h.options, ok = readOptions(b, helloShareSize, false)
+	if !ok || h.standby && (h.term == nil || *h.term != 0) {
 		return h, BadHello
 	}
 	return h, None
@@ -129,7 +134,8 @@ func readAck(frame []byte) (ack, Cause) {
 	a.suite, a.generation, a.session = head.suite, head.generation, head.session
 	b := frame[headerSize+copy(a.nonce[:], frame[headerSize:]):]
 	var ok bool
-	if a.options, ok = readOptions(b, ackShareSize, true); !ok {
+	a.options, ok = readOptions(b, ackShareSize, true)
+	if !ok || a.standby && a.term == nil {
 		return a, BadHello
 	}
 	return a, None
@@ -189,7 +195,9 @@ func readOptions(b []byte, shareSize int, strict bool) (o options, ok bool) {
 			o.share = value
 		case last == optionTerm && len(value) == termSize:
 			o.term = new(binary.BigEndian.Uint64(value))
-		case last <= optionTerm, strict:
+		case last == optionStandby && len(value) == 0:
+			o.standby = true
+		case last <= optionStandby, strict:
 			return options{}, false
 		}
 	}

@@ -1,6 +1,9 @@
 package envelope
 
-import "io"
+import (
+	"encoding/binary"
+	"io"
+)
 
 // Opener is the receiving half of a session. One goroutine uses it; it needs no lock.
 type Opener struct {
@@ -15,6 +18,9 @@ type Opener struct {
 
 // Open decrypts the next frame, given without its length, in place. The message is a view of the
 // frame. It allocates nothing, but at a change of key.
+//
+// No message and no error: the peer was a standby and has said its term, by which it is the active
+// node now.
 //
 // io.EOF is the peer's orderly close of its direction. Any other error is a Cause, and the end of
 // the session in both directions, for good: send Sealer.Alert (but not after Alerted, which is the
@@ -57,10 +63,29 @@ func (o *Opener) unusual(frame []byte) ([]byte, error) {
 		return nil, o.refuse(fault)
 	}
 	o.move(next)
-	if head.kind == typeClose {
+	switch head.kind {
+	case typeClose:
 		return nil, o.closed(message)
+	case typeTerm:
+		return nil, o.raise(message)
 	}
 	return message, nil
+}
+
+// raise takes the term of a peer that was a standby.
+func (o *Opener) raise(content []byte) error {
+	if len(content) != termSize {
+		return o.refuse(WrongContent)
+	}
+	term := binary.BigEndian.Uint64(content)
+	switch {
+	case term == 0:
+		return o.refuse(WrongContent)
+	case !o.admit(o.terms, term):
+		return o.refuse(OldTerm)
+	}
+	o.said.Store(term)
+	return nil
 }
 
 // inspect looks at all of a header that can't change during a session.
@@ -76,7 +101,7 @@ func (o *Opener) inspect(frame []byte) (header, Cause) {
 	switch {
 	case fault != None:
 		return head, fault
-	case head.kind != typeData && head.kind != typeClose:
+	case head.kind != typeData && head.kind != typeClose && (head.kind != typeTerm || !o.waits.Load()):
 		return head, WrongType
 	case head.suite != want.suite:
 		return head, WrongSuite

@@ -42,6 +42,10 @@ type Policy struct {
 	Terms *Terms
 	// Term is our own, said only if there are Terms; 0: we are no cluster.
 	Term uint64
+	// Standby is, at the initiator, that it isn't its cluster's active node, so that the session waits
+	// for its term (Sealer.Raise); Term is 0 then. At the acceptor it is that such nodes may connect.
+	// It needs Terms.
+	Standby bool
 }
 
 // complete checks the policy and fills in what is zero.
@@ -58,6 +62,9 @@ func (p Policy) complete() (Policy, error) {
 	}
 	if p.Share > ShareRequired {
 		return p, fmt.Errorf("%w: share %d; use one of the three choices", BadPolicy, p.Share)
+	}
+	if p.Standby && p.Terms == nil {
+		return p, fmt.Errorf("%w: standbys without terms", BadPolicy)
 	}
 	if p.EpochFrames == 0 {
 		p.EpochFrames = defaultEpochFrames

@@ -1,6 +1,9 @@
 package envelope
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Sealer is the sending half of a session. One goroutine uses it, the one that also decides the
 // order on the wire; it needs no lock. Frames must leave in the order in which they were sealed,
@@ -10,6 +13,7 @@ type Sealer struct {
 	epochFrames uint64
 	most        int // bytes a frame
 	ended       bool
+	waits       bool // for our term
 	pending     pending
 	orders      orders
 	place       place
@@ -38,6 +42,19 @@ func (s *Sealer) Seal(dst, message []byte) ([]byte, error) {
 		}
 	}
 	return s.seal(dst, message, typeData)
+}
+
+// Raise appends the frame by which a standby says that it is the active node now, and of which
+// term: the next frame, before anything that counts. BadPolicy: the session doesn't wait for it.
+func (s *Sealer) Raise(dst []byte, term uint64) ([]byte, error) {
+	if !s.waits || term == 0 {
+		return dst, BadPolicy
+	}
+	if fault := s.obey(typeData); fault != None {
+		return dst, fault
+	}
+	s.waits = false
+	return s.seal(dst, binary.BigEndian.AppendUint64(nil, term), typeTerm)
 }
 
 // Close appends the frame that ends our direction in order, and forgets its keys. The peer's

@@ -14,8 +14,8 @@ type Session struct {
 	opener Opener
 	suite  Suite
 	padded bool
-	termed bool   // the peer said a term, be it 0
-	term   uint64 // of the peer
+	termed bool // the peer said a term, be it 0
+	waits  bool // it was agreed that the initiator says its term later
 
 	mu     sync.Mutex
 	origin origin
@@ -49,14 +49,22 @@ func (s *Session) Padded() bool { return s.padded }
 func (s *Session) Hybrid() bool { return s.origin.hybrid }
 
 // Term is the term that the peer has proven to be of; 0: it said none, or has none.
-func (s *Session) Term() uint64 { return s.term }
+func (s *Session) Term() uint64 { return s.opener.said.Load() }
 
 // hear takes in what the peer says of its term, nil for nothing.
 func (s *Session) hear(term *uint64) {
 	if term != nil {
-		s.term, s.termed = *term, true
+		s.opener.said.Store(*term)
+		s.termed = true
 	}
 }
+
+// Waits tells whether it was agreed that the initiator, a standby, says its term later.
+func (s *Session) Waits() bool { return s.waits }
+
+// Heed has other Terms of the same peer count for the session from now on; false: they have heard
+// of a higher one than the peer's. Nobody opens frames meanwhile.
+func (s *Session) Heed(terms *Terms) bool { return s.opener.admit(terms, s.Term()) }
 
 // Heeded tells whether the peer knows of terms, so that it has heard ours.
 func (s *Session) Heeded() bool { return s.termed }

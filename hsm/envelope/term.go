@@ -36,19 +36,31 @@ func (t *Terms) Forget() { t.highest.Store(0) }
 
 // standing is a connection's place among the terms of its peer.
 type standing struct {
-	terms *Terms // nil: nobody asks
-	since uint64 // the highest term there was when the peer had proven itself
+	terms *Terms        // nil: nobody asks
+	said  atomic.Uint64 // of the peer
+	since atomic.Uint64 // the highest term there was when the peer had proven itself
+	waits atomic.Bool   // for the term of a standby: none ends it before it has said its own
 }
 
 // admit finds the place of a peer that has proven to be of a term; false if that is an earlier one.
-func (s *standing) admit(terms *Terms, term uint64) (ok bool) {
+func (s *standing) admit(terms *Terms, term uint64) bool {
 	if terms == nil {
 		return true
 	}
 	s.terms = terms
-	s.since, ok = terms.Admit(term)
+	highest, ok := terms.Admit(term)
+	s.since.Store(highest)
+	s.waits.Store(false)
 	return ok
 }
 
+// wait gives the place of a peer that says its term later.
+func (s *standing) wait(terms *Terms) {
+	s.terms = terms
+	s.waits.Store(true)
+}
+
 // over tells whether a higher term was proven since.
-func (s *standing) over() bool { return s.terms != nil && s.terms.highest.Load() > s.since }
+func (s *standing) over() bool {
+	return s.terms != nil && s.terms.highest.Load() > s.since.Load() && !s.waits.Load()
+}

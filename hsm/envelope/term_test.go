@@ -235,6 +235,9 @@ func FuzzHellos(f *testing.F) {
 		f.Add(a.frame())
 		f.Add(append(a.frame(), 9, 0, 1, 1))
 	}
+	h.term, a.term, h.standby, a.standby = new(uint64(0)), new(uint64(3)), true, true
+	f.Add(h.frame())
+	f.Add(a.frame())
 	h.share, a.share = make([]byte, helloShareSize), make([]byte, ackShareSize)
 	f.Add(h.frame())
 	f.Add(a.frame())

@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -55,6 +56,7 @@ type vectorSession struct {
 	Ack      string            `json:"ack"`
 	TermI    *uint64           `json:"term_i,omitempty"`
 	TermA    *uint64           `json:"term_a,omitempty"`
+	Standby  bool              `json:"standby,omitempty"`
 	Hellos   string            `json:"hash_of_hellos"`
 	Shares   *vectorShares     `json:"shares,omitempty"`
 	ProofI   string            `json:"finished_i"`
@@ -201,7 +203,22 @@ func scripts() []script {
 		{"term of the acceptor", "with all options there are", Policy{
 			Share: ShareRequired, Padding: true,
 		}, []uint64{0, 1795704435}, []uint16{7}, first, talk},
+		{"standby", "the initiator signs on as a standby, and becomes the active node of term 42",
+			Policy{Standby: true}, []uint64{0, 0}, []uint16{7}, first, raises},
 	}
+}
+
+func raises(t *testing.T, r *recording) {
+	r.message(t, r.i, "1804 sign-on")
+	r.message(t, r.a, "1814 welcome")
+	frame, err := r.i.Sealer().Raise(nil, 42)
+	must(t, err)
+	r.add(initiator, "term", binary.BigEndian.AppendUint64(nil, 42), frame)
+	if got, err := r.a.Opener().Open(bytes.Clone(frame)); got != nil || err != nil {
+		t.Fatalf("a term gives %q, %v", got, err)
+	}
+	r.message(t, r.i, "1100 question")
+	r.close(t, r.i)
 }
 
 func rekeyed(t *testing.T, r *recording) {
@@ -333,6 +350,7 @@ func (r *recording) describe(t *testing.T, s *script, i *Handshake, hello, ackFr
 	if v.TermA = in.term; in.term != nil {
 		v.TermI = &i.policy.Term
 	}
+	v.Standby = in.standby
 	v.Hellos = hex.EncodeToString(hellos[:])
 	for _, g := range s.generations {
 		v.LinkKeys[strconv.Itoa(int(g))] = hex.EncodeToString(linkKey(g))

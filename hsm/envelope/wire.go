@@ -14,6 +14,7 @@ const (
 	typeAck      = 2
 	typeFinished = 3
 	typeClose    = 4
+	typeTerm     = 5
 
 	nonceSize = 32
 	// MaxLink is the longest link id.
@@ -28,6 +29,7 @@ const (
 	optionPadding = 1
 	optionShare   = 2
 	optionTerm    = 3
+	optionStandby = 4
 	termSize      = 8
 	mostSuites    = 16
 

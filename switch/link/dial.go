@@ -88,10 +88,8 @@ func (n *Line) takes(ctx context.Context, ready *Idle) (ended bool) {
 		trying, cancel := context.WithTimeout(ctx, n.config.ConnectTimeout)
 		defer cancel()
 		socket := ready.use(n.center.network)
-		if g := ready.greeted; g != nil {
-			l := newLink(n, socket, ready.conn, g.stream, nil)
-			l.words = &g.words
-			return n.serve(l)
+		if ready.greeted != nil {
+			return n.goesOn(socket, ready)
 		}
 		return n.begun(trying, socket, ready.conn)
 	})
@@ -129,7 +127,7 @@ func (n *Line) begun(trying context.Context, socket *socket, conn net.Conn) erro
 	if n.sealed == nil {
 		return n.serve(newLink(n, socket, conn, stream, nil))
 	}
-	sealed, err := n.initiate(trying, socket, stream)
+	sealed, err := n.sealed.initiate(trying, socket, stream, n.fullName(), n.policy())
 	if err != nil {
 		socket.Close()
 		n.ends[causeOf(err)].Add(1)

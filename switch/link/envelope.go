@@ -70,12 +70,16 @@ func (e *Envelope) print() string {
 	return fmt.Sprintf("%s|%+v|%v", e.ID, e.Policy, e.EpochTime)
 }
 
-// policy is the configured one with the line's bound.
-func (n *Line) policy() envelope.Policy {
-	p := n.sealed.Policy
-	p.MaxFrame = min(n.framing.wire, envelope.MaxFrame)
-	p.Terms, p.Term = &n.center.terms, n.center.network.term
+// policy is the configured one with a line's bound, and with what is said of terms.
+func (e *Envelope) policy(f *framing, terms *envelope.Terms, term uint64) envelope.Policy {
+	p := e.Policy
+	p.MaxFrame = min(f.wire, envelope.MaxFrame)
+	p.Terms, p.Term = terms, term
 	return p
+}
+
+func (n *Line) policy() envelope.Policy {
+	return n.sealed.policy(&n.framing, &n.center.terms, n.center.network.term)
 }
 
 // key finds the key for a generation that a peer proposes, else the newest one.
@@ -92,22 +96,22 @@ func (n *Line) key(generation uint16) (envelope.Key, envelope.Policy, bool) {
 
 func (n *Line) fullName() string { return n.center.name + "/" + n.config.Name }
 
-// initiate agrees on the keys of a connection that we dialled.
-func (n *Line) initiate(trying context.Context, socket *socket, s *stream) (*sealed, error) {
+// initiate agrees on the keys of a connection that we dialled, of the link named "center/link".
+func (e *Envelope) initiate(trying context.Context, socket *socket, s *stream, link string,
+	policy envelope.Policy) (*sealed, error) {
 	if by, ok := trying.Deadline(); ok {
 		socket.SetDeadline(by)
 	}
 	stop := context.AfterFunc(trying, func() { socket.SetDeadline(time.Unix(1, 0)) })
-	newest, ok := n.sealed.Keys.Newest(n.fullName())
+	newest, ok := e.Keys.Newest(link)
 	if !ok {
 		stop()
-		return nil, because(Refused, fmt.Errorf("there is no key zek:%s that may be used",
-			n.fullName()))
+		return nil, because(Refused, fmt.Errorf("there is no key zek:%s that may be used", link))
 	}
-	h, err := envelope.NewInitiator(n.sealed.ID, newest,
+	h, err := envelope.NewInitiator(e.ID, newest,
 		func(_ string, generation uint16) (envelope.Key, envelope.Policy, bool) {
-			k, ok := n.sealed.Keys.Key(n.fullName(), generation)
-			return k, n.policy(), ok
+			k, ok := e.Keys.Key(link, generation)
+			return k, policy, ok
 		})
 	if err == nil {
 		err = shake(h, s)
@@ -217,8 +221,15 @@ func (l *Link) over() bool { return l.sealed != nil && l.sealed.session.Over() }
 
 // explain adds to a fault what the envelope knows of it.
 func (l *Link) explain(fault Cause) error {
-	if fault.isRefusal() && l.sealed.fault != nil {
-		return because(fault, l.sealed.fault)
+	if l.sealed == nil {
+		return fault
+	}
+	return l.sealed.explain(fault)
+}
+
+func (s *sealed) explain(fault Cause) error {
+	if fault.isRefusal() && s.fault != nil {
+		return because(fault, s.fault)
 	}
 	return fault
 }

@@ -35,7 +35,11 @@ type greeted struct {
 	echo    Echo
 	framing framing
 	patient time.Duration // for the peer to take some bytes
-	stream  *stream       // also of the line that takes the connection over
+	stream  *stream       // this and the next of the line that takes the connection over, too
+	sealed  *sealed       // nil: messages travel as they are
+	link    string        // "center/link", for its keys
+	keys    LinkKeys
+	newest  uint16 // generation installed
 	words   Words
 	reply   []byte // used again and again
 }
@@ -45,8 +49,69 @@ func (d *Dialer) greeted(conn net.Conn) *greeted {
 		patient: d.config.WriteTimeout}
 	fill(&g.echo.Wait, 10*time.Second)
 	fill(&g.echo.Misses, 3)
-	g.stream = newStream(conn, &g.framing)
+	g.stream, g.link = newStream(conn, &g.framing), d.name
 	return g
+}
+
+// shake agrees on the envelope, if the line has one. The session waits for the term that the node
+// will have when it is the active one (package envelope).
+func (d *Dialer) shake(trying context.Context, c *Idle) (err error) {
+	e, g := d.config.Envelope, c.greeted
+	if e == nil {
+		return nil
+	}
+	policy := e.policy(&d.framing, &d.terms, 0)
+	policy.Standby = true
+	g.keys = e.Keys
+	if g.sealed, err = e.initiate(trying, c.socket, g.stream, d.name, policy); err != nil {
+		return err
+	}
+	sending, _ := g.sealed.session.Positions()
+	g.newest = sending.Generation
+	if s := g.sealed.session; s.Heeded() && !s.Waits() {
+		return errors.New("the center heeds terms but takes no standbys, so this connection would " +
+			"be over at a takeover; leave out sign_on_early here")
+	}
+	return nil
+}
+
+// learn takes a link key that has come into force since.
+func (g *greeted) learn() error {
+	newest, ok := g.keys.Newest(g.link)
+	if !ok || newest == g.newest {
+		return nil
+	}
+	k, ok := g.keys.Key(g.link, newest)
+	if !ok {
+		return nil
+	}
+	g.newest = newest
+	return errors.Join(g.sealed.session.Install(newest, k.PRF), g.sealed.session.Switch(newest))
+}
+
+// goesOn takes over a connection that is signed on: if its session waits, the center hears before
+// all else that this node is the active one now.
+func (n *Line) goesOn(socket *socket, ready *Idle) error {
+	g := ready.greeted
+	if s := g.sealed; s != nil {
+		if !s.session.Heed(&n.center.terms) {
+			return OldTerm
+		}
+		if s.session.Waits() {
+			frame, err := s.sealer.Raise(nil, n.center.network.term)
+			if err != nil {
+				return because(Refused, err)
+			}
+			_ = ready.conn.SetWriteDeadline(time.Now().Add(n.config.WriteTimeout))
+			_, err = ready.conn.Write(append(n.framing.appendLength(nil, len(frame)), frame...))
+			if err != nil {
+				return writeCause(err)
+			}
+		}
+	}
+	l := newLink(n, socket, ready.conn, g.stream, g.sealed)
+	l.words = &g.words
+	return n.serve(l)
 }
 
 // signOn asks and waits for the center's yes.
@@ -150,6 +215,15 @@ func (c *Idle) wakeAt(since time.Time, patience time.Duration) bool {
 // hear takes one message.
 func (c *Idle) hear(body []byte) (done Duty, err error) {
 	g := c.greeted
+	if g.sealed != nil {
+		if err := g.learn(); err != nil {
+			return Nothing, because(Refused, err)
+		}
+		var fault Cause
+		if body, fault = g.sealed.open(body); fault != 0 {
+			return Nothing, g.sealed.explain(fault)
+		}
+	}
 	prefix, frame, fault := g.framing.split(body)
 	if fault != 0 {
 		return Nothing, fault
@@ -175,19 +249,48 @@ func (c *Idle) ask(duty Duty) error {
 // say writes one message, unless the connection is released: who takes it over waits for no peer
 // that reads nothing.
 func (c *Idle) say(frame []byte, prefix Prefix) error {
-	g := c.greeted
-	g.reply = g.framing.append(g.reply[:0], frame, prefix)
 	c.waking.Lock()
-	gone := c.releasing.Load()
-	if !gone {
-		_ = c.conn.SetWriteDeadline(time.Now().Add(g.patient))
+	if c.releasing.Load() {
+		c.waking.Unlock()
+		return nil // before it is sealed, for no sealed frame may be left out
 	}
+	err := c.greeted.wrap(frame, prefix)
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.greeted.patient))
 	c.waking.Unlock()
-	if gone {
+	if err != nil {
+		return err
+	}
+	if _, err := c.conn.Write(c.greeted.reply); err != nil {
+		return writeCause(err)
+	}
+	return nil
+}
+
+// part tells the peer that something was refused, as far as it still takes that.
+func (c *Idle) part(cause error) {
+	s := c.greeted.sealed
+	if s == nil || !causeOf(cause).isRefusal() {
+		return
+	}
+	if frame, err := s.sealer.Alert(nil); err == nil {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(partWait))
+		_, _ = c.conn.Write(append(c.greeted.framing.appendLength(nil, len(frame)), frame...))
+	}
+}
+
+// wrap makes the bytes of a message in g.reply.
+func (g *greeted) wrap(frame []byte, prefix Prefix) error {
+	plain := g.framing.append(g.reply[:0], frame, prefix)
+	if g.reply = plain; g.sealed == nil {
 		return nil
 	}
-	if _, err := c.conn.Write(g.reply); err != nil {
-		return writeCause(err)
+	if err := g.learn(); err != nil {
+		return because(Refused, err)
+	}
+	message, err := plain[g.framing.head:], error(nil)
+	g.reply = g.framing.appendLength(nil, g.sealed.sealer.Size(len(message)))
+	if g.reply, err = g.sealed.sealer.Seal(g.reply, message); err != nil {
+		return because(Refused, err)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"cardswitch/hsm/envelope"
 )
 
 const (
@@ -34,6 +36,7 @@ type Dialer struct {
 	config  LinkConfig
 	secrets *secrets
 	framing framing
+	terms   envelope.Terms // of the center, as far as this node has heard
 	dial    func(ctx context.Context, address string) (net.Conn, error)
 	backoff *backoff
 }
@@ -73,7 +76,8 @@ func transport(config *LinkConfig, s *secrets) string {
 		is += s.print
 	}
 	if config.Greeting != nil {
-		is += fmt.Sprintf("|%+v|%d|%s", config.Framing, config.MaxFrame, config.Greeting.Print())
+		is += fmt.Sprintf("|%+v|%d|%s|%s", config.Framing, config.MaxFrame, config.Envelope.print(),
+			config.Greeting.Print())
 	}
 	return is
 }
@@ -103,7 +107,11 @@ func (d *Dialer) Dial(ctx context.Context) (*Idle, error) {
 	}
 	if d.config.Greeting != nil {
 		c.greeted = d.greeted(c.conn)
-		if err := c.signOn(trying); err != nil {
+		err := d.shake(trying, c)
+		if err == nil {
+			err = c.signOn(trying)
+		}
+		if err != nil {
 			c.Close()
 			return nil, err
 		}
@@ -174,6 +182,7 @@ func (c *Idle) SignedOn() bool { return c.greeted != nil }
 func (c *Idle) tend() {
 	defer close(c.ended)
 	if c.err = c.attend(); c.err != nil {
+		c.part(c.err)
 		c.Close()
 	}
 }

@@ -304,6 +304,7 @@ centers:
         framing: {length: binary2}
 {{- if $stage.Warm}}
         warm: true
+        sign_on_early: true
 {{- end}}
 {{- if or $stage.Secret $stage.Enrolled}}
         envelope: {}

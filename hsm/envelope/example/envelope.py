@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.cmac import CMAC
 
 LABEL = b"iso8583-link/v1"
-DATA, HELLO, ACK, FINISHED, CLOSE = range(5)
+DATA, HELLO, ACK, FINISHED, CLOSE, TERM = range(6)
 INITIATOR, ACCEPTOR = 0, 1
 GCM, TDES = 0x01, 0x81
 WAYS = {INITIATOR: b"i2a", ACCEPTOR: b"a2i"}
@@ -250,6 +250,8 @@ class Terms:
 class Session:
     """The initiator's or acceptor's view of a connection, from the hellos on."""
 
+    waits = False  # for the term of a standby
+
     def __init__(self, side, suite, padded, link, session, generation, prf, nonces, shares=None,
                  epoch_frames=1 << 24):
         self.suite, self.padded, self.link, self.id = suite, padded, link, session
@@ -264,9 +266,21 @@ class Session:
         """The peer has proven to be of a term, 0 if it has none."""
         self.terms, self.since = terms, terms.admit(term)
 
+    def wait(self, terms):
+        """The peer is a standby, and says its term later (SPEC.md, section 14)."""
+        self.terms, self.waits = terms, True
+
+    def raised(self, content):
+        """The standby has become the active node, and says its term."""
+        term = int.from_bytes(content, "big")
+        if not self.waits or len(content) != 8 or not term:
+            raise Refused("a term out of turn")
+        self.waits = False
+        self.admit(self.terms, term)
+
     def over(self):
         """Whether a higher term was proven since, on another connection."""
-        return self.terms is not None and self.terms.highest > self.since
+        return self.terms is not None and not self.waits and self.terms.highest > self.since
 
     def derive(self, generation, prf):
         return link_secret(prf, generation, self.id, *self.nonces, self.link, self.shares)
@@ -282,7 +296,7 @@ class Session:
 
 
 def make_hello(link, generation, session, nonce, suites=(GCM,), padding=False, share=None,
-               term=None):
+               term=None, standby=False):
     body = nonce + bytes([len(link)]) + link + bytes([len(suites)]) + bytes(suites)
     if padding:
         body += b"\x01\0\0"
@@ -290,12 +304,14 @@ def make_hello(link, generation, session, nonce, suites=(GCM,), padding=False, s
         body += b"\x02" + struct.pack(">H", len(share)) + share
     if term is not None:
         body += b"\x03" + struct.pack(">HQ", 8, term)
+    if standby:
+        body += b"\x04\0\0"
     return header(HELLO, 0, INITIATOR, generation, 0, session, 0) + body
 
 
 def read_ack(frame, session):
-    """Gives suite, generation, nonce, whether contents are padded, and the share and the term, or
-    None."""
+    """Gives suite, generation, nonce, whether contents are padded, the share and the term, or None,
+    and whether the session waits."""
     if frame == ALERT:
         raise Refused("alert: the peer does not know the link or key, or wants another suite")
     if len(frame) < 56 or len(frame) > 2048:
@@ -306,14 +322,14 @@ def read_ack(frame, session):
         raise Refused("ack")
     nonce, rest, last, options = frame[24:56], frame[56:], 0, {}
     while rest:
-        if len(rest) < 3 or not last < rest[0] <= 3:
+        if len(rest) < 3 or not last < rest[0] <= 4:
             raise Refused("ack")
         last, n = rest[0], int.from_bytes(rest[1:3], "big")
-        if len(rest) < 3 + n or n != {1: 0, 2: 1120, 3: 8}[last]:
+        if len(rest) < 3 + n or n != {1: 0, 2: 1120, 3: 8, 4: 0}[last]:
             raise Refused("ack")
         options[last], rest = rest[3:3 + n], rest[3 + n:]
     term = int.from_bytes(options[3], "big") if 3 in options else None
-    return suite, generation, nonce, 1 in options, options.get(2), term
+    return suite, generation, nonce, 1 in options, options.get(2), term, 4 in options
 
 
 def initiate(send, receive, link, generation, prfs, padding=False, epoch_frames=1 << 24,
@@ -325,7 +341,9 @@ def initiate(send, receive, link, generation, prfs, padding=False, epoch_frames=
                        term=None if terms is None else 0)  # we are no cluster
     send(hello)
     ack = receive()
-    suite, chosen, nonce_a, padded, share, term = read_ack(ack, session)
+    suite, chosen, nonce_a, padded, share, term, waits = read_ack(ack, session)
+    if waits:
+        raise Refused("ack: nobody asked for a session that waits")
     if suite != GCM or share is not None or (padding and not padded) or chosen not in prfs:
         raise Refused("ack: not what we offered")
     if term is not None and terms is None:

@@ -51,8 +51,8 @@ def lattice(x, key, ciphertext):
 
 
 def hello_share(v, hello):
-    """The share, which only the term comes after."""
-    end = len(hello) - (11 if "term_i" in v else 0)
+    """The share, which only the term and the option of a standby come after."""
+    end = len(hello) - (11 if "term_i" in v else 0) - (3 if "standby" in v else 0)
     return hello[end - 1216:end] if "shares" in v else None
 
 
@@ -81,10 +81,11 @@ def session(v):
     offer = hello_share(v, hello)
     first = min(map(int, v["link_keys"]))
     same("hello", e.make_hello(link, first, sid, nonces[0], (suite,), v["padded"], offer,
-                              v.get("term_i")),
+                              v.get("term_i"), v.get("standby", False)),
          v["hello"])
     answer = e.read_ack(ack, sid)
-    if answer[:4] + answer[5:] != (suite, first, nonces[1], v["padded"], v.get("term_a")):
+    if answer[:4] + answer[5:] != (suite, first, nonces[1], v["padded"], v.get("term_a"),
+                                  v.get("standby", False)):
         sys.exit("ack")
     hellos = e.hash_hellos(hello, ack)
     same("hash of hellos", hellos, v["hash_of_hellos"])
@@ -110,7 +111,7 @@ def frames(v, suite, link, sid, first, nonces, secret, hellos):
         for g in sorted(map(int, v["link_keys"])):
             if g != first:
                 s.install(g, prf_of(v["link_keys"][str(g)]))
-    kinds = {"data": e.DATA, "finished": e.FINISHED, "close": e.CLOSE}
+    kinds = {"data": e.DATA, "finished": e.FINISHED, "close": e.CLOSE, "term": e.TERM}
     for f in v["frames"]:
         frame, kind, content = bytes.fromhex(f["frame"]), kinds[f["type"]], bytes.fromhex(
             f["content"])
@@ -149,6 +150,19 @@ def terms():
                 sys.exit("term %d after 6 is refused" % term)
     if not s.over() or later.over():
         sys.exit("who is over")
+    standby = e.Session.__new__(e.Session)
+    standby.wait(t)
+    t.admit(9)
+    if standby.over():
+        sys.exit("a standby's session is over by the term of another")
+    standby.raised((10).to_bytes(8, "big"))
+    if standby.over() or t.highest != 10 or not later.over():
+        sys.exit("a standby that has said its term")
+    try:
+        standby.raised((11).to_bytes(8, "big"))
+        sys.exit("a second term in one session")
+    except e.Refused:
+        pass
 
 
 def main():
