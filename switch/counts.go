@@ -145,10 +145,11 @@ func (s *Switch) counts(now int64, rec *journal.Record, from, c *center, r *txn.
 	if c.settling != nil && c.book != nil {
 		p := s.given(now, c, period{r.Day, r.Slice}, m, false)
 		rec.Day, rec.Slice = p.day, p.slice
-		s.moved(c, rec)
+		s.moved(c, rec.Day, rec.Currency)
 	}
 	if told && r.State != txn.Cancelled { // else its merchant counts neither it nor its reversal
 		rec.MerchantDay = r.MerchantDay
+		s.moved(from, rec.MerchantDay, rec.Currency)
 	}
 	if r.Item != 0 {
 		s.confirm(c, c.owed.Item(r.Item), r, rec)
@@ -242,16 +243,16 @@ func (s *Switch) delivers(now int64, rec *journal.Record, c *center, item *saf.I
 		grants(rec, a.msg)
 	}
 	rec.Day, rec.Slice = p.day, p.slice
-	s.moved(c, rec)
+	s.moved(c, rec.Day, rec.Currency)
 }
 
 // moved sees that what was agreed of a period in one currency, while another is still open, is
-// compared again when a record moves it.
-func (s *Switch) moved(c *center, rec *journal.Record) {
-	if uint32(c.book.Current().Day) == rec.Day {
+// compared again when a record moves it; day 0 is none.
+func (s *Switch) moved(c *center, day uint32, currency uint16) {
+	if day == 0 || c.book == nil || uint32(c.book.Current().Day) == day {
 		return // as nearly always
 	}
-	if p := c.book.Find(settle.Day(rec.Day)); p != nil && p.Moved(rec.Currency) {
+	if p := c.book.Find(settle.Day(day)); p != nil && p.Moved(currency) {
 		s.keepPeriod(c, p)
 	}
 }
@@ -266,7 +267,7 @@ func (s *Switch) proven(now int64, c *center, item *saf.Item, kind total.Kind) {
 	rec := journal.Record{At: now, Kind: journal.Late, Txn: item.Txn, Center: item.Source,
 		Dest: c.id, Reason: uint16(txn.ReversedProves), Moves: uint8(kind), Amount: item.Amount,
 		Processing: item.Processing, Currency: countedIn(item.Currency, c), Day: p.day, Slice: p.slice}
-	s.moved(c, &rec)
+	s.moved(c, rec.Day, rec.Currency)
 	s.pending.batch.Append(&rec)
 }
 
@@ -286,7 +287,7 @@ func (s *Switch) lateCounts(now int64, rec *journal.Record, c *center, r *txn.Ro
 	rec.Amount = item.Amount
 	grants(rec, m)
 	rec.Day, rec.Slice = p.day, p.slice
-	s.moved(c, rec)
+	s.moved(c, rec.Day, rec.Currency)
 	s.confirm(c, item, r, rec)
 }
 
@@ -300,6 +301,7 @@ func (s *Switch) moves(rec *journal.Record, dest *center, e *queue.Entry, a *arr
 	owedMoves(e, a, o, in.period, dest.settling != nil && dest.settling.config.Date == DatePeer)
 	if in.here != 0 && e.Moves&unconfirmed == 0 && e.Moves != 0 {
 		rec.Moves, rec.MerchantDay = e.Moves, in.here
+		s.moved(s.centers[rec.Center], rec.MerchantDay, rec.Currency)
 	}
 }
 

@@ -266,3 +266,46 @@ func TestAgreedCurrencyThatMoves(t *testing.T) {
 		y.close(shop, bank)
 	})
 }
+
+// The same on a merchant center's leg, where a request names a day that has ended.
+func TestAgreedCurrencyOfAMerchantThatMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, func(c *cardswitch.Config) {
+			c.Centers[0].Reconciliation = &cardswitch.ReconciliationConfig{
+				Date: cardswitch.DatePeer}
+		})
+		bank, shop := y.open()
+		first := map[int]string{28: "000101"}
+		y.granted(shop, bank, "1200", with(sale(1, 100), first))
+		y.granted(shop, bank, "1200", with(with(sale(2, 200), first), map[int]string{49: "840"}))
+		if _, err := y.sw.CutOver("hq-1", 0, "abe"); err != nil {
+			t.Fatal(err)
+		}
+		told := func(stan int, currency string, number, amount int) {
+			t.Helper()
+			shop.send("1520", with(totalsOf(stan, "502", "000101", number, amount),
+				map[int]string{32: acquirer, 50: currency}))
+			want(t, shop.read("1530"), map[int]string{39: "500"})
+		}
+		state := func() string {
+			list, err := y.sw.Periods("hq-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return list[0].State
+		}
+		told(3, "392", 1, 100)
+		y.granted(shop, bank, "1200", with(sale(4, 50), first))
+		y.told(shop, "1220", with(offline(5, 7), first), "900")
+		told(6, "840", 1, 200)
+		if state() != "ended" {
+			t.Error("it is agreed with figures that nobody has compared")
+		}
+		told(7, "392", 3, 157)
+		if state() != "agreed" {
+			t.Error("it isn't agreed")
+		}
+		y.addUp()
+		y.close(shop, bank)
+	})
+}
