@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"cardswitch/store/journal"
 	cardswitch "cardswitch/switch"
 )
 
@@ -179,5 +180,46 @@ func TestReversalAheadThenCrash(t *testing.T) {
 		shop.send("1201", sale(1, 700))
 		want(t, shop.read("1210"), map[int]string{39: "911"})
 		y.close(shop, primary, standby)
+	})
+}
+
+// What people say why is kept in the journal without the card numbers that they put into it.
+func TestPeopleSayCardNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := reconciling(t, nil)
+		bank, shop := y.open()
+		y.told(shop, "1220", offline(5, 300), "900")
+		bank.answer(bank.read("1220"), map[int]string{39: "902"})
+		time.Sleep(time.Second)
+		list, err := y.sw.WorkList()
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		const said = "the holder of 3530 1113 3330 0000 called"
+		drop := cardswitch.Resolution{Act: "drop", Who: "sato", Why: said}
+		if err := y.sw.Resolve(list[0].ID, drop); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := y.sw.CutOver("issuer-a", 0, "abe"); err != nil {
+			t.Fatal(err)
+		}
+		if err := y.sw.Accept("issuer-a", 101, "abe", said+", "+card); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		told := 0
+		err = y.sw.Journal().Replay(1, func(r *journal.Record) error {
+			if strings.Contains(r.Text, "the holder of") {
+				told++
+			}
+			if strings.Contains(strings.ReplaceAll(r.Text, " ", ""), card) {
+				t.Errorf("record %d: %s", r.Seq, r.Text)
+			}
+			return nil
+		})
+		if err != nil || told != 2 {
+			t.Errorf("%d, %v", told, err)
+		}
+		y.close(shop, bank)
 	})
 }

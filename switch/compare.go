@@ -305,7 +305,7 @@ func (s *Switch) ResolveDifference(id uint64, who, why string) error {
 		if err != nil {
 			return err
 		}
-		s.dropDifference(s.now(), c, id, "by "+who+": "+why)
+		s.dropDifference(s.now(), c, id, saidBy("by ", who, why))
 		s.kick()
 		return nil
 	}

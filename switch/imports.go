@@ -86,7 +86,8 @@ func (s *Switch) ImportNegative(ctx context.Context, o NegativeImport, from io.R
 	if err != nil {
 		return r, err
 	}
-	m.Source, m.By, m.Why, m.Lines, m.Rejected = o.Source, o.Who, o.Why, r.Lines, r.Rejected
+	m.Source, m.By, m.Lines, m.Rejected = spec.MaskText(o.Source), o.Who, r.Lines, r.Rejected
+	m.Why = spec.MaskText(o.Why)
 	m.Effective = max(o.Effective.UnixNano(), now)
 	if o.Effective.IsZero() {
 		m.Effective = now
@@ -170,7 +171,7 @@ func (s *Switch) ChangeNegative(o NegativeOrder) error {
 	card, refused := s.store.HashPAN(o.Card), error(nil)
 	durable := (books{s.store, s}).Change(func(vault.Batch) {
 		now := s.now()
-		r := journal.Record{At: now, PAN: o.Card, Text: " by " + o.Who + ": " + o.Why}
+		r := journal.Record{At: now, PAN: o.Card, Text: saidBy(" by ", o.Who, o.Why)}
 		switch {
 		case !o.Remove:
 			r.Reason = uint16(txn.OperatorListed)

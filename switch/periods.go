@@ -175,7 +175,7 @@ func (s *Switch) Accept(name string, day settle.Day, who, why string) error {
 	}
 	now := s.now()
 	rec := journal.Record{At: now, Kind: journal.Resolved, Dest: c.id, Day: uint32(day),
-		Reason: uint16(txn.PeriodAccepted), Text: "accepted by " + who + ": " + why}
+		Reason: uint16(txn.PeriodAccepted), Text: saidBy("accepted by ", who, why)}
 	s.pending.batch.Append(&rec)
 	p.Agree(now)
 	p.Out = false

@@ -72,7 +72,7 @@ func (s *Switch) OrderStandIn(center string, o StandInOrder) error {
 	defer s.mu.Unlock()
 	for _, c := range s.issuers {
 		if c.name == center && c.standin != nil {
-			s.changeStandIn(s.now(), c, why, o.Act+" by "+o.Who+": "+o.Why)
+			s.changeStandIn(s.now(), c, why, saidBy(o.Act+" by ", o.Who, o.Why))
 			s.kick()
 			return nil
 		}

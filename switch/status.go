@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cardswitch/routing"
+	"cardswitch/spec"
 	"cardswitch/store"
 	"cardswitch/store/journal"
 	"cardswitch/store/queue"
@@ -138,6 +139,9 @@ func (s *Switch) Resolve(id uint64, r Resolution) error {
 	return fmt.Errorf("advice %d is not on the work list; see `cardswitch worklist list`", id)
 }
 
+// saidBy is what a person has said, as the journal keeps it: without card numbers.
+func saidBy(act, who, why string) string { return spec.MaskText(act + who + ": " + why) }
+
 func (s *Switch) resolve(e queue.Owed, r Resolution) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,7 +162,7 @@ func (s *Switch) resolve(e queue.Owed, r Resolution) error {
 	}
 	now := s.now()
 	s.rec = journal.Record{At: now, Kind: journal.Resolved, Txn: e.Txn, Advice: e.ID, Dest: c.id,
-		MTI: e.MTI, STAN: e.STAN, Reason: uint16(reason), Text: r.Act + " by " + r.Who + ": " + r.Why}
+		MTI: e.MTI, STAN: e.STAN, Reason: uint16(reason), Text: saidBy(r.Act+" by ", r.Who, r.Why)}
 	s.pending.batch.Append(&s.rec)
 	s.pending.batch.Unshelve(e.ID)
 	if r.Act == "retry" {

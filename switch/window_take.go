@@ -33,7 +33,7 @@ func (v *reading) take(by Resolution) error {
 		return errors.New("say who takes it in and why")
 	}
 	t := &taking{reading: v, numbers: make(map[uint64]uint64),
-		by: fmt.Sprintf("found by %s: %s", by.Who, by.Why)}
+		by: saidBy("found by ", by.Who, by.Why)}
 	for _, one := range v.list {
 		if one.stands {
 			t.numbers[one.Txn] = one.Taken
