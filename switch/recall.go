@@ -153,7 +153,12 @@ func (s *Switch) askAgain(r *recall) error {
 	lent := false
 	if r.spent {
 		var err error
-		if lent, err = s.lendCard(r, seat.profile); err != nil {
+		lent, err = s.lendCard(r, seat.profile)
+		if errors.Is(err, store.ErrNotFound) { // not durable yet
+			s.soon(r)
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -183,9 +188,6 @@ func (s *Switch) lendCard(r *recall, p *profile) (lent bool, err error) {
 		return false, nil
 	}
 	records, err := s.store.Transaction(q.Txn)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil // not durable yet: it is repeated
-	}
 	if err != nil || records[0].PAN.IsZero() {
 		return false, err
 	}
