@@ -19,7 +19,9 @@ import (
 	"cardswitch/dr/replica"
 	"cardswitch/dr/role"
 	"cardswitch/hsm/keyring"
+	"cardswitch/spec"
 	"cardswitch/store"
+	"cardswitch/store/journal"
 	cardswitch "cardswitch/switch"
 	"cardswitch/switch/evidence"
 	"cardswitch/switch/link/warm"
@@ -35,6 +37,8 @@ const (
 	rehearsalTime = 30 * time.Minute
 	// rehearsalSample is how many tokens are tried.
 	rehearsalSample = 10_000
+	// rehearsalDoubts is how many transactions in doubt are named.
+	rehearsalDoubts = 50
 )
 
 // rehearsal is one under way.
@@ -136,7 +140,10 @@ func (r *rehearsal) goes(ctx context.Context) error {
 	r.out.Ready = time.Since(p.At)
 	found := r.active.Found()
 	r.out.Replayed, r.out.InDoubt = found.Records, found.Reversed
-	return r.step(ctx, "books checked in", r.check)
+	if err := r.step(ctx, "books checked in", r.check); err != nil {
+		return err
+	}
+	return r.looksBack()
 }
 
 // step does a part, unless the rehearsal has been ended, and notes what it took.
@@ -323,6 +330,37 @@ func (r *rehearsal) check() error {
 	r.out.Records, r.out.Totals = report.Journal.Records, report.Totals
 	r.out.Owed, r.out.Shelved, r.out.Lists = report.Owed, report.Shelved, report.Lists
 	return err
+}
+
+// looksBack says what became of the requests that the copy closed without knowing, where the
+// service is: of the first ones.
+func (r *rehearsal) looksBack() error {
+	p, _, err := r.copy.store.Promoted()
+	if err != nil {
+		return err
+	}
+	at := make(map[uint64]int)
+	err = r.copy.store.Replay(p.Last+1, func(rec *journal.Record) error {
+		if rec.Kind == journal.Closed && len(r.out.Doubts) < rehearsalDoubts {
+			at[rec.Txn] = len(r.out.Doubts)
+			r.out.Doubts = append(r.out.Doubts, drill.Doubt{Txn: rec.Txn, Became: drill.StillOpen})
+		}
+		return nil
+	})
+	if err != nil || len(at) == 0 {
+		return err
+	}
+	return r.of.store.Replay(p.Last+1, func(rec *journal.Record) error {
+		i, ok := at[rec.Txn]
+		switch {
+		case !ok || rec.Kind != journal.Closed:
+		case spec.Approved(int(rec.Action)):
+			r.out.Doubts[i].Became = drill.Approved
+		default:
+			r.out.Doubts[i].Became = drill.Declined
+		}
+		return nil
+	})
 }
 
 // close ends whatever was begun, in the order in which one needs the other.

@@ -45,9 +45,9 @@ func (r *run) practise(ctx context.Context) error {
 			report.Because, report.Summary().Gap.Round(time.Millisecond))
 		for i := range report.Rehearsed {
 			x := &report.Rehearsed[i]
-			fmt.Fprintf(r.Progress, "  node %d lacked %d records (%s), %d in doubt, %d owed; %d records "+
-				"checked, it followed %d meanwhile; %v\n", x.Node, x.Lacks, x.Behind, x.InDoubt, x.Owed,
-				x.Records, x.Meanwhile, x.Steps)
+			fmt.Fprintf(r.Progress, "  node %d lacked %d records (%s), %d in doubt %v, %d owed; %d records "+
+				"checked, it followed %d meanwhile; %v\n", x.Node, x.Lacks, x.Behind, x.InDoubt, x.Doubts,
+				x.Owed, x.Records, x.Meanwhile, x.Steps)
 		}
 		for _, c := range report.Checks {
 			if !c.OK {

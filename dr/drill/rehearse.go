@@ -21,8 +21,9 @@ type Rehearsed struct {
 	Steps      []Step        `json:"steps"`
 	Ready      time.Duration `json:"ready_ns"` // from the second person's word until it would serve
 	Replayed   int           `json:"replayed"`
-	InDoubt    int           `json:"in_doubt"` // requests that it would answer and reverse
-	Owed       int           `json:"owed"`     // to be delivered, reversals of these too
+	InDoubt    int           `json:"in_doubt"`         // requests that it would answer and reverse
+	Doubts     []Doubt       `json:"doubts,omitempty"` // of these, the first ones
+	Owed       int           `json:"owed"`             // to be delivered, reversals of these too
 	Shelved    int           `json:"shelved"`
 	Records    uint64        `json:"records"` // all seals and the chain of which were checked
 	Totals     int           `json:"totals"`
@@ -33,6 +34,35 @@ type Rehearsed struct {
 	Meanwhile  uint64        `json:"meanwhile"` // records that it followed while it was rehearsed
 	Removed    bool          `json:"removed"`   // the copy is
 	Fault      string        `json:"fault,omitempty"`
+}
+
+// Doubt is a request that a promoted site would have answered and reversed, not knowing what the
+// site that serves went on to do with it.
+type Doubt struct {
+	Txn    uint64 `json:"transaction"`
+	Became string `json:"became"` // Approved, Declined, StillOpen
+}
+
+// What became of a Doubt at the site that serves.
+const (
+	Approved  = "approved"
+	Declined  = "declined"
+	StillOpen = "open"
+)
+
+// doubtsText says which transactions would have had to be reconciled.
+func (x *Rehearsed) doubtsText() string {
+	var approved []string
+	for _, d := range x.Doubts {
+		if d.Became == Approved {
+			approved = append(approved, fmt.Sprint(d.Txn))
+		}
+	}
+	if len(approved) == 0 {
+		return "the site that serves had approved none of them"
+	}
+	return fmt.Sprintf("%d of %d that were looked at had been approved where the service is: "+
+		"transactions %s", len(approved), len(x.Doubts), strings.Join(approved, ", "))
 }
 
 // Step is a part of a rehearsal.
@@ -116,6 +146,9 @@ func (r *Report) rehearsedRows(x *Rehearsed, add func(string, string, ...any)) {
 		x.LastAt.Local().Format("2006-01-02 15:04:05.000"))
 	add("in doubt then", "%d requests would be answered and reversed; %d records read again",
 		x.InDoubt, x.Replayed)
+	if len(x.Doubts) > 0 {
+		add("of these", "%s", x.doubtsText())
+	}
 	add("owed then", "%d to be delivered, %d on the work list", x.Owed, x.Shelved)
 	add("books", "%d records, totals are what they come to (%d); %d keys, %d tokens and %d negative "+
 		"files open", x.Records, x.Totals, x.Keys, x.Tokens, x.Lists)

@@ -16,6 +16,7 @@ func farTwin() *twin {
 	c.state.Members = append(c.state.Members, Member{Node: 4, Role: roleLearner, Connected: true,
 		InSync: true})
 	c.rehearsed = Rehearsed{Last: 90, Lacks: 3, Ready: 700 * time.Millisecond, InDoubt: 5, Keys: 9,
+		Doubts:  []Doubt{{7, Approved}, {9, Declined}, {11, StillOpen}, {13, Approved}},
 		Removed: true, Steps: []Step{{"promoted in", time.Millisecond}}}
 	return c
 }
@@ -50,8 +51,9 @@ func TestRehearsal(t *testing.T) {
 	}
 	r := try(t, farTwin(), Order{Kind: Site})
 	var page bytes.Buffer
-	if err := r.WriteHTML(&page); err != nil || !strings.Contains(page.String(), "700ms") {
-		t.Error(err)
+	if err := r.WriteHTML(&page); err != nil || !strings.Contains(page.String(), "700ms") ||
+		!strings.Contains(page.String(), "transactions 7, 13") {
+		t.Error(err, page.String())
 	}
 	if s := r.Summary(); s.Gap != 700*time.Millisecond || r.Rehearsed[0].Node != 4 {
 		t.Errorf("%+v", s)
