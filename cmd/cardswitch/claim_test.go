@@ -56,7 +56,11 @@ func TestABackupStopsNobodyByItself(t *testing.T) {
 		back.waits("it waits", isBroughtBack)
 		back.refusedBy(1)
 		here.refusedBy(2)
-		p := back.node.Load().Promotion()
+		var p admin.Promotion
+		back.waits("the other one is known to live", func(*admin.ClusterStatus) bool {
+			p = back.node.Load().Promotion() // of the last two seconds
+			return len(p.Reachable) > 0
+		})
 		if p.Why != "" || len(p.Reachable) != 1 || !strings.Contains(p.Former, "generation 1") {
 			t.Errorf("%+v", p)
 		}
