@@ -17,7 +17,24 @@ const (
 	ofNodes     = 200 // and the next ones, one a node
 	ofDisks     = ofNodes + maxNodes
 	ofBetween   = ofDisks + maxNodes // and the next ones, one for each way between two nodes
+	ofMore      = 240                // nodes, disks and ways of those that not every world has
 )
+
+// classOf is that of a node's own, of a kind that begins with one.
+func classOf(kind class, place int) class {
+	if place < maxNodes {
+		return kind + class(place)
+	}
+	return ofMore + class(place) + (kind-ofNodes)/maxNodes*maxPlaces
+}
+
+// classOfWay is that of a way between two nodes.
+func classOfWay(from, to int) class {
+	if from < maxNodes && to < maxNodes {
+		return ofBetween + class(from*maxNodes+to)
+	}
+	return ofMore + 2*maxPlaces + class(from*maxPlaces+to)
+}
 
 // The classes that are no wire's.
 const (

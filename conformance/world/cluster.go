@@ -36,6 +36,8 @@ type duty struct {
 	process  *process
 	term     uint64
 	mayLeave func() bool
+
+	generation uint64
 }
 
 // Close is role's. The switch's keys are the world's.
@@ -64,8 +66,13 @@ func (n *node) ofWhom() string {
 func (w *World) members() (list []replica.Member) {
 	for _, n := range w.nodes {
 		m := replica.Member{ID: n.id(), Kind: replica.Data}
-		if n.witness {
+		switch {
+		case n.spare:
+			continue
+		case n.witness:
 			m.Kind = replica.Witness
+		case n.far:
+			m.Kind = replica.Learner
 		}
 		list = append(list, m)
 	}
@@ -82,8 +89,11 @@ func (p *process) join(ctx context.Context) (run func() error, err error) {
 	if m.store, err = store.Open(o); err != nil {
 		return nil, err
 	}
-	c := replica.Config{Cluster: "world", Generation: 1, Node: n.id(), Members: w.members(),
-		Logger: log}
+	c := replica.Config{Cluster: "world", Generation: n.generation.Load(), Node: n.id(),
+		Members: w.members(), Logger: log}
+	if n.spare {
+		c.Members = nil // it learns them
+	}
 	if w.options.ShortLog {
 		c.KeepEntries, c.LogBytes = 16, 16<<10
 	}
@@ -100,11 +110,18 @@ func (p *process) join(ctx context.Context) (run func() error, err error) {
 	loop := role.New(role.Loop{Replica: m.replica, Store: m.store, Owner: m, Logger: log,
 		Deposed: cardswitch.Deposed})
 	n.loop.Store(loop)
+	if w.options.Lost {
+		go m.greets(ctx)
+	}
 	return func() error {
 		err := loop.Serve(ctx)
 		m.ready.holder.Close()
 		m.port.Pull()
 		m.replica.Close()
+		if errors.Is(err, errAdopts) {
+			n.generation.Store(w.generation())
+			err = errors.Join(err, m.store.Adopt(n.generation.Load()))
+		}
 		return errors.Join(err, m.store.Close())
 	}, nil
 }
@@ -126,7 +143,8 @@ func (m *member) serves() *cardswitch.Switch {
 
 // Lead is role's.
 func (m *member) Lead(_ context.Context, term uint64, mayLeave func() bool) (role.Duty, error) {
-	d := &duty{process: m.process, term: term, mayLeave: mayLeave}
+	d := &duty{process: m.process, term: term, mayLeave: mayLeave,
+		generation: m.process.node.generation.Load()}
 	deps := m.process.deps()
 	deps.Disk, deps.Store, deps.MayLeave, deps.Term = nil, m.store, d.asked, term
 	deps.Listen, deps.Dial = d.listen, d.dial
@@ -141,7 +159,7 @@ func (m *member) Lead(_ context.Context, term uint64, mayLeave func() bool) (rol
 func (m *member) Leads(_ context.Context, it role.Duty, term uint64, _ time.Time) error {
 	w, n := m.process.node.world, m.process.node
 	w.tell("%s leads in term %d", n, term)
-	if !m.process.dead.Load() {
+	if !m.process.dead.Load() && n.generation.Load() == w.generation() {
 		w.compare(fmt.Sprintf("as %s takes over", n), m.store)
 	}
 	m.duty.Store(it.(*duty))
@@ -266,26 +284,39 @@ func (w *World) lay(center string, line int, listens bool, at func(node, line in
 	}
 }
 
-// sameEverywhere holds that all data nodes come to the same journal.
+// journals are the nodes that have a journal of the cluster; nil: nobody is active.
+func (w *World) journals() (list []*node) {
+	members := w.membersNow()
+	for _, n := range w.data() {
+		if n.belongs(members) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// applied is how far the nodes are that have a journal: the last and the first of them.
+func (w *World) applied() (least, most uint64) {
+	for i, n := range w.journals() {
+		at := uint64(0)
+		if p := n.process(); p != nil {
+			at = p.member.store.Applied()
+		}
+		if least, most = min(least, at), max(most, at); i == 0 {
+			least = at
+		}
+	}
+	return least, most
+}
+
+// sameEverywhere holds that all data nodes come to the same journal, one that joins as well.
 func (w *World) sameEverywhere() {
 	if !w.options.several() {
 		return
 	}
-	applied := func() (least, most uint64) {
-		for _, n := range w.data() {
-			at := uint64(0)
-			if p := n.process(); p != nil {
-				at = p.member.store.Applied()
-			}
-			if least, most = min(least, at), max(most, at); n == w.nodes[0] {
-				least = at
-			}
-		}
-		return least, most
-	}
 	for began := time.Now(); ; w.clock.sleep(ofWorld, 50*time.Millisecond) {
-		least, most := applied()
-		if least == most {
+		least, most := w.applied()
+		if least == most && most > 0 && !w.joining() {
 			break
 		}
 		w.look()
@@ -295,7 +326,7 @@ func (w *World) sameEverywhere() {
 		}
 	}
 	var heads []store.Report
-	for _, n := range w.data() {
+	for _, n := range w.journals() {
 		r, err := n.process().member.store.Verify(nil)
 		if err != nil {
 			w.say("the journal of %s: %v", n, err)
@@ -309,8 +340,9 @@ func (w *World) sameEverywhere() {
 	}
 }
 
-// auditMajority holds that what the active node has applied lies durable on a majority, and that
-// all that ever left is in it: had the power of all been cut now, no two of them had lost anything.
+// auditMajority holds that what the active node has applied lies durable on so many that no
+// majority lacks it, and that all that ever left is in it: had the power of all been cut now,
+// nothing were lost.
 func (w *World) auditMajority() {
 	n, _ := w.active()
 	if n == nil {
@@ -323,17 +355,21 @@ func (w *World) auditMajority() {
 	if err != nil {
 		return // it is just being cut
 	}
-	holds := 0
-	for _, other := range w.nodes {
-		if w.holds(other, at, term) {
+	holds, voters := 0, 0
+	for _, m := range p.member.replica.Status().Members {
+		if !m.Votes {
+			continue
+		}
+		voters++
+		if w.holds(w.nodes[m.ID-1], at, term) {
 			holds++
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if holds <= len(w.nodes)/2 {
+	if voters-holds > voters/2 { // those who don't could elect one of them
 		w.violation("entry %d of term %d is applied, but durable on %d of %d nodes", at, term, holds,
-			len(w.nodes))
+			voters)
 	}
 	w.trace.add("audited: entry %d is on %d nodes", at, holds)
 }

@@ -5,8 +5,9 @@
 // runs the program's own parts: the journal that is agreed on (dr/replica), the loop that has it
 // lead and follow (dr/role), and a switch while it leads. Merchants know all addresses; issuers
 // take whoever dials. Then one node may be active at a time, as the centers see it (fencing.go),
-// also while one is paused and goes on (pause.go),
-// whoever takes over has all that ever left (cluster.go), and in the end all journals are the same.
+// also while one is paused and goes on (pause.go), joins or leaves (joins.go), or is promoted at a
+// far site as all others are lost, and they come back (site.go); whoever takes over has all that
+// ever left (cluster.go), and in the end all journals are the same.
 //
 // Each world is drawn from a seed: who there is, what they do, which faults there are and when. It
 // runs the switch's real code in a bubble of testing/synctest, in two phases. First there are

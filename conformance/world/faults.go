@@ -47,6 +47,11 @@ func (w *World) draw() []event {
 	some(o.Drifts, 3, w.drift)
 	some(o.Blinks, 3, w.blink)
 	some(o.Pauses, 4, w.pause)
+	some(o.Joins, 1, w.join)
+	some(o.Leaves, 2, w.leave)
+	if o.Lost {
+		list = append(list, w.siteIsLost()...)
+	}
 	return list
 }
 

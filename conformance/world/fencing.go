@@ -45,11 +45,13 @@ func (f *fencing) spoke(d *duty, over string, late bool) {
 	}
 	f.mu.Lock()
 	newest := f.newest
-	if newest == nil || d.term > newest.term {
+	if newest == nil || newest.older(d) {
 		f.newest = d
 	}
 	f.mu.Unlock()
-	if newest != nil && d.term < newest.term {
+	// Whoever comes back from a lost site may speak until he hears of the other, to centers that
+	// refuse him.
+	if newest != nil && d.term < newest.term && d.generation == newest.generation {
 		f.world.say("%s sends over %s in term %d, after %s has in term %d", d.process.node, over, d.term,
 			newest.process.node, newest.term)
 	}
@@ -62,7 +64,8 @@ func (f *fencing) alone(d *duty) {
 		if p == nil || p == d.process {
 			continue
 		}
-		if other := p.member.duty.Load(); other != nil && other.mayLeave() && d.mayLeave() {
+		if other := p.member.duty.Load(); other != nil && other.generation == d.generation &&
+			other.mayLeave() && d.mayLeave() {
 			f.world.say("%s may speak in term %d, and %s in term %d", n, other.term, d.process.node, d.term)
 		}
 	}
@@ -73,29 +76,52 @@ func (f *fencing) alone(d *duty) {
 func (f *fencing) came(center, dialed string) {
 	f.mu.Lock()
 	d, newest := f.owners[dialed], f.heard[center]
-	if d != nil && (newest == nil || d.term > newest.term) {
+	if d != nil && (newest == nil || newest.older(d)) {
 		f.heard[center] = d
 	}
 	f.mu.Unlock()
-	if d != nil && newest != nil && d.term < newest.term && f.world.options.prompt() {
+	if d != nil && newest != nil && d.term < newest.term && d.generation == newest.generation &&
+		f.world.options.prompt() {
 		f.world.say("%s hears %s of term %d, after %s of term %d", center, d.process.node, d.term,
 			newest.process.node, newest.term)
 	}
 }
 
+// older tells whether another duty has come since.
+func (d *duty) older(than *duty) bool {
+	return d.generation < than.generation || d.generation == than.generation && d.term < than.term
+}
+
 // took is asked as a center has opened an envelope: nothing of an earlier term may come out of one,
-// however late it comes.
+// however late it comes, nor of a site that was lost.
 func (f *fencing) took(center, dialed string) {
 	f.mu.Lock()
 	d, newest := f.owners[dialed], f.taken[center]
-	if d != nil && (newest == nil || d.term > newest.term) {
+	if d != nil && (newest == nil || newest.older(d)) {
 		f.taken[center] = d
 	}
 	f.mu.Unlock()
-	if d != nil && newest != nil && d.term < newest.term {
+	if d != nil && newest != nil && d.older(newest) {
 		f.world.violation("%s takes what %s says in term %d, after %s in term %d", center,
 			d.process.node, d.term, newest.process.node, newest.term)
 	}
+}
+
+// allHeard tells whether all centers have taken something of a generation.
+func (f *fencing) allHeard(generation uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.world.shops {
+		if d := f.taken[p.name]; d == nil || d.generation < generation {
+			return false
+		}
+	}
+	for _, b := range f.world.banks {
+		if d := f.taken[b.name]; d == nil || d.generation < generation {
+			return false
+		}
+	}
+	return true
 }
 
 // center makes an end of a connection that of a center.

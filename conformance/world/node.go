@@ -23,6 +23,8 @@ type node struct {
 	world   *World
 	place   int
 	witness bool
+	far     bool // at another site, where it learns until it is promoted
+	spare   bool // no member of the cluster when it is founded
 	random  *rand.Rand
 	config  cardswitch.Config
 	skew    time.Duration
@@ -32,9 +34,13 @@ type node struct {
 	now    *process
 	gone   []*process // that may not have noticed yet
 	loop   atomic.Pointer[role.Loop]
+	lost   bool      // with its site
+	out    bool      // it has no part in the world
 	off    bool      // until somebody switches it on
 	hangs  time.Time // until then its disk answers nothing
 	cables []*cable
+
+	generation atomic.Uint64
 }
 
 // process is one life of the program.
@@ -55,17 +61,32 @@ type process struct {
 
 // machines makes the nodes.
 func (w *World) machines() {
-	for i := range w.options.Nodes {
-		name := "node"
-		if i > 0 {
-			name = fmt.Sprint("node ", i)
-		}
-		w.nodes = append(w.nodes, &node{world: w, place: i, random: w.stream(name),
-			witness: w.options.Witness && i == w.options.Nodes-1, disk: disktest.New()})
+	o := w.options
+	for i := range o.Nodes {
+		w.machine().witness = o.Witness && i == o.Nodes-1
 	}
-	if w.options.several() {
+	if o.Far {
+		w.machine().far = true
+	}
+	if o.Joins {
+		n := w.machine()
+		n.spare, n.out = true, true
+	}
+	if o.several() {
 		w.joinNodes()
 	}
+}
+
+func (w *World) machine() *node {
+	n := &node{world: w, place: len(w.nodes), disk: disktest.New()}
+	name := "node"
+	if n.place > 0 {
+		name = fmt.Sprint("node ", n.place)
+	}
+	n.random = w.stream(name)
+	n.generation.Store(1)
+	w.nodes = append(w.nodes, n)
+	return n
 }
 
 // data are the nodes that have a journal.
@@ -78,10 +99,12 @@ func (w *World) data() (list []*node) {
 	return list
 }
 
-// active is the switch that serves, with its node; nil if there is none now.
+// active is the switch that serves, with its node; nil if there is none now. One of a site that was
+// lost doesn't count.
 func (w *World) active() (*node, *cardswitch.Switch) {
+	newest := w.generation()
 	for _, n := range w.nodes {
-		if p := n.process(); p != nil && !p.paused() {
+		if p := n.process(); p != nil && !p.paused() && n.generation.Load() == newest {
 			if sw := p.serves(); sw != nil {
 				return n, sw
 			}
@@ -154,7 +177,7 @@ const longStall = 6 * time.Second
 func (n *node) dressDisk() {
 	o, k := n.world.options, ofDisk
 	if o.several() {
-		k = ofDisks + class(n.place)
+		k = classOf(ofDisks, n.place)
 	}
 	draws, disk := drawer{n.world.options.Seed, uint64(k)}, n.diskNow()
 	disk.Free(1 << 40)

@@ -11,7 +11,9 @@ const (
 	maxShops = 3
 	maxBanks = 2
 	maxLines = 2 // connections of a shop, links of a bank
-	maxNodes = 3
+	maxNodes = 3 // that a cluster begins with
+
+	maxPlaces = maxNodes + 2 // a far one, and one that joins
 )
 
 // Options are what a world is like, all drawn from its seed. Each run has a part of the faults only
@@ -109,6 +111,11 @@ type Options struct {
 	Blinks    bool // a node restarts at once, while two others don't hear each other
 	Pauses    bool // a node takes no step for a while
 	Windows   bool // and was about to write what it had asked the fence about
+	Joins     bool // a node does
+	Leaves    bool // a node is taken out
+	Far       bool // there is one at another site
+	Distance  time.Duration
+	Lost      bool // and it is promoted, as all others are lost
 	Warm      bool // nodes that follow keep connections with banks ready; no seed draws it
 }
 
@@ -138,6 +145,13 @@ func DrawSeveral(seed uint64) Options {
 	o.Pauses = some(35)
 	o.Windows = o.Pauses && some(70)
 	o.Sealed = o.Sealed || o.Windows // without envelopes nobody can tell old from new
+	r = rand.New(rand.NewPCG(seed, 0x10125))
+	o.Joins, o.Leaves, o.Far = some(20), some(15), some(25)
+	o.Lost = o.Far && some(70)
+	o.Sealed = o.Sealed || o.Lost && some(60)
+	if o.Far {
+		o.Distance = time.Duration(2+r.IntN(40)) * time.Millisecond
+	}
 	// While nodes agree more waits for one write than is remembered.
 	o.Forgets = false
 	return o

@@ -23,7 +23,7 @@ type event struct {
 // play runs both phases: faults, then none, until all is done or too much time has passed.
 func (w *World) play() {
 	for _, n := range w.nodes {
-		if !w.start(n) {
+		if !n.isOut() && !w.start(n) {
 			return
 		}
 	}
@@ -103,7 +103,10 @@ func (w *World) broke() bool {
 func (w *World) start(n *node) bool {
 	k := ofStart
 	if w.options.several() {
-		k = ofNodes + class(n.place)
+		k = classOf(ofNodes, n.place)
+	}
+	if n.isOut() {
+		return false
 	}
 	w.clock.sleep(k, time.Millisecond)
 	err := n.start()
@@ -185,7 +188,7 @@ func (w *World) follow(events []event, span time.Duration) {
 // manager would.
 func (w *World) look() {
 	for _, n := range w.nodes {
-		if n.isOff() {
+		if n.isOff() || n.isOut() {
 			continue
 		}
 		p := n.process()
@@ -199,8 +202,9 @@ func (w *World) look() {
 			w.trace.add("%s has ended: %v", n, err)
 			w.mu.Unlock()
 			n.died(err)
+			n.setOut(errors.Is(err, errSuperseded))
 		default:
-			if sw := p.serves(); sw != nil && !p.paused() {
+			if sw := p.serves(); sw != nil && !p.paused() && n.generation.Load() == w.generation() {
 				w.operate(sw)
 			}
 		}
