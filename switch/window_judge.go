@@ -171,15 +171,22 @@ func (v *reading) judgeKept(one *lost, first *journal.Record) error {
 	case first.MTI.Class() == 4 && standing == txn.Reversed:
 		one.Here, one.plan = "what it reverses is reversed", nothing
 	case first.MTI.Class() == 4 && first.Amount > left.Left() && standing == txn.Approved,
-		first.MTI.Class() != 4 && !v.bears(first, standing, left):
+		first.MTI.Class() != 4 && !v.bears(one, first, standing, left):
 		one.Here = fmt.Sprintf("of what it follows, %d, only %d is left", here, left.Left())
 		one.plan = passOnIf
 	}
 	return nil
 }
 
-// bears tells whether an advice can follow on what is left of its original.
-func (v *reading) bears(r *journal.Record, standing txn.Original, left txn.Remainder) bool {
+// bears tells whether an advice can follow on what is left of its original. One that adds to it
+// needs nothing that is left.
+func (v *reading) bears(one *lost, r *journal.Record, standing txn.Original,
+	left txn.Remainder) bool {
+	if slices.ContainsFunc(v.sequels[one.Txn], func(r *journal.Record) bool {
+		return txn.Reason(r.Reason) == txn.RaisedBy
+	}) {
+		return standing == txn.Approved && !left.Closed && !left.Expired
+	}
 	var over uint64
 	if c := v.centers[r.Dest]; c != nil {
 		over = left.Approved * c.adjustments.Over / 100
@@ -197,7 +204,7 @@ func (v *reading) originalOf(one *lost) (original, here uint64) {
 	for _, r := range v.sequels[one.Txn] {
 		why := txn.Reason(r.Reason)
 		if r.Advice == one.Txn && (r.Kind == journal.Reversed || why == txn.PartReversed ||
-			why == txn.SpentOf || why == txn.SpentAll) {
+			why == txn.SpentOf || why == txn.SpentAll || why == txn.RaisedBy) {
 			original = r.Txn
 		}
 	}

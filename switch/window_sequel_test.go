@@ -92,6 +92,39 @@ func TestWindowCompleted(t *testing.T) {
 	}).play(t)
 }
 
+// The advice of a supplement there adds to the authorization here, if that still stands.
+func TestWindowSupplement(t *testing.T) {
+	there := func(w *twin) {
+		e := with(offline(2, 500), map[int]string{24: "106", 56: original("1100", 1)})
+		w.told(w.shop, "1120", e, "900")
+		w.taken(w.bank, "1120", nil)
+	}
+	both := func(w *twin) { w.granted(w.shop, w.bank, "1100", authorization(1, 1000)) }
+	(&scene{
+		both: both, there: there,
+		wanted: []lost{{"taken, to be passed on", "unknown", takeIn, false},
+			{"went on", "went on by itself", nothing, false}},
+		after: func(w *twin) {
+			w.told(w.shop, "1220", completion(3, 1, 1501), "950")
+			w.told(w.shop, "1220", completion(4, 1, 1500), "900")
+			w.taken(w.bank, "1220", nil)
+		},
+		salesHere: total.Sum{Number: 2, Amount: 1510},
+	}).play(t)
+	(&scene{
+		both: both, there: there,
+		here: func(w *twin) {
+			back := with(reversal(3, 1, 1000), map[int]string{56: original("1100", 1)})
+			w.told(w.shop, "1420", back, "400")
+			w.taken(w.bank, "1420", nil)
+		},
+		wanted: []lost{{"taken, to be passed on", "of what it follows, ", passOnIf, true},
+			{"went on", "went on by itself", nothing, false}},
+		after:     func(w *twin) {},
+		salesHere: total.Sum{Number: 1, Amount: 10},
+	}).play(t)
+}
+
 // A return that was open there comes to nothing, so it uses up nothing of its sale.
 func TestWindowOpenReturn(t *testing.T) {
 	(&scene{
