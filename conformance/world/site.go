@@ -138,13 +138,15 @@ func (w *World) lostSite() bool {
 }
 
 // comeBack has the lost nodes come back. Where all centers have heard of the new generation's term
-// in an envelope, they may be cut off from the promoted one for a while, and lead.
+// in an envelope, they may be cut off from the promoted one for a while, and lead. Elsewhere it is
+// for people to know that none of them serves before it has heard of the promotion.
 func (w *World) comeBack(r *rand.Rand) {
 	far, d := w.far(), aloneAgain-time.Duration(r.IntN(2500))*time.Millisecond
-	apart := r.IntN(4) > 0 && w.options.Sealed && w.fencing.allHeard(2)
 	if w.generation() < 2 {
 		return
 	}
+	apart := r.IntN(4) > 0 && w.options.Sealed && w.fencing.allHeard(2)
+	w.apart.Store(apart)
 	w.tell("the lost nodes come back")
 	for _, n := range w.nodes {
 		if !n.isLost() {
@@ -186,17 +188,16 @@ func (m *member) greets(ctx context.Context) {
 	w := n.world
 	for ctx.Err() == nil {
 		for _, other := range w.nodes {
-			if other.process() == nil || other.generation.Load() <= n.generation.Load() {
+			if other.generation.Load() <= n.generation.Load() ||
+				w.apart.Load() && (other.process() == nil || !w.between.reach(n, other)) {
 				continue
 			}
-			if !w.options.Sealed || w.between.reach(n, other) {
-				why := errSuperseded
-				if m.store.Applied() == 0 {
-					why = errAdopts
-				}
-				m.replica.End(why)
-				return
+			why := errSuperseded
+			if m.store.Applied() == 0 {
+				why = errAdopts
 			}
+			m.replica.End(why)
+			return
 		}
 		w.clock.sleep(classOf(ofNodes, n.place), 20*time.Millisecond)
 	}

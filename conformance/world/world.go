@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cardswitch/conformance/load/sealed"
@@ -37,6 +38,7 @@ type World struct {
 	starts  uint64        // of switches
 	between *between      // the nodes; nil: there is one
 	fencing *fencing
+	apart   atomic.Bool // lost nodes may serve until they hear of the promotion
 	shops   []*shop
 	banks   []*bank
 	ends    map[string]*sealed.End // of their links, if these have envelopes
