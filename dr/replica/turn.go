@@ -10,9 +10,10 @@ import (
 // Raft has each node draw by chance how long it waits until it calls for a vote, once to twice the
 // time of an election, so that seldom two call at once. Here they take turns instead: once the
 // leader is taken for gone the data node with the lowest number calls at once, the next one a
-// heartbeat's time later, and so on; what raft would call before its turn isn't sent. A node's
-// promise to the leader is kept in any case, so this decides how soon there is a new leader, and
-// nothing about the lease. If the turns come to nothing, chance decides as it always did.
+// heartbeat's time later, and so on; what raft would call before a node's turn isn't sent. If that
+// comes to nothing, as there aren't enough nodes yet, they call round and round, each in a time of
+// its own. A node's promise to the leader is kept in any case, so this decides how soon there is a
+// new leader, and nothing about the lease.
 
 // again is after how many ticks a call that wasn't answered is repeated: the other node may just
 // not have taken the leader for gone yet, or its promise lasted a little longer.
@@ -30,13 +31,29 @@ func (c *core) gone() time.Duration {
 
 // turn is from when on this node may call for a vote.
 func (c *core) turn(now time.Duration) time.Duration {
-	before := 0
+	before, _ := c.order()
+	return max(c.calls(now), c.gone()+time.Duration(before)*c.config.Heartbeat)
+}
+
+// order is how many take their turn before this node, of how many.
+func (c *core) order() (before, of int) {
 	for _, id := range c.conf.GetVoters() {
-		if id < c.self && id != c.led && c.kind(id) == Data {
+		if id == c.led && id != c.self || c.kind(id) != Data {
+			continue
+		}
+		if of++; id < c.self {
 			before++
 		}
 	}
-	return max(c.calls(now), c.gone()+time.Duration(before)*c.config.Heartbeat)
+	return before, of
+}
+
+// itsTurn tells whether it is this data node's turn now, in the first round or a later one.
+func (c *core) itsTurn(now time.Duration) bool {
+	before, of := c.order()
+	since := now - c.gone()
+	return now >= c.turn(now) && before < of &&
+		(since < c.config.Election || int(since/c.config.Heartbeat)%of == before)
 }
 
 // call calls for a vote if it is this node's turn. A node whose leader is gone forgets it before,
@@ -50,7 +67,7 @@ func (c *core) call(now time.Duration) {
 	if c.leader != raft.None {
 		_ = c.node.ForgetLeader()
 	}
-	if now >= c.turn(now) && now >= c.called && now < gone+c.config.Election {
+	if now >= c.called && c.kind(c.self) == Data && c.itsTurn(now) {
 		c.called = now + again*c.config.Tick
 		_ = c.node.Campaign()
 	}
