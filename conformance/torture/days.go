@@ -46,7 +46,7 @@ func (r *run) compareDays(ctx context.Context) error {
 func (r *run) compareDay(ctx context.Context, center, day string) error {
 	listing := r.ground.stage.File(center + "-" + day + ".csv")
 	if err := r.partners[center].Tell("listing " + day + " " + listing); err != nil {
-		return fmt.Errorf("torture: %s: %w", center, err)
+		return fmt.Errorf("torture: %s: %w: %s", center, err, r.partners[center].Words())
 	}
 	for end := time.Now().Add(settleTime); ; {
 		if _, err := os.Stat(listing); err == nil {

@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/template"
@@ -68,20 +70,30 @@ func New(program, dir string, issuers [][]string) (*Stage, error) {
 	}, nil
 }
 
-// Ports are n free addresses of this machine. The system chooses: another program may take one
-// before it is used, rarely.
+// Ports are n free addresses of this machine. Another program may take one before it is used,
+// rarely.
 func Ports(n int) ([]string, error) {
 	var addresses []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	for tries := 0; len(addresses) < n; tries++ {
+		port := firstPort + rand.IntN(ephemeralPorts-firstPort)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		switch {
+		case err == nil:
+			defer l.Close()
+			addresses = append(addresses, l.Addr().String())
+		case tries > 100*n:
 			return nil, err
 		}
-		defer l.Close()
-		addresses = append(addresses, l.Addr().String())
 	}
 	return addresses, nil
 }
+
+// Ports are drawn below those that the system gives to whoever dials, for until a part listens on
+// its own, a connection of another part or test could have taken it.
+const (
+	firstPort      = 12_000
+	ephemeralPorts = 32_768
+)
 
 // Socket is the operators' socket of the switch.
 func (s *Stage) Socket() string { return filepath.Join(s.Dir, "admin.sock") }
