@@ -18,8 +18,8 @@ import (
 )
 
 // With shards each issuer has a journal and an active node of its own. Faults are done to the node
-// where the first one is active; the others are to go on. Messages have codes and PINs then, as
-// each shard has to have the merchants' keys, which are the first one's.
+// where the first one is active; the others are to go on. Merchants have codes and PINs then, as
+// each shard has to have their keys, which are the first one's.
 
 // zones are what the partners do with codes and PINs, by center.
 type zones map[string]*protect.Options
@@ -42,9 +42,9 @@ func (r *run) zonesOf(secret sealed.Secret) (zones, error) {
 		if err := secret.WriteZone(file, center); err != nil {
 			return nil, err
 		}
-		z[center] = &protect.Options{Keys: file, MAC: &protect.MAC{Algorithm: "cmac"},
-			PIN: &protect.PIN{}, Generations: true}
+		z[center] = &protect.Options{Keys: file, PIN: &protect.PIN{}, Generations: true}
 	}
+	z[merchantsName].MAC = &protect.MAC{Algorithm: "cmac"} // who has codes isn't signed on with early
 	return z, nil
 }
 

@@ -51,7 +51,7 @@ type Stage struct {
 	From     string   // network that the merchants come from
 	Cluster  string   // the section cluster of the configuration; "": the node is alone
 	Enrolled bool     // links have envelopes, and the key store is there already
-	Codes    bool     // messages have codes and PINs, where there are keys
+	Codes    bool     // merchants have codes and PINs, issuers PINs, where there are keys
 	Shards   []string // of each issuer the shard, all different; nil: there is one journal
 	Warm     bool     // nodes that aren't active keep connections to issuers ready
 }
@@ -303,7 +303,7 @@ centers:
       after: 5s
 {{- end}}
 {{- if $stage.Codes}}
-    security: {generations: true, mac: {algorithm: cmac}, pin: {format: 0}}
+    security: {generations: true, pin: {format: 0}}
 {{- end}}
 {{- if $stage.StandIn}}
     standin: {rules: standin.yaml, back: 1s, unanswered: true, report_declines: true}
