@@ -34,7 +34,7 @@ func TestAnEndedConnectionDeposesNobody(t *testing.T) {
 		h := begin(t, Config{Members: three()})
 		lead := h.leader()
 		term := lead.Status().Term
-		for range 100 {
+		for range 40 {
 			time.Sleep(10 * time.Millisecond)
 			h.disconnect(lead)
 			for _, n := range h.nodes {
@@ -58,7 +58,7 @@ func TestWhoEndsIsReplacedSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := Config{Members: three()}
 		h := begin(t, c)
-		for range 3 {
+		for range 2 {
 			old := h.leader()
 			time.Sleep(300 * time.Millisecond)
 			old.store.Yield() // so that both others have the same

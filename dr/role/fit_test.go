@@ -64,7 +64,7 @@ func TestTwoFullDisks(t *testing.T) {
 					second.begins())
 			}
 			first.disk.full.Store(false)
-			time.Sleep(20 * time.Second)
+			time.Sleep(2 * time.Second)
 			if third.leading() == nil || second.begins() > 1 || first.begins() > 1 {
 				t.Errorf("known for %s: it doesn't stay so", known)
 			}
@@ -99,7 +99,7 @@ func TestAllDisksFull(t *testing.T) {
 		first.port.Pull()
 		time.Sleep(5 * time.Second)
 		term := third.replica.Status().Term
-		time.Sleep(time.Minute)
+		time.Sleep(20 * time.Second)
 		if now := third.replica.Status().Term; now != term || second.begins()+third.begins() > 2 {
 			t.Errorf("terms %d to %d; they began %d and %d times", term, now, second.begins(),
 				third.begins())
