@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"cardswitch/conformance/count"
@@ -200,6 +201,9 @@ func (w *World) look() {
 		case err := <-p.ended:
 			w.mu.Lock()
 			w.trace.add("%s has ended: %v", n, err)
+			if err != nil && strings.Contains(err.Error(), "the agreement failed") {
+				w.violation("%s has lost what it had promised to keep: %v", n, err)
+			}
 			w.mu.Unlock()
 			n.died(err)
 			n.setOut(errors.Is(err, errSuperseded))
