@@ -92,7 +92,7 @@ func (n *node) hasAll() bool {
 		return false
 	}
 	last, err := p.member.store.Log().LastIndex()
-	return err == nil && last >= active.process().member.store.Applied()
+	return err == nil && last >= active.process().member.replica.Status().Applied
 }
 
 // promote lets the far site go on alone, if the other one is lost.
