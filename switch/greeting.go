@@ -144,6 +144,16 @@ func (g *greeting) reply(m *spec.Message) ([]byte, error) {
 	return out, nil
 }
 
+// signOnAgain says the sign-on once more, ahead of the first question and without waiting for the
+// answer: a center that has one sign-on for all its connections was signed off by the node that
+// handed over. It is called before the link counts as signed on, so nothing overtakes it.
+func (s *Switch) signOnAgain(l *link.Link) {
+	if _, err := s.manage(l, network.SignOn); err != nil {
+		s.log.Error("a sign-on cannot be sent", "center", l.Center().Name(), "error", err.Error(),
+			"hint", "check `institution` and the dialect")
+	}
+}
+
 // keepWords brings into the journal what was said on a connection before this node was the active
 // one. The messages have their own times; the records have the present one.
 func (s *Switch) keepWords(l *link.Link, words *link.Words) {

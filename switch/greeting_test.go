@@ -63,10 +63,11 @@ func TestAStandbySignsOnEarly(t *testing.T) {
 		began := time.Now()
 		shop := y.merchant()
 		shop.send("1200", sale(1, 700))
-		m := bank.read("1200")
-		if took := time.Since(began); took > 0 {
-			t.Errorf("the first question is there after %s", took)
+		again, m := bank.read("1804"), bank.read("1200") // before the sign-on is answered
+		if took := time.Since(began); took > 0 || value(again, 24) != "801" {
+			t.Errorf("the first question is there after %s, and after a %s", took, value(again, 24))
 		}
+		bank.answer(again, map[int]string{39: "800"})
 		bank.answer(m, map[int]string{38: "A00001", 39: "000"})
 		want(t, shop.read("1210"), map[int]string{39: "000"})
 		y.close(shop, bank)
@@ -100,6 +101,35 @@ func checkWords(y *yard) {
 	if err != nil || text != "1804 1814 " {
 		y.t.Errorf("the journal has %q of the sign-on, %v", text, err)
 	}
+}
+
+// A center with one sign-on for all its connections was signed off by the node that handed over:
+// the new one signs on again ahead of all else. If that is refused, the link isn't signed on any
+// more.
+func TestASignOnIsSaidAgainAtTheTakeover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, nil)
+		early(&y.config)
+		door := y.listen(primaryAt)
+		defer door.Close()
+		held := y.holds()
+		bank := y.issuer(door, "primary")
+		y.config.Cluster = nil
+		y.deps.Ready = held.Take
+		y.start()
+		bank.answer(bank.read("1804"), map[int]string{39: "909"})
+		time.Sleep(time.Second)
+		shop := y.merchant()
+		shop.send("1200", sale(1, 700))
+		want(t, shop.read("1210"), map[int]string{39: "910"})
+		time.Sleep(30 * time.Second)
+		bank.answer(bank.read("1804"), map[int]string{39: "800"})
+		time.Sleep(time.Second)
+		shop.send("1200", sale(2, 700))
+		bank.answer(bank.read("1200"), map[int]string{38: "A00001", 39: "000"})
+		want(t, shop.read("1210"), map[int]string{39: "000"})
+		y.close(shop, bank)
+	})
 }
 
 // A center that refuses, doesn't answer, or asks over it doesn't allow it: the standby says so, and

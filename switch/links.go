@@ -21,6 +21,7 @@ func (s *Switch) Up(l *link.Link) {
 	if words := l.Words(); words != nil {
 		s.event(l, "connected; it was signed on before this node was the active one")
 		s.keepWords(l, words)
+		s.signOnAgain(l)
 		return
 	}
 	s.event(l, "connected")

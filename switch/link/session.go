@@ -198,6 +198,7 @@ func (l *Link) NetworkAnswered(duty Duty, accepted bool) {
 	l.session.mu.Unlock()
 	if duty == SendSignOn && !accepted {
 		l.later(now)
+		l.SetSignedOn(false) // it may have been, by an earlier one
 	}
 	l.hear()
 	switch {
