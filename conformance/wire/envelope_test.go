@@ -111,7 +111,9 @@ func TestCovered(t *testing.T) {
 				(s.Suite == envelope.TDES) != o.Envelope.Legacy || s.Sending != 7 {
 				t.Errorf("%s: %+v", name, s)
 			}
-			for _, clear := range []string{"1804", "831", "000001", "ISO0", "\x60\x00\x00\x00\x00"} {
+			// A TPDU in clear would stand before an envelope; its five bytes alone may also be the last
+			// of a session id and a sequence number.
+			for _, clear := range []string{"1804", "831", "000001", "ISO0", "\x60\x00\x00\x00\x00\xe8"} {
 				if o.Framing.Length != "ascii4" && bytes.Contains(wires.bytes, []byte(clear)) &&
 					clear != "831" {
 					t.Errorf("%s: %q is on the wire", name, clear)
