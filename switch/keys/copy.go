@@ -15,8 +15,9 @@ import (
 	"cardswitch/switch/link/keyorder"
 )
 
-// Copy is a node's own copy of keys that belong to another switch of the cluster: they are read
-// from this node's replica of that one's journal. It makes, changes and saves nothing.
+// Copy is a node's own copy of keys that belong to another switch of the cluster, be it the active
+// one that it follows: they are read from this node's replica of that one's journal. It makes,
+// changes and saves nothing.
 type Copy struct {
 	from   Text
 	module hsm.Module
@@ -75,7 +76,7 @@ func (c *Copy) Refresh(ctx context.Context) (uint64, error) {
 		err = c.ring.Follow(ctx, set.Only(c.of))
 	}
 	if err != nil {
-		return c.version.Load(), fmt.Errorf("version %d of the merchants' keys isn't taken: %w", version,
+		return c.version.Load(), fmt.Errorf("version %d of the keys isn't taken: %w", version,
 			err)
 	}
 	c.version.Store(version)
