@@ -110,11 +110,13 @@ func (p *process) join(ctx context.Context) (run func() error, err error) {
 	loop := role.New(role.Loop{Replica: m.replica, Store: m.store, Owner: m, Logger: log,
 		Deposed: cardswitch.Deposed})
 	n.loop.Store(loop)
+	greeting, stop := context.WithCancel(ctx)
 	if w.options.Lost {
-		go m.greets(ctx)
+		w.parties.Go(func() { m.greets(greeting) })
 	}
 	return func() error {
 		err := loop.Serve(ctx)
+		stop()
 		m.ready.holder.Close()
 		m.port.Pull()
 		m.replica.Close()

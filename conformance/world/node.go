@@ -305,7 +305,7 @@ func (n *node) end() error {
 // await waits until all processes have come to their end.
 func (n *node) await() {
 	for _, p := range n.gone {
-		<-p.ended
+		p.ended <- <-p.ended // one that has both died and been ended is there twice
 	}
 }
 
