@@ -302,7 +302,7 @@ func (w *World) applied() (least, most uint64) {
 	for i, n := range w.journals() {
 		at := uint64(0)
 		if p := n.process(); p != nil {
-			at = p.member.store.Applied()
+			at = p.member.replica.Status().Applied // no lock that a disk may hold
 		}
 		if least, most = min(least, at), max(most, at); i == 0 {
 			least = at
@@ -352,7 +352,7 @@ func (w *World) auditMajority() {
 	}
 	p := n.process()
 	w.compareOpen(p.member.store)
-	at := p.member.store.Applied()
+	at := p.member.replica.Status().Applied
 	term, err := p.member.store.Log().Term(at)
 	if err != nil {
 		return // it is just being cut

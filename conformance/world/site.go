@@ -193,7 +193,7 @@ func (m *member) greets(ctx context.Context) {
 				continue
 			}
 			why := errSuperseded
-			if m.store.Applied() == 0 {
+			if m.replica.Status().Applied == 0 {
 				why = errAdopts
 			}
 			m.replica.End(why)
