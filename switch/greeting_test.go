@@ -39,16 +39,29 @@ func (y *yard) holds() *warm.Holder {
 	return h
 }
 
+// standsBy is a node that isn't active, and its connection with the issuer, signed on.
+func (y *yard) standsBy() (held *warm.Holder, bank *peer) {
+	y.t.Helper()
+	early(&y.config)
+	door := y.listen(primaryAt)
+	y.t.Cleanup(func() { door.Close() })
+	held = y.holds()
+	return held, y.issuer(door, "primary")
+}
+
+// takesOver makes it the active one.
+func (y *yard) takesOver(held *warm.Holder) {
+	y.config.Cluster = nil
+	y.deps.Ready = held.Take
+	y.start()
+}
+
 // A standby signs on, answers echo tests and sends its own. When it takes over, the first question
 // leaves at once, and the journal has what was said before.
 func TestAStandbySignsOnEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		early(&y.config)
-		door := y.listen(primaryAt)
-		defer door.Close()
-		held := y.holds()
-		bank := y.issuer(door, "primary")
+		held, bank := y.standsBy()
 		bank.send("1804", map[int]string{11: "000777", 12: "261122115900", 24: "831", 93: "99999000001",
 			94: "00000000017"})
 		want(t, bank.read("1814"), map[int]string{11: "000777", 24: "831", 39: "800"})
@@ -56,9 +69,7 @@ func TestAStandbySignsOnEarly(t *testing.T) {
 		if s := held.Status(); !s[0].Ready || !s[0].SignedOn || s[0].Counts != (warm.Counts{}) {
 			t.Fatalf("%+v", s)
 		}
-		y.config.Cluster = nil
-		y.deps.Ready = held.Take
-		y.start()
+		y.takesOver(held)
 		synctest.Wait()
 		began := time.Now()
 		shop := y.merchant()
@@ -109,14 +120,8 @@ func checkWords(y *yard) {
 func TestASignOnIsSaidAgainAtTheTakeover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, nil)
-		early(&y.config)
-		door := y.listen(primaryAt)
-		defer door.Close()
-		held := y.holds()
-		bank := y.issuer(door, "primary")
-		y.config.Cluster = nil
-		y.deps.Ready = held.Take
-		y.start()
+		held, bank := y.standsBy()
+		y.takesOver(held)
 		bank.answer(bank.read("1804"), map[int]string{39: "909"})
 		time.Sleep(time.Second)
 		shop := y.merchant()

@@ -78,7 +78,7 @@ func (d *Dialer) shake(trying context.Context, c *Idle) (err error) {
 // learn takes a link key that has come into force since.
 func (g *greeted) learn() error {
 	newest, ok := g.keys.Newest(g.link)
-	if !ok || newest == g.newest {
+	if !ok || newest <= g.newest {
 		return nil
 	}
 	k, ok := g.keys.Key(g.link, newest)

@@ -137,12 +137,18 @@ func checkTakenOver(t *testing.T, a *authority, kind string) {
 	if len(v.conns) > 0 || h.Status().Centers[0].Lines[0].Counters.Connects != 1 {
 		t.Error("it was dialled again")
 	}
+	fenced(t, &lease, l, wire)
+}
+
+// fenced demands that nothing leaves once the lease is over, and that the peer feels it.
+func fenced(t *testing.T, lease *lease, l *Link, peer net.Conn) {
+	t.Helper()
 	lease.ended.Store(true)
 	l.Queue(2, []byte("after"), Prefix{})
 	l.Flush()
 	synctest.Wait()
-	wire.SetDeadline(time.Now().Add(time.Hour))
-	if n, err := wire.Read(make([]byte, 100)); n != 0 || !errors.Is(err, linktest.ErrCut) {
+	peer.SetDeadline(time.Now().Add(time.Hour))
+	if n, err := peer.Read(make([]byte, 100)); n != 0 || !errors.Is(err, linktest.ErrCut) {
 		t.Errorf("behind the fence the peer reads %d bytes and %v", n, err)
 	}
 }
