@@ -162,7 +162,7 @@ func (n *node) ClusterStatus() admin.ClusterStatus {
 		}
 		out.Members = append(out.Members, one)
 	}
-	there, all := votesWithout(s.Members, 0)
+	there, all := replica.VotesWithout(s.Members, 0)
 	out.Votes, out.VotesThere = all, there
 	out.Redundant = out.InSync >= 2 && 2*(there-1) > all
 	if out.State == cardswitch.NodeLearner {
@@ -274,7 +274,7 @@ func (n *node) Leave(ctx context.Context, id uint64) error {
 		return admin.Conflict("a node can't take itself out", "`cardswitch cluster transfer` first, "+
 			"then ask the node that is active then")
 	}
-	if there, all := votesWithout(n.replica.Status().Members, id); 2*there <= all {
+	if there, all := replica.VotesWithout(n.replica.Status().Members, id); 2*there <= all {
 		return admin.Conflict(fmt.Sprintf("without node %d, of %d nodes with a vote %d would be there: "+
 			"nobody would serve", id, all, there), "bring the others back, or take out one that is away")
 	}
@@ -282,17 +282,4 @@ func (n *node) Leave(ctx context.Context, id uint64) error {
 		return admin.Conflict(err.Error(), "`cardswitch cluster status` shows the members")
 	}
 	return nil
-}
-
-// votesWithout counts the nodes with a vote, and of these the ones that answer, if that one leaves.
-func votesWithout(members []replica.MemberStatus, id uint64) (there, all int) {
-	for i := range members {
-		if m := &members[i]; m.Votes && m.ID != id {
-			all++
-			if m.Active {
-				there++
-			}
-		}
-	}
-	return there, all
 }

@@ -123,14 +123,7 @@ var errStays = errors.New("it leads, or those that are left aren't enough to ser
 // takeOut takes a member out if the program's operator may.
 func takeOut(ctx context.Context, r *replica.Replica, id uint64) error {
 	s := r.Status()
-	there, all := 0, 0
-	for i := range s.Members {
-		if m := &s.Members[i]; m.Votes && m.ID != id {
-			if all++; m.Active {
-				there++
-			}
-		}
-	}
+	there, all := replica.VotesWithout(s.Members, id)
 	if id == s.Node || 2*there <= all {
 		return errStays
 	}

@@ -32,6 +32,20 @@ func (r *Replica) AddMember(ctx context.Context, m Member) error {
 	return r.change(ctx, pb.ConfChangeAddLearnerNode, m)
 }
 
+// VotesWithout counts the nodes with a vote, and of these the ones that answer, if one leaves: with
+// half of them, or fewer, nobody would serve.
+func VotesWithout(members []MemberStatus, id uint64) (there, all int) {
+	for i := range members {
+		if m := &members[i]; m.Votes && m.ID != id {
+			all++
+			if m.Active {
+				there++
+			}
+		}
+	}
+	return there, all
+}
+
 // RemoveMember takes a node out, for good.
 func (r *Replica) RemoveMember(ctx context.Context, id uint64) error {
 	m := r.log.Member(id)
