@@ -347,6 +347,7 @@ func (c *core) follow(now time.Duration) {
 	}
 	if term != c.term {
 		c.quiet, c.lost = now, false
+		c.led = raft.None // who stood for election and failed waits for the turn that all know
 	}
 	if term != c.term || state != raft.StateLeader {
 		c.leads, c.given, c.told, c.to = false, false, false, 0

@@ -128,3 +128,35 @@ func TestAPromiseOutlivesItsProcess(t *testing.T) {
 	}
 	t.Error("a forgotten promise isn't found")
 }
+
+// TestTwoThatCallAtOnce: of two nodes that are all there are, the one that led has started anew and
+// doesn't know it. Both take it for their turn, and each votes for itself: once, and not for ever.
+// If each kept to what it knows, seed 44 would have nobody lead.
+func TestTwoThatCallAtOnce(t *testing.T) {
+	two := []Member{{ID: 1, Kind: Data}, {ID: 2, Kind: Data}}
+	for seed := uint64(42); seed < 48; seed++ {
+		cryptotest.SetGlobalRandom(t, seed)
+		s := newSim(seed, shape{two, time.Hour, 1 << 30}, breaks{})
+		if err := s.begin(); err != nil {
+			t.Fatal(err)
+		}
+		s.nodes[0].rate, s.nodes[1].rate = 1, 1 // nearly, as those of machines
+		s.run(time.Second)
+		for range 20 {
+			lasts := s.between(500*time.Millisecond, time.Second)
+			old := s.speaker()
+			s.partition(old, 0, lasts)
+			old.crash()
+			s.restart(old, s.between(0, lasts))
+			s.run(s.now + lasts)
+			healed := s.now
+			for s.speaker() == nil && s.now < healed+600*time.Millisecond {
+				s.run(s.now + time.Millisecond)
+			}
+			if s.speaker() == nil {
+				t.Fatalf("seed %d: nobody leads after 600 ms: %s", seed, s.state())
+			}
+		}
+		s.end()
+	}
+}
