@@ -55,6 +55,7 @@ type sale struct {
 	ask      *ask
 	part     *ask // the reversal of a part
 	undo     *ask // the reversal, once the shop wants it undone
+	followed bool // its completion or its return has begun
 }
 
 // done says whether the shop has nothing more to hear or to say about it.
@@ -68,6 +69,8 @@ func (s *sale) done() bool {
 		return s.ask.final && (s.part != nil || !accepted(s.ask))
 	case s.business == cancelled || s.business == hasty:
 		return s.ask.final && s.ask.action >= "100"
+	case s.business == finished || s.business == returned:
+		return s.ask.final && (s.followed || !accepted(s.ask))
 	}
 	return s.ask.final
 }

@@ -181,6 +181,7 @@ func (p *shop) follow(of *sale, b business, mti string) {
 	s := &sale{shop: p, rrn: fmt.Sprintf("%s%09d", p.name[len(p.name)-1:]+"RR", len(p.sales)+1),
 		bank: of.bank, card: of.card, business: b, of: of,
 		amount: of.approved() - int64(p.random.IntN(50))}
+	of.followed = true
 	p.sales = append(p.sales, s)
 	p.byRRN[s.rrn] = s
 	s.ask = &ask{sale: s, mti: mti, stan: p.nextSTAN(), local: localTime(time.Now()), on: of.ask.on}
