@@ -48,16 +48,22 @@ func (r *relay) between(
 				a.Close()
 				continue
 			}
-			r.running.Go(func() { r.pass(a, b, door, framing) })
-			r.running.Go(func() { r.pass(b, a, door, framing) })
+			r.running.Go(func() {
+				defer a.Close()
+				defer b.Close()
+				var back sync.WaitGroup
+				back.Go(func() { r.pass(b.(*net.TCPConn), a.(*net.TCPConn), door, framing) })
+				r.pass(a.(*net.TCPConn), b.(*net.TCPConn), door, framing)
+				back.Wait()
+			})
 		}
 	}()
 }
 
-// pass keeps bytes before it lets them go, so that what an end has got is there.
-func (r *relay) pass(from, to net.Conn, door string, framing wire.Framing) {
-	defer from.Close()
-	defer to.Close()
+// pass keeps bytes before it lets them go, so that what an end has got is there, and all that the
+// other has sent, even to one that has gone.
+func (r *relay) pass(from, to *net.TCPConn, door string, framing wire.Framing) {
+	defer to.CloseWrite()
 	s := &stream{door: door, framing: framing}
 	r.mu.Lock()
 	r.streams = append(r.streams, s)
@@ -68,9 +74,10 @@ func (r *relay) pass(from, to net.Conn, door string, framing wire.Framing) {
 		r.mu.Lock()
 		s.bytes = append(s.bytes, b[:n]...)
 		r.mu.Unlock()
-		if _, failed := to.Write(b[:n]); failed != nil || err != nil {
+		if err != nil {
 			return
 		}
+		_, _ = to.Write(b[:n])
 	}
 }
 

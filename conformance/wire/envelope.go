@@ -43,7 +43,7 @@ type Envelope struct {
 	// are none; an end without is one of an older version.
 	Terms *envelope.Terms `yaml:"-"`
 
-	// Observe sees all that goes into an envelope and comes out of one, with TPDU and header. It is
+	// Observe sees all that is sent in an envelope and comes out of one, with TPDU and header. It is
 	// called by many goroutines.
 	Observe func(clear []byte) `yaml:"-"`
 
@@ -291,8 +291,11 @@ func (c *Conn) sendCovered(body []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := c.SendFrame(c.framer.long(frame)); err != nil {
+		return err
+	}
 	c.options.Envelope.observe(body)
-	return c.SendFrame(c.framer.long(frame))
+	return nil
 }
 
 func (e *Envelope) observe(clear []byte) {
