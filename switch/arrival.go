@@ -43,6 +43,7 @@ type arrival struct {
 	named       bool // DE 56 names an original
 	sequel      txn.Sequel
 	recalled    bool       // the index has been asked
+	reused      bool       // the kept request of its trace number asks something else
 	leftAlone   txn.Reason // why stand-in didn't decide on it; None: it wasn't asked
 	terminal    *terminal
 	bought      bool // a token in it was replaced by its card number
@@ -93,7 +94,7 @@ func (a *arrival) question(number uint64) txn.Question {
 func typeOf(processing uint32) uint8 { return uint8(processing / 10_000) }
 
 // fingerprint is that of a question. The amount of a reversal is no part of it: the record has how
-// much it took back.
+// much it took back. What else it asks is compared later; see reused.go.
 func fingerprint(m spec.MTI, card [16]byte, amount uint64, processing uint32) uint32 {
 	if m.Class() == 4 {
 		amount = 0

@@ -224,6 +224,8 @@ func (s *Switch) asked(c *center, a *arrival) (q txn.Question, asked txn.Asked, 
 	switch {
 	case a.key == (journal.Key{}):
 		return q, txn.New, false
+	case a.reused:
+		return q, txn.Differs, false
 	case !ok && !a.recalled && a.key.LocalTime() <= c.forgotten:
 		return q, txn.New, true
 	case !ok:

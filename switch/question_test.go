@@ -64,3 +64,48 @@ func TestAnotherProcessingCodeIsAnotherQuestion(t *testing.T) {
 		y.close(shop, primary, standby)
 	})
 }
+
+// Two reversals of the same card and processing code differ by what they undo: one under the trace
+// number of another is no repeat of it, and must not be told that its sale is reversed.
+func TestAnotherOriginalIsAnotherQuestion(t *testing.T) {
+	run(t, nil, func(y *yard, shop, bank, standby *peer) {
+		y.sold(shop, bank, 1, 1000)
+		y.sold(shop, bank, 2, 1000)
+		part := partOf(4, 2, 600, 1000)
+		y.told(shop, "1420", reversal(3, 1, 1000), "400")
+		y.taken(bank, "1420", map[int]string{24: "400"})
+		y.told(shop, "1420", part, "400")
+		y.taken(bank, "1420", map[int]string{24: "401"})
+		again := func() {
+			y.told(shop, "1421", reversal(3, 1, 1000), "400")
+			y.told(shop, "1420", reversal(3, 2, 1000), "913")
+			y.told(shop, "1421", reversal(4, 2, 1000), "913") // all of it, not a part
+			y.told(shop, "1421", with(part, map[int]string{4: "000000000500"}), "913")
+			y.told(shop, "1421", with(part, map[int]string{30: "000000000600000000000000"}), "913")
+			y.told(shop, "1421", part, "400")
+		}
+		again()
+		y.crash(shop, bank, standby)
+		y.start()
+		*bank, *standby = *y.issuer(y.doors[0], "primary"), *y.issuer(y.doors[1], "standby")
+		time.Sleep(time.Second)
+		*shop = *y.merchant()
+		again()
+		y.told(shop, "1420", reversal(5, 2, 1000), "400") // under a number of its own
+		y.taken(bank, "1420", map[int]string{4: "000000000600", 24: "400"})
+	})
+}
+
+// A completion of another authorization under the trace number of one isn't its repeat either.
+func TestAnotherAuthorizationIsAnotherQuestion(t *testing.T) {
+	run(t, nil, func(y *yard, shop, bank, standby *peer) {
+		for n := 1; n <= 2; n++ {
+			y.granted(shop, bank, "1100", authorization(n, 1000))
+		}
+		first := completion(3, 1, 1000)
+		y.told(shop, "1220", first, "900")
+		y.taken(bank, "1220", nil)
+		y.told(shop, "1220", with(first, map[int]string{56: original("1100", 2)}), "913")
+		y.told(shop, "1221", first, "900")
+	})
+}

@@ -21,6 +21,7 @@ type recall struct {
 	found  security.Finding
 	use    *vault.Use // of a token that was in it
 	spent  bool       // the token of a reversal stands for no card any more
+	reused bool       // its trace number is that of a question that asked something else
 	answer uint64     // transaction whose kept answer is wanted; zero: find out about the question
 	key    journal.Key
 	named  journal.Key // of the original that DE 56 names
@@ -162,19 +163,7 @@ func (s *Switch) askAgain(r *recall) error {
 			return err
 		}
 	}
-	arrived := s.arrivals.Get().(*arrivals)
-	defer s.arrivals.Put(arrived)
-	s.read(r.link, []link.Inbound{r.in}, []security.Finding{r.found}, arrived)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	arrived.list[0].recalled = true
-	if r.reference != "" && r.named != (journal.Key{}) {
-		arrived.list[0].refer(r.named)
-	}
-	arrived.list[0].token.use, arrived.list[0].bought = r.use, r.use != nil || lent
-	s.request(s.now(), r.link, r.center, &arrived.list[0])
-	s.passed(arrived.list)
-	s.kick()
+	s.enterAgain(r, lent)
 	return nil
 }
 
@@ -293,7 +282,8 @@ func (s *Switch) bringLeft(k journal.Key) (bool, error) {
 	return true, nil
 }
 
-// answerAgain gives the kept answer to a repeat, byte for byte.
+// answerAgain gives the kept answer to a repeat, byte for byte; what only bears its trace number
+// is refused.
 func (s *Switch) answerAgain(r *recall) error {
 	records, err := s.store.Transaction(r.answer)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -302,6 +292,10 @@ func (s *Switch) answerAgain(r *recall) error {
 	var reply []byte
 	if len(records) > 0 {
 		images := s.archive.whole(records...)
+		if r.reused = s.reuses(r, images); r.reused {
+			s.enterAgain(r, false)
+			return nil
+		}
 		if images.Has(journal.Reply) {
 			reply, err = images.Restore(journal.Reply, nil, records[0].PAN)
 			if err != nil {
