@@ -7,12 +7,20 @@ import (
 
 	"cardswitch/spec"
 	"cardswitch/switch/link"
+	"cardswitch/switch/security"
 )
 
+// EarlyKeys are issuers' keys on a node that isn't the active one.
+type EarlyKeys interface {
+	link.LinkKeys
+	// Guard makes and checks codes under the keys as they are now.
+	Guard(ctx context.Context) (*security.Guard, error)
+}
+
 // WarmLinks are the links of which a node that isn't the active one keeps a connection ready.
-// Builtin gives the dialects that come with the program, keys those of envelopes in which it signs
-// on early. Dial nil is TCP; seed 0 draws one.
-func (c *Config) WarmLinks(builtin func(name string) (*spec.Dialect, error), keys link.LinkKeys,
+// Builtin gives the dialects that come with the program, keys those with which it signs on early.
+// Dial nil is TCP; seed 0 draws one.
+func (c *Config) WarmLinks(builtin func(name string) (*spec.Dialect, error), keys EarlyKeys,
 	seed uint64, dial func(ctx context.Context, address string) (net.Conn, error)) (
 	out []*link.Dialer, err error) {
 	dialects, err := loadDialects(*c)
@@ -28,7 +36,7 @@ func (c *Config) WarmLinks(builtin func(name string) (*spec.Dialect, error), key
 			l, err := center.Links[k].line(c)
 			if err == nil {
 				l.Envelope = center.Links[k].Envelope.line(keys)
-				err = center.Links[k].greets(&l, center, c.Institution, dialects, builtin)
+				err = center.Links[k].greets(&l, center, c.Institution, dialects, builtin, keys)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("center %s: link %s: %w", center.Name, center.Links[k].Name, err)
@@ -45,7 +53,8 @@ func (c *Config) WarmLinks(builtin func(name string) (*spec.Dialect, error), key
 
 // greets adds what is said on the connection, which needs the center's dialect.
 func (l *LinkConfig) greets(to *link.LinkConfig, c *CenterConfig, own string,
-	dialects map[string]*spec.Dialect, builtin func(name string) (*spec.Dialect, error)) (err error) {
+	dialects map[string]*spec.Dialect, builtin func(name string) (*spec.Dialect, error),
+	keys EarlyKeys) (err error) {
 	if !l.SignOnEarly {
 		return nil
 	}
@@ -56,7 +65,7 @@ func (l *LinkConfig) greets(to *link.LinkConfig, c *CenterConfig, own string,
 		}
 		dialects[c.Dialect] = d // made once: that takes a while
 	}
-	to.Greeting, err = l.greeting(c, own, d)
+	to.Greeting, err = l.greeting(c, own, d, keys)
 	return err
 }
 
@@ -97,7 +106,5 @@ func (c *CenterConfig) validateEarly(f *faults, path string, l *LinkConfig) {
 		f.add(path, "add warm: true", "is only for connections that are kept ready")
 	case c.SignOn != SignOnUs:
 		f.add(path, hint, "is only for a center with which the switch signs on (sign_on: us)")
-	case c.Security != nil && c.Security.MAC != nil:
-		f.add(path, hint, "the keys of the center's codes are the active node's")
 	}
 }

@@ -1,6 +1,7 @@
 package cardswitch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -24,6 +25,8 @@ type greeting struct {
 	echo        link.Echo
 	institution []byte // DE 93
 	own         []byte // DE 94
+	codes       *earlyCodes
+	agreed      string // of codes
 
 	mu    sync.Mutex
 	edit  spec.Edit
@@ -34,15 +37,19 @@ type greeting struct {
 const mostUnanswered = 8
 
 // greeting is what the standbys' connections of a link say; nil: nothing. Own is the switch's
-// institution.
-func (l *LinkConfig) greeting(c *CenterConfig, own string, d *spec.Dialect) (link.Greeting, error) {
+// institution. The active node, which says none of it, needs no keys.
+func (l *LinkConfig) greeting(c *CenterConfig, own string, d *spec.Dialect, keys EarlyKeys) (
+	link.Greeting, error) {
 	if !l.SignOnEarly {
 		return nil, nil
 	}
 	g := &greeting{dialect: d, institution: []byte(c.Institution), own: []byte(own),
-		echo:  link.Echo{After: c.Echo.After, Wait: c.Echo.Wait, Misses: c.Echo.Misses},
-		asked: make(map[uint64]link.Duty)}
+		echo:   link.Echo{After: c.Echo.After, Wait: c.Echo.Wait, Misses: c.Echo.Misses},
+		agreed: c.Security.print(), asked: make(map[uint64]link.Duty)}
 	var err error
+	if g.codes, err = c.earlyCodes(d, keys); err != nil {
+		return nil, err
+	}
 	if g.zone, err = time.LoadLocation(c.Timezone); err != nil {
 		return nil, err
 	}
@@ -52,15 +59,15 @@ func (l *LinkConfig) greeting(c *CenterConfig, own string, d *spec.Dialect) (lin
 
 // Print is link's.
 func (g *greeting) Print() string {
-	return fmt.Sprintf("%x|%s|%+v|%s|%s", g.dialect.Fingerprint(), g.zone, g.echo, g.institution,
-		g.own)
+	return fmt.Sprintf("%x|%s|%+v|%s|%s|%s", g.dialect.Fingerprint(), g.zone, g.echo,
+		g.institution, g.own, g.agreed)
 }
 
 // Echo is link's.
 func (g *greeting) Echo() link.Echo { return g.echo }
 
 // Ask is link's.
-func (g *greeting) Ask(duty link.Duty) ([]byte, error) {
+func (g *greeting) Ask(ctx context.Context, duty link.Duty) ([]byte, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
@@ -71,6 +78,10 @@ func (g *greeting) Ask(duty link.Duty) ([]byte, error) {
 	if !fault.OK() {
 		return nil, fmt.Errorf("network management cannot be written: %w; check `institution` and "+
 			"the dialect", fault.Err())
+	}
+	frame, err := g.codes.protect(ctx, frame)
+	if err != nil {
+		return nil, err
 	}
 	if len(g.asked) == mostUnanswered {
 		clear(g.asked)
@@ -94,7 +105,8 @@ func askManagement(e *spec.Edit, stan uint64, at time.Time, function uint16,
 }
 
 // Hear is link's.
-func (g *greeting) Hear(frame []byte) (reply []byte, done link.Duty, err error) {
+func (g *greeting) Hear(ctx context.Context, frame []byte) (reply []byte, done link.Duty,
+	err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var m spec.Message
@@ -104,10 +116,11 @@ func (g *greeting) Hear(frame []byte) (reply []byte, done link.Duty, err error) 
 	function, _ := m.Number(24)
 	switch m.MTI() {
 	case 0x1814:
-		return g.answered(&m)
+		done, err = g.answered(ctx, &m)
+		return nil, done, err
 	case 0x1804, 0x1805:
 		if function == network.Echo {
-			reply, err = g.reply(&m)
+			reply, err = g.reply(ctx, &m)
 			return reply, link.Nothing, err
 		}
 	}
@@ -117,31 +130,42 @@ func (g *greeting) Hear(frame []byte) (reply []byte, done link.Duty, err error) 
 }
 
 // answered takes the answer to something that we asked; what nobody waits for is passed over.
-func (g *greeting) answered(m *spec.Message) ([]byte, link.Duty, error) {
+func (g *greeting) answered(ctx context.Context, m *spec.Message) (link.Duty, error) {
 	stan, _ := m.Number(11)
 	duty, ok := g.asked[stan]
 	if !ok {
-		return nil, link.Nothing, nil
+		return link.Nothing, nil
+	}
+	if err := g.codes.check(ctx, m); err != nil {
+		return link.Nothing, err
 	}
 	delete(g.asked, stan)
 	if network.Answer(int(functionOf(duty)), m.ActionCode()).Reason != txn.NetworkDone {
-		return nil, link.Nothing, fmt.Errorf("the center refused our %s with action code %03d", duty,
+		return link.Nothing, fmt.Errorf("the center refused our %s with action code %03d", duty,
 			m.ActionCode())
 	}
-	return nil, duty, nil
+	return duty, nil
 }
 
 // reply is the answer to the center's echo test.
-func (g *greeting) reply(m *spec.Message) ([]byte, error) {
+func (g *greeting) reply(ctx context.Context, m *spec.Message) ([]byte, error) {
+	if err := g.codes.check(ctx, m); err != nil {
+		return nil, err
+	}
 	g.edit.Reset()
 	g.edit.SetMTI(m.MTI().Response())
 	g.edit.KeepOnly(g.rules.Echo(0x1814))
+	if g.codes != nil { // what is about keys of the question stays behind
+		for _, n := range [...]int{53, 64, 128} {
+			g.edit.Remove(n)
+		}
+	}
 	g.edit.SetNumber(39, uint64(txn.NetworkDone.Action()))
 	out, fault := g.dialect.Append(nil, m, &g.edit)
 	if !fault.OK() {
 		return nil, errors.New("an echo test can't be answered: " + fault.String())
 	}
-	return out, nil
+	return g.codes.protect(ctx, out)
 }
 
 // signOnAgain says the sign-on once more, ahead of the first question and without waiting for the

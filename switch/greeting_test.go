@@ -28,7 +28,7 @@ func early(c *cardswitch.Config) {
 // holds makes what keeps the connections of a node that isn't active.
 func (y *yard) holds() *warm.Holder {
 	y.t.Helper()
-	dialers, err := y.config.WarmLinks(dialect.Builtin, nil, 1, y.net.Dial)
+	dialers, err := y.config.WarmLinks(dialect.Builtin, y.early, 1, y.net.Dial)
 	if err != nil {
 		y.t.Fatal(err)
 	}

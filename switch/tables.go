@@ -267,7 +267,7 @@ func (s *Switch) linkConfig(config *Config, p *profile) (link.CenterConfig, erro
 	for i := range c.Links {
 		l, err := s.lineConfig(config, c.Name, &c.Links[i])
 		if err == nil {
-			l.Greeting, err = c.Links[i].greeting(c, config.Institution, p.dialect)
+			l.Greeting, err = c.Links[i].greeting(c, config.Institution, p.dialect, nil)
 		}
 		if err != nil {
 			return out, fmt.Errorf("link %s: %w", c.Links[i].Name, err)

@@ -42,6 +42,7 @@ type yard struct {
 	config cardswitch.Config
 	d      *spec.Dialect
 	deps   cardswitch.Deps // what a test adds
+	early  cardswitch.EarlyKeys
 
 	doors      []net.Listener        // of the issuer, where a test starts the switch again
 	shop, bank *securitytest.Partner // nil: no security

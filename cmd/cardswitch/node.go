@@ -51,7 +51,7 @@ type node struct {
 
 	takeovers atomic.Uint64
 	warm      *warm.Holder // connections to issuers, while it follows
-	early     earlyKeys    // for their envelopes
+	early     earlyKeys    // for their envelopes and codes
 	fetching  sync.Mutex   // held while a file of the active node is put in place
 	site      site
 

@@ -18,12 +18,13 @@ type Greeting interface {
 	Print() string
 	// Echo is when the connection is tested.
 	Echo() Echo
-	// Ask makes the request of a duty, SendSignOn or SendEcho.
-	Ask(duty Duty) (frame []byte, err error)
+	// Ask makes the request of a duty, SendSignOn or SendEcho. A takeover ends ctx.
+	Ask(ctx context.Context, duty Duty) (frame []byte, err error)
 	// Hear takes a message that came: the answer to the center's own echo test, or the duty that
 	// it has answered well. An error says why the connection is of no use: the center refused the
-	// duty, or asks something that only the active node may answer.
-	Hear(frame []byte) (reply []byte, done Duty, err error)
+	// duty, or asks something that only the active node may answer. Context.Canceled says that ctx
+	// ended first: the message is passed over.
+	Hear(ctx context.Context, frame []byte) (reply []byte, done Duty, err error)
 }
 
 // Words are how a sign-on went, message by message as they travelled, without framing.
@@ -123,7 +124,7 @@ func (c *Idle) signOn(trying context.Context) error {
 	}
 	_ = c.conn.SetReadDeadline(by)
 	stop := context.AfterFunc(trying, func() { _ = c.conn.SetDeadline(time.Unix(1, 0)) })
-	frame, err := g.Ask(SendSignOn)
+	frame, err := g.Ask(trying, SendSignOn)
 	if err == nil {
 		g.words.Question = frame
 		err = c.say(frame, Prefix{})
@@ -131,7 +132,7 @@ func (c *Idle) signOn(trying context.Context) error {
 	for err == nil && g.words.Answer == nil {
 		var body []byte
 		if body, err = g.stream.wait(); err == nil {
-			_, err = c.hear(body)
+			_, err = c.hear(trying, body)
 		}
 	}
 	if !stop() && err == nil {
@@ -148,7 +149,7 @@ func (c *Idle) signOn(trying context.Context) error {
 
 // attend answers echo tests, and sends ours, until the connection ends or is released. An error
 // says why it ended by itself.
-func (c *Idle) attend() error {
+func (c *Idle) attend(ctx context.Context) error {
 	g := c.greeted
 	heard, waiting, misses := time.Now(), false, 0
 	for {
@@ -160,7 +161,7 @@ func (c *Idle) attend() error {
 			if body == nil {
 				break
 			}
-			if _, err := c.hear(body); err != nil {
+			if _, err := c.hear(ctx, body); err != nil {
 				return err
 			}
 		}
@@ -189,7 +190,7 @@ func (c *Idle) attend() error {
 				return EchoMissed
 			}
 			heard, waiting = time.Now(), true
-			if err := c.ask(SendEcho); err != nil {
+			if err := c.ask(ctx, SendEcho); err != nil {
 				return err
 			}
 		}
@@ -213,7 +214,7 @@ func (c *Idle) wakeAt(since time.Time, patience time.Duration) bool {
 }
 
 // hear takes one message.
-func (c *Idle) hear(body []byte) (done Duty, err error) {
+func (c *Idle) hear(ctx context.Context, body []byte) (done Duty, err error) {
 	g := c.greeted
 	if g.sealed != nil {
 		if err := g.learn(); err != nil {
@@ -228,7 +229,7 @@ func (c *Idle) hear(body []byte) (done Duty, err error) {
 	if fault != 0 {
 		return Nothing, fault
 	}
-	reply, done, err := g.Hear(frame)
+	reply, done, err := g.Hear(ctx, frame)
 	if err == nil && reply != nil {
 		err = c.say(reply, prefix)
 	}
@@ -238,8 +239,8 @@ func (c *Idle) hear(body []byte) (done Duty, err error) {
 	return done, err
 }
 
-func (c *Idle) ask(duty Duty) error {
-	frame, err := c.greeted.Ask(duty)
+func (c *Idle) ask(ctx context.Context, duty Duty) error {
+	frame, err := c.greeted.Ask(ctx, duty)
 	if err != nil {
 		return err
 	}

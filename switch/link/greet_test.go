@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -22,14 +23,14 @@ func (polite) Print() string { return "polite" }
 
 func (polite) Echo() Echo { return Echo{After: time.Minute, Wait: 10 * time.Second, Misses: 2} }
 
-func (polite) Ask(duty Duty) ([]byte, error) {
+func (polite) Ask(_ context.Context, duty Duty) ([]byte, error) {
 	if duty == SendSignOn {
 		return []byte("may I?"), nil
 	}
 	return []byte("there?"), nil
 }
 
-func (polite) Hear(frame []byte) ([]byte, Duty, error) {
+func (polite) Hear(_ context.Context, frame []byte) ([]byte, Duty, error) {
 	switch string(frame) {
 	case "you may":
 		return nil, SendSignOn, nil

@@ -115,7 +115,9 @@ func (d *Dialer) Dial(ctx context.Context) (*Idle, error) {
 			c.Close()
 			return nil, err
 		}
-		go c.tend()
+		tending, hush := context.WithCancel(context.Background())
+		c.hush = hush
+		go c.tend(tending)
 		return c, nil
 	}
 	// From here on nothing leaves: neither a message nor what TLS would say by itself.
@@ -156,6 +158,7 @@ type Idle struct {
 	socket          *socket
 	fence           fence
 	greeted         *greeted // nil: nothing is said
+	hush            func()   // ends what is about to be said
 	waking          sync.Mutex
 	releasing       atomic.Bool
 	used            bool          // by a line
@@ -179,9 +182,14 @@ func (c *Idle) Err() error { return c.err }
 func (c *Idle) SignedOn() bool { return c.greeted != nil }
 
 // tend keeps it signed on until the connection ends, or is released.
-func (c *Idle) tend() {
+func (c *Idle) tend(ctx context.Context) {
 	defer close(c.ended)
-	if c.err = c.attend(); c.err != nil {
+	defer c.hush()
+	c.err = c.attend(ctx)
+	if c.releasing.Load() && errors.Is(c.err, context.Canceled) {
+		c.err = nil
+	}
+	if c.err != nil {
 		c.part(c.err)
 		c.Close()
 	}
@@ -228,6 +236,9 @@ func (c *Idle) Release() bool {
 	c.releasing.Store(true)
 	_ = c.socket.SetDeadline(time.Unix(1, 0)) // wakes who reads or writes
 	c.waking.Unlock()
+	if c.hush != nil {
+		c.hush()
+	}
 	<-c.ended
 	if c.err != nil {
 		return false
