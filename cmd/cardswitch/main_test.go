@@ -1,13 +1,14 @@
 package main
 
 import (
-	"net"
 	"os"
 	"regexp"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"cardswitch/conformance/load/stage"
 )
 
 // The scripts in testdata/script run the program as an operator would; the test
@@ -39,12 +40,10 @@ func TestScripts(t *testing.T) {
 
 // ports NAME... puts addresses that are free into the environment.
 func ports(ts *testscript.TestScript, _ bool, names []string) {
-	for _, name := range names {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		ts.Check(err)
-		// Closed only at the end of the loop's work, so that no two are the same.
-		defer listener.Close()
-		ts.Setenv(name, listener.Addr().String())
+	free, err := stage.Ports(len(names))
+	ts.Check(err)
+	for i, name := range names {
+		ts.Setenv(name, free[i])
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -15,14 +14,15 @@ import (
 	"cardswitch/conformance/load/cards"
 	"cardswitch/conformance/load/issuer"
 	"cardswitch/conformance/load/sealed"
+	"cardswitch/conformance/load/stage"
 	"cardswitch/hsm/keyring"
 	cardswitch "cardswitch/switch"
 )
 
 const lanes, outstanding = 4, 128
 
-// stage is a switch between a load generator and two issuers, every link in an envelope.
-func stage(t *testing.T, secret sealed.Secret) (*ground.Node, *issuer.Issuer, string) {
+// staged is a switch between a load generator and two issuers, every link in an envelope.
+func staged(t *testing.T, secret sealed.Secret) (*ground.Node, *issuer.Issuer, string) {
 	t.Helper()
 	node, banks, address, _ := stageWith(t, secret, 10*time.Second)
 	return node, banks, address
@@ -49,7 +49,11 @@ func stageWith(t *testing.T, secret sealed.Secret, wait time.Duration) (*ground.
 	}
 	g := ground.New()
 	c := ground.Config(t, t.TempDir(), routes.String())
-	merchants := freePort(t)
+	free, err := stage.Ports(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	merchants := free[0]
 	c.Centers = []cardswitch.CenterConfig{{Name: "merchants", Role: cardswitch.RoleMerchant,
 		Acquirers: load.Acquirers(lanes), Window: 65536, KeyChange: cardswitch.KeyChangeUs,
 		Links: []cardswitch.LinkConfig{{Name: "a", Listen: "merchants.test:1",
@@ -68,21 +72,11 @@ func stageWith(t *testing.T, secret sealed.Secret, wait time.Duration) (*ground.
 	return node, banks, merchants, ring
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // Every key of every link is changed again and again under full load: no sale is declined, lost or
 // posted twice, and no connection ends.
 func TestKeysChangeUnderFullLoad(t *testing.T) {
 	secret := sealed.Secret("of this test")
-	node, banks, address := stage(t, secret)
+	node, banks, address := staged(t, secret)
 	ctx, stop := context.WithCancel(t.Context())
 	changes := make(chan int, 1)
 	go func() {
