@@ -35,8 +35,10 @@ const (
 	badBIN   = "453912" // cards of the issuer that misbehaves
 
 	// worst is the longest that the good merchant may wait for an answer while a peer misbehaves,
-	// beside what the disk takes: a sale waits for two durable writes, each perhaps behind another.
-	worst, writes = time.Second, 4
+	// beside what the disk takes: a sale waits for two durable writes, each perhaps behind another;
+	// and beside what the machine takes: a sale passes through some goroutines one after the other,
+	// each of which may have to wait for its turn.
+	worst, writes, turns = time.Second, 4, 8
 	// moreHeap is how much more memory may be in use after a case than before, beside what the
 	// store's tables hold: the record of questions grows with the journal, buffers with bursts.
 	moreHeap = 48 << 20
