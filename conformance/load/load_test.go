@@ -32,7 +32,7 @@ func serve(t testing.TB) (*issuer.Issuer, string) {
 func config(address string) Config {
 	return Config{
 		Address: address, Connections: 2, Outstanding: 32, Destination: "99999000001",
-		WarmUp: 50 * time.Millisecond, Duration: 200 * time.Millisecond, Drain: 5 * time.Second,
+		WarmUp: 50 * time.Millisecond, Duration: 200 * time.Millisecond, Drain: time.Minute,
 	}
 }
 
@@ -51,8 +51,8 @@ func TestEveryRequestIsAnsweredOnceAndPosted(t *testing.T) {
 				posted.Amount != report.Amount || posted.Duplicates+posted.Malformed != 0 {
 				t.Errorf("load %+v, issuer %+v", report, posted)
 			}
-			if rate != 0 && (report.Measured < 400 || report.Measured > 1200) {
-				t.Errorf("%d answers in 200 ms at 4000/s", report.Measured)
+			if rate != 0 && report.Sent != 1000 { // late ones too, if the machine made them wait
+				t.Errorf("%d requests in 250 ms at 4000/s", report.Sent)
 			}
 			if report.P50 < 1 || report.P50 > report.P99 || report.P99 > report.Max {
 				t.Errorf("latencies out of order: %+v", report)
@@ -140,9 +140,9 @@ func TestWrongAnswersAreCounted(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // one that is never answered is waited for to the end
 			config := config(spoiler(t, c.spoil))
-			config.Connections, config.Duration, config.Drain = 1, 30*time.Millisecond, 50*time.Millisecond
-			config.WarmUp = 0
+			config.Connections, config.WarmUp, config.Drain = 1, 0, 2*time.Second
 			report, err := Run(t.Context(), config)
 			if err != nil {
 				t.Fatal(err)
