@@ -37,6 +37,9 @@ type Options struct {
 	Threads int    // commands worked on at once; 0 is 16
 	Seed    uint64 // of the random choices
 	Logger  *slog.Logger
+
+	// ListenFunc opens Listen; nil is TCP. Tests bring a network in memory.
+	ListenFunc func(address string) (net.Listener, error)
 }
 
 // TestLMK is the LMK that nobody keeps secret.
@@ -87,8 +90,12 @@ func Start(ctx context.Context, o Options) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	var listening net.ListenConfig
-	listener, err := listening.Listen(ctx, "tcp", o.Listen)
+	if o.ListenFunc == nil {
+		o.ListenFunc = func(address string) (net.Listener, error) {
+			return new(net.ListenConfig).Listen(ctx, "tcp", address)
+		}
+	}
+	listener, err := o.ListenFunc(o.Listen)
 	if err != nil {
 		return nil, err
 	}
