@@ -121,7 +121,7 @@ func shopAt(t *testing.T, g *ground.Ground, name, dialect, door, acquirer string
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := p.Ready(ctx); err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func settle(t *testing.T, banks map[string]*issuer.Issuer) {
 	}
 	quiet := 0
 	var before int
-	for deadline := time.Now().Add(20 * time.Second); quiet < 15; {
+	for deadline := time.Now().Add(2 * time.Minute); quiet < 15; {
 		if time.Now().After(deadline) {
 			t.Fatal("the switch never finishes what it owes")
 		}

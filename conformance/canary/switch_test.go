@@ -89,7 +89,7 @@ func banks(t *testing.T, g *ground.Ground, w *wallet) {
 // signedOn waits for both issuers.
 func signedOn(t *testing.T, n *ground.Node) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		up := 0
 		for _, c := range n.Links().Centers {
 			if c.Role == cardswitch.RoleIssuer && c.Lines[0].State == "signed-on" {

@@ -26,7 +26,7 @@ func TestSignOnInAnEnvelope(t *testing.T) {
 	g.Start(t, c)
 	end := sealed.NewEnd(secret)
 	for generation := range 2 {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		conn, err := g.Dial(ctx, "hq.test:1")
 		if err != nil {

@@ -25,7 +25,7 @@ func (g *Ground) Call(address, dialect string) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := g.Dial(ctx, address)
 	if err != nil {

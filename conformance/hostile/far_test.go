@@ -94,7 +94,7 @@ func (f *far) put(frame []byte) {
 }
 
 // hear reads a frame.
-func (f *far) hear() ([]byte, error) { return f.hearBy(time.Now().Add(8 * time.Second)) }
+func (f *far) hear() ([]byte, error) { return f.hearBy(time.Now().Add(patience)) }
 
 func (f *far) hearBy(by time.Time) ([]byte, error) {
 	_ = f.raw.SetReadDeadline(by)
@@ -111,7 +111,7 @@ func (f *far) hearBy(by time.Time) ([]byte, error) {
 }
 
 // take reads a frame and opens it; what the session says to it is sent.
-func (f *far) take() (envelope.Event, error) { return f.takeBy(time.Now().Add(8 * time.Second)) }
+func (f *far) take() (envelope.Event, error) { return f.takeBy(time.Now().Add(patience)) }
 
 func (f *far) takeBy(by time.Time) (envelope.Event, error) {
 	frame, err := f.hearBy(by)
@@ -182,7 +182,7 @@ func badMerchant(e cardswitch.EnvelopeConfig) cardswitch.CenterConfig {
 // and reversals may have been under way; an answer may not.
 func (f *far) told(t *testing.T) {
 	t.Helper()
-	for by := time.Now().Add(8 * time.Second); ; {
+	for by := time.Now().Add(patience); ; {
 		e, err := f.takeBy(by)
 		if _, network := errors.AsType[net.Error](err); network || errors.Is(err, io.EOF) {
 			f.hungUp(t, err)
@@ -201,7 +201,7 @@ func (f *far) told(t *testing.T) {
 // gone demands that the connection ends, and that not one message comes before.
 func (f *far) gone(t *testing.T) {
 	t.Helper()
-	for by := time.Now().Add(8 * time.Second); ; {
+	for by := time.Now().Add(patience); ; {
 		b, err := f.hearBy(by)
 		if err != nil {
 			f.hungUp(t, err)

@@ -36,7 +36,7 @@ func (y *yard) listen(t *testing.T) *bank {
 func (b *bank) accept(t *testing.T) *ground.Peer {
 	t.Helper()
 	if l, ok := b.Listener.(*net.TCPListener); ok {
-		_ = l.SetDeadline(time.Now().Add(8 * time.Second))
+		_ = l.SetDeadline(time.Now().Add(patience))
 	}
 	conn, err := b.Accept()
 	if err != nil {
@@ -52,7 +52,7 @@ func (y *yard) open(t *testing.T) (b *bank, issuer, customer *ground.Peer) {
 	b = y.listen(t)
 	y.configure(t, evilBank("evil"), merchant("customer", badID))
 	issuer = b.accept(t)
-	m, err := issuer.Next(8 * time.Second)
+	m, err := issuer.Next(patience)
 	if err != nil || m.Get(24) != "801" {
 		t.Fatalf("%v, %v; want a sign-on", m, err)
 	}
@@ -76,7 +76,7 @@ func (y *yard) open(t *testing.T) (b *bank, issuer, customer *ground.Peer) {
 // request reads on until a message of this type comes; echo tests are answered.
 func request(t *testing.T, p *ground.Peer, mti string) *format.Message {
 	t.Helper()
-	for end := time.Now().Add(8 * time.Second); ; {
+	for end := time.Now().Add(patience); ; {
 		m, err := p.Next(time.Until(end))
 		if err != nil {
 			t.Fatalf("want %s: %v", mti, err)
@@ -186,7 +186,7 @@ func (y *yard) twice(t *testing.T) {
 		return y.metric(t, "cardswitch_events_total", "evil", "unasked") == before+20
 	})
 	if a, err := customer.Ask(format.New("1804").Set(11, "000099").Set(12, "261122120000").
-		Set(24, "831").Set(93, "99999000001").Set(94, badID), 3*time.Second); err != nil ||
+		Set(24, "831").Set(93, "99999000001").Set(94, badID), patience); err != nil ||
 		a.MTI != "1814" {
 		t.Errorf("behind the answers: %v, %v", a, err)
 	}

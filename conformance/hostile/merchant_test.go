@@ -96,7 +96,7 @@ func merchantCases(y *yard) map[string]func(*testing.T) {
 			eventually(t, "the message is counted", func() bool {
 				return y.line("bad").Counters.Faulty == 1
 			})
-			if a, err := p.Ask(sale(2, cards()[0], badID), 3*time.Second); err != nil ||
+			if a, err := p.Ask(sale(2, cards()[0], badID), patience); err != nil ||
 				a.Get(39) != "000" {
 				t.Errorf("the next message: %v, %v", a, err)
 			}
@@ -104,7 +104,7 @@ func merchantCases(y *yard) map[string]func(*testing.T) {
 		"answers to nothing": func(t *testing.T) { y.unasked(t, y.signedOn(t), "bad", badID) },
 		"answers never read": y.neverReads,
 		"another's acquirer id": func(t *testing.T) {
-			a, err := y.signedOn(t).Ask(sale(1, cards()[0], goodID), 3*time.Second)
+			a, err := y.signedOn(t).Ask(sale(1, cards()[0], goodID), patience)
 			if err != nil || a.Get(39) != "905" {
 				t.Errorf("%v, %v; want 905", a, err)
 			}
@@ -121,7 +121,7 @@ func (y *yard) oneByte(t *testing.T) {
 	for _, c := range frame(t, p, sale(1, cards()[0], badID)) {
 		put(p, []byte{c})
 	}
-	a, err := p.Next(3 * time.Second)
+	a, err := p.Next(patience)
 	if err != nil || a.MTI != "1210" || a.Get(39) != "000" {
 		t.Errorf("answered %v, %v", a, err)
 	}
@@ -174,7 +174,7 @@ func (y *yard) frameFlood(t *testing.T) {
 		put(p, all)
 	}()
 	for n := range sent {
-		a, err := p.Next(5 * time.Second)
+		a, err := p.Next(patience)
 		if err != nil {
 			t.Fatalf("after %d answers: %v", n, err)
 		}
@@ -303,7 +303,7 @@ func (y *yard) sameStans(t *testing.T) {
 			t.Fatal(err)
 		}
 		for peer, m := range map[*ground.Peer]*format.Message{p: one, q: two} {
-			a, err := peer.Next(3 * time.Second)
+			a, err := peer.Next(patience)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -324,7 +324,7 @@ func strangers(y *yard) map[string]func(*testing.T) {
 			c.Links[0].From = []string{"192.0.2.0/24"}
 			y.configure(t, c)
 			for range 50 {
-				if _, err := y.call(t).Next(3 * time.Second); err == nil {
+				if _, err := y.call(t).Next(patience); err == nil {
 					t.Fatal("a stranger is spoken to")
 				}
 			}

@@ -38,7 +38,7 @@ func (y *yard) openSealed(t *testing.T) (b *bank, f *far, customer *ground.Peer)
 	b = y.listen(t)
 	y.configure(t, sealedBank(cardswitch.EnvelopeConfig{}), merchant("customer", badID))
 	f = b.far(t, linkOptions(evilLink))
-	m, err := f.Next(8 * time.Second)
+	m, err := f.Next(patience)
 	if err != nil || m.Get(24) != "801" {
 		t.Fatalf("%v, %v; want a sign-on", m, err)
 	}
@@ -207,7 +207,7 @@ func (y *yard) silentBank(t *testing.T) {
 	began := time.Now()
 	f := b.far(t, linkOptions(evilLink))
 	for err := error(nil); err == nil; {
-		_ = f.raw.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = f.raw.SetReadDeadline(time.Now().Add(patience))
 		_, err = f.raw.Read(make([]byte, 1000))
 		if ne, ok := err.(net.Error); ok && ne.Timeout() {
 			t.Fatalf("the switch waits for longer than %v", time.Since(began))

@@ -280,7 +280,7 @@ func (y *yard) wrongLink(t *testing.T) {
 func (y *yard) replaySession(t *testing.T) {
 	y.configure(t, badMerchant(cardswitch.EnvelopeConfig{}))
 	f := y.covered(t)
-	a, err := f.Ask(sale(1, cards()[0], badID), 3*time.Second)
+	a, err := f.Ask(sale(1, cards()[0], badID), patience)
 	if err != nil || a.Get(39) != "000" {
 		t.Fatalf("%v, %v", a, err)
 	}

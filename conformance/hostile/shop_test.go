@@ -51,7 +51,7 @@ func openShop(t *testing.T, g *ground.Ground, dir string) *shop {
 func (s *shop) trade(p *ground.Peer, stop <-chan struct{}) {
 	for stan := 1; ; stan++ {
 		began := time.Now()
-		a, err := p.Ask(sale(stan%1000000, cards()[0], goodID), 10*time.Second)
+		a, err := p.Ask(sale(stan%1000000, cards()[0], goodID), patience)
 		if err == nil && a.Get(39) != "000" {
 			err = fmt.Errorf("answered %s", a.Get(39))
 		}
@@ -113,7 +113,7 @@ func (s *shop) mark() {
 // check demands that the merchant got an answer to all that it asked since mark, in time.
 func (s *shop) check(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		s.mu.Lock()
 		n, err := len(s.took), s.failed
 		s.mu.Unlock()

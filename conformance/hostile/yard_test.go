@@ -39,6 +39,8 @@ const (
 	// and beside what the machine takes: a sale passes through some goroutines one after the other,
 	// each of which may have to wait for its turn.
 	worst, writes, turns = time.Second, 4, 8
+	// patience is how long what must come may take on a busy machine.
+	patience = time.Minute
 	// moreHeap is how much more memory may be in use after a case than before, beside what the
 	// store's tables hold: the record of questions grows with the journal, buffers with bursts.
 	moreHeap = 48 << 20
@@ -204,7 +206,7 @@ func (y *yard) metric(t *testing.T, name, center, value string) float64 {
 // eventually waits until something holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("it never came to this: %s", what)
 		}
@@ -258,7 +260,7 @@ func (y *yard) once(t *testing.T, act func(t *testing.T)) (grown int64) {
 	y.configure(t) // the bad ones go
 	y.shop.check(t)
 	settled := func() bool { return runtime.NumGoroutine() <= goroutines+2 }
-	for end := time.Now().Add(20 * time.Second); !settled() && time.Now().Before(end); {
+	for end := time.Now().Add(patience); !settled() && time.Now().Before(end); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if !settled() {

@@ -60,7 +60,7 @@ func TestDroppedByARuleAndBackByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-p.Done()
-	for end := time.Now().Add(10 * time.Second); ; {
+	for end := time.Now().Add(time.Minute); ; {
 		nc, err := net.Dial("tcp", i.Address("primary"))
 		if err == nil {
 			again := open(t, nc)

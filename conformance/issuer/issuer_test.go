@@ -49,7 +49,7 @@ func (p peer) next(t *testing.T) *format.Message {
 	select {
 	case m := <-p.in:
 		return m
-	case <-time.After(2 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no message came")
 		return nil
 	}
@@ -72,7 +72,7 @@ func dial(t *testing.T, i *Issuer, link string) peer {
 		t.Fatal(err)
 	}
 	p := open(t, nc)
-	for end := time.Now().Add(10 * time.Second); i.Stats().Connections == before; {
+	for end := time.Now().Add(time.Minute); i.Stats().Connections == before; {
 		if time.Now().After(end) {
 			t.Fatal("the center doesn't see the connection")
 		}

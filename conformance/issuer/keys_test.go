@@ -24,7 +24,7 @@ func TestAskedForAKey(t *testing.T) {
 		Links: []Link{{Listen: "127.0.0.1:0", Envelope: covered()}}}, "")
 	asks := start(t, Options{KBPK: kbpk, SignOn: true,
 		Links: []Link{{Dial: asked.Address("primary"), Envelope: covered()}}}, "")
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	l := asks.line("primary")
 	for l.any() == nil || !asked.SignedOn("primary") {

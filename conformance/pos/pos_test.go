@@ -50,7 +50,7 @@ func shop(t *testing.T, i *issuer.Issuer, o Options) *POS {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := p.Ready(ctx); err != nil {
 		t.Fatal(err)

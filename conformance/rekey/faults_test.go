@@ -28,7 +28,7 @@ func sell(t *testing.T, address string, secret sealed.Secret) {
 // signedOn waits until an issuer's link is.
 func signedOn(t *testing.T, node *ground.Node) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		for _, c := range node.Links().Centers {
 			if c.Name == "issuer-0" && c.Lines[0].State == "signed-on" {
 				return
@@ -122,7 +122,7 @@ func TestUnfinishedChangesGoOn(t *testing.T) {
 	banks.End().Fault = nil
 	again := node.Again(t)
 	signedOn(t, again)
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		r, _ := ring.Set().Get(keyring.ID{Slot: slot, Generation: 2})
 		if r.State == keyring.Sending {
 			break

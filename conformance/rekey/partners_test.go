@@ -78,7 +78,7 @@ func around(t *testing.T, secret sealed.Secret, who string) *partners {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.shop.Close)
-	ready, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ready, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for p.shop.Up() < 3 {
 		if err := p.shop.Ready(ready); err != nil || ready.Err() != nil {
@@ -101,7 +101,7 @@ func (p *partners) trade(t *testing.T, meanwhile func()) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); { // reversals that it owes
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); { // reversals that it owes
 		if n := p.node.Status(); n.Open+n.Owed == 0 {
 			break
 		}
@@ -130,7 +130,7 @@ func (p *partners) trade(t *testing.T, meanwhile func()) {
 func (p *partners) uses(t *testing.T, link string, generation uint16) {
 	t.Helper()
 	slot, _ := keyring.LinkSlot(link)
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		r, err := p.ring.Set().Sender(slot, time.Now())
 		if err == nil && r.ID.Generation == generation {
 			return

@@ -72,7 +72,7 @@ func TestTheNewestKeyIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := c.Ready(ctx); err != nil {
 		t.Fatal(err)

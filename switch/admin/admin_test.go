@@ -188,7 +188,7 @@ func TestFilterWithoutSense(t *testing.T) {
 func TestFollow(t *testing.T) {
 	j := books(t)
 	_, server := newTestServer(t, j)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	request, _ := http.NewRequestWithContext(ctx, http.MethodGet,
 		server.URL+"/v1/journal?follow=1&last=1", nil)
@@ -419,7 +419,7 @@ func TestServeEndsItsFollowers(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the server doesn't end")
 	}
 }

@@ -48,7 +48,7 @@ func TestChildAnswersAndEndsWithItsInput(t *testing.T) {
 			t.Fatalf("asked, got %d, %v", n, err)
 		}
 	}
-	if err := c.Stop(5 * time.Second); err != nil {
+	if err := c.Stop(time.Minute); err != nil {
 		t.Error(err)
 	}
 }
