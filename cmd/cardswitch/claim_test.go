@@ -83,7 +83,7 @@ func TestABackupStopsNobodyByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	back.waits("it serves", isActive)
-	if s := back.node.Load().ClusterStatus(); s.Generation != 2 {
+	if s := back.node.Load().ClusterStatus(); s.Generation < 2 {
 		t.Errorf("%+v", s)
 	}
 	if err := here.ends(); err == nil || !strings.Contains(err.Error(), "another site was promoted") {

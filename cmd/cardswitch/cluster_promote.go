@@ -21,10 +21,11 @@ func newClusterPromoteCommand() *cobra.Command {
 			"Before: the operator makes sure that the lost site is dead, by power or by network. No\n" +
 			"program can know that: a site that is only cut off goes on serving.\n\n" +
 			"One person asks with --why. Another one, with another login, consents with --consent\n" +
-			"within ten minutes. It is refused while a node that votes can be reached, unless both say\n" +
-			"--force. The node then begins a new generation as the only member, answers and reverses\n" +
-			"what was open, and serves. Nodes of the old generation are refused when they come back,\n" +
-			"and stop for good as soon as they hear of it. What the lost site had more is found with\n" +
+			"within ten minutes. It is refused while a node that votes can be reached, be it only a\n" +
+			"witness of the lost site, unless both say --force. The node then begins a new generation,\n" +
+			"the second of its promotion, as the only member, answers and reverses what was open, and\n" +
+			"serves. Nodes of older generations are refused when they come back, and stop for good as\n" +
+			"soon as they hear of it. What the lost site had more is found with\n" +
 			"`cardswitch cluster window`.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error { return promoteSite(command) },

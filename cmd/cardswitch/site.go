@@ -258,7 +258,9 @@ func (n *node) Promote(_ context.Context, p admin.Promoting) error {
 	}
 }
 
-// nextPromotion is that of this node, if it were promoted now.
+// nextPromotion is that of this node, if it were promoted now. Its generation is above all that it
+// knows of, and at least the seconds since 1970: others may have been promoted since its backup was
+// made, or since it was cut off, and who of them comes back must never stop this one.
 func (n *node) nextPromotion() (p store.Promotion, err error) {
 	former, err := n.store.Former()
 	if err != nil {
@@ -268,7 +270,9 @@ func (n *node) nextPromotion() (p store.Promotion, err error) {
 	h := n.heard(&s)
 	last := max(s.Generation, former.Generation, n.store.Log().Identity().Generation,
 		n.wire.Wire().Highest())
-	return store.Promotion{Generation: last + 1, At: time.Now(), Known: h.Record, Heard: h.At}, nil
+	now := time.Now()
+	return store.Promotion{Generation: max(last+1, uint64(max(now.Unix(), 0))), At: now,
+		Known: h.Record, Heard: h.At}, nil
 }
 
 // goAlone makes this node, whose part has ended, the only one of its cluster.
