@@ -366,4 +366,37 @@ func TestRequestGivesTheDay(t *testing.T) {
 	})
 }
 
+// A merchant's request may begin the next business day of an issuer, for all merchants. What names
+// a later one is refused until that is the next by the clock.
+func TestRequestBeginsTheNextDayOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := reconciling(t, func(r *cardswitch.ReconciliationConfig) {
+			r.Date, r.Starts = cardswitch.DateRequest, cardswitch.StartsPeer
+		})
+		bank, shop := y.open()
+		stan := 0
+		try := func(named, given string) {
+			stan++
+			shop.send("1200", with(sale(stan, 100), map[int]string{28: named}))
+			if given != "" {
+				m := bank.read("1200")
+				want(t, m, map[int]string{28: given})
+				bank.answer(m, map[int]string{38: "A00001", 39: "000"})
+				want(t, shop.read("1210"), map[int]string{39: "000"})
+				return
+			}
+			want(t, shop.read("1210"), map[int]string{39: "915"})
+		}
+		try("000103", "")
+		try("", "000101") // nothing has ended
+		try("000102", "000102")
+		try("000103", "")       // day after day doesn't get further
+		time.Sleep(time.Minute) // now it is the second by the clock
+		try("000104", "")
+		try("000103", "000103")
+		y.addUp()
+		y.close(shop, bank)
+	})
+}
+
 // A day with several currencies is compared in each, and agreed when all are.

@@ -103,3 +103,6 @@ func (c *Calendar) End(d Day) time.Time { return c.moment(d.Date(time.UTC)) }
 
 // Next is the business day after one.
 func (c *Calendar) Next(d Day) Day { return c.from(d.Date(time.UTC).AddDate(0, 0, 1)) }
+
+// After is the business day after that of a moment.
+func (c *Calendar) After(t time.Time) Day { return c.Next(c.At(t)) }
