@@ -207,3 +207,24 @@ func TestRulesOfReturns(t *testing.T) {
 			})
 	}
 }
+
+// Other credits than returns are bounded by the sale that they name, together with its returns.
+// They need not name any, also where returns must.
+func TestOtherCreditsAreBounded(t *testing.T) {
+	run(t, adjusted(cardswitch.AdjustmentsConfig{Returns: "linked"}, cardswitch.AdjustmentsConfig{}),
+		func(y *yard, shop, bank, standby *peer) {
+			adjust := func(stan, amount int) map[int]string {
+				return with(refund(stan, 1, amount), map[int]string{3: "220000"})
+			}
+			y.sold(shop, bank, 1, 1000)
+			y.granted(shop, bank, "1200", adjust(2, 400))
+			y.told(shop, "1200", adjust(3, 601), "950")
+			y.told(shop, "1200", refund(4, 1, 601), "950")
+			y.told(shop, "1220", with(offline(5, 601), map[int]string{3: "290000",
+				56: original("1200", 1)}), "950")
+			y.granted(shop, bank, "1200", refund(6, 1, 600))
+			y.told(shop, "1200", with(refund(7, 2, 1), map[int]string{3: "220000"}), "950")
+			y.granted(shop, bank, "1200", with(refund(8, 0, 5000), map[int]string{3: "210000"}))
+			y.granted(shop, bank, "1200", with(refund(9, 98, 5000), map[int]string{3: "220000"}))
+		})
+}

@@ -23,6 +23,9 @@ const (
 	Returns
 	// Raises supplements an authorization.
 	Raises
+	// Credits gives back as well, in another way than a return: an adjustment, say. It need not be
+	// of a sale, as a deposit isn't, but one that names its sale is bounded as a return is.
+	Credits
 )
 
 // SequelOf tells it from type, function code (DE 24, or -1) and processing code (DE 3): reference
@@ -40,6 +43,8 @@ func SequelOf(m spec.MTI, function int, processing uint32) Sequel {
 			return Completes
 		case processing/10_000 == 20:
 			return Returns
+		case GivesBack(uint8(processing / 10_000)):
+			return Credits
 		}
 	case 1:
 		if function == 106 || function == 107 {
@@ -58,7 +63,7 @@ func (s Sequel) Class() int {
 	switch s {
 	case Completes, Raises:
 		return 1
-	case Returns:
+	case Returns, Credits:
 		return 2
 	}
 	return 0
@@ -216,7 +221,7 @@ func (q *Request) Follow() (uint64, Reason) {
 	switch q.Sequel {
 	case Completes:
 		return q.complete()
-	case Returns:
+	case Returns, Credits:
 		return q.giveBack()
 	case Raises:
 		return q.raise()
@@ -264,7 +269,7 @@ func (q *Request) giveBack() (uint64, Reason) {
 	}
 	switch q.Original {
 	case NotNamed, NotFound:
-		if q.Rules.Returns == ReturnsLinked {
+		if q.Sequel == Returns && q.Rules.Returns == ReturnsLinked {
 			return 0, OriginalUnknown
 		}
 		return 0, None

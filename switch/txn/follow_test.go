@@ -24,7 +24,9 @@ func TestSequelOf(t *testing.T) {
 		{0x1221, 202, 200000, txn.Completes},
 		{0x1200, 200, 200000, txn.Returns},
 		{0x1220, 200, 203000, txn.Returns},
-		{0x1200, 200, 210000, txn.NoSequel}, // a deposit
+		{0x1200, 200, 210000, txn.Credits}, // a deposit
+		{0x1220, 200, 223000, txn.Credits}, // an adjustment
+		{0x1200, 200, 300000, txn.NoSequel},
 		{0x1100, 100, 200000, txn.NoSequel},
 		{0x1100, 106, 0, txn.Raises},
 		{0x1101, 107, 0, txn.Raises},
