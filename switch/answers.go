@@ -139,7 +139,8 @@ func (s *Switch) relay(now int64, l *link.Link, c, from *center, r *txn.Row, a *
 	if exchanged(rec, r.Currency) { // the record says how much that is in the other currency
 		s.adjust(now, r.Txn, r.Key, txn.LoweredBy, r.Amount-min(d.Moves, r.Amount), r.Txn)
 	}
-	if txn.Approves(int(d.Action)) && r.State == txn.Open && r.Sequel != txn.Raises {
+	if txn.Approves(int(d.Action)) && r.State == txn.Open &&
+		(r.Sequel != txn.Raises || !s.completes(r)) {
 		s.expires(now, c, r.Txn, r.Key)
 	}
 	s.end(now, from, c, r, d, true)

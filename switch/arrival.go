@@ -42,9 +42,10 @@ type arrival struct {
 	original    spec.Original
 	named       bool // DE 56 names an original
 	sequel      txn.Sequel
-	recalled    bool       // the index has been asked
-	reused      bool       // the kept request of its trace number asks something else
-	leftAlone   txn.Reason // why stand-in didn't decide on it; None: it wasn't asked
+	raised      journal.Key // of the authorization that its original, a supplement, adds to
+	recalled    bool        // the index has been asked
+	reused      bool        // the kept request of its trace number asks something else
+	leftAlone   txn.Reason  // why stand-in didn't decide on it; None: it wasn't asked
 	terminal    *terminal
 	bought      bool // a token in it was replaced by its card number
 	token       carried

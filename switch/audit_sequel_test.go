@@ -124,6 +124,66 @@ func TestSupplementIsPartOfItsAuthorization(t *testing.T) {
 	})
 }
 
+// A supplement that is approved when its authorization is completed or reversed adds to nothing: it
+// expires by itself, and its reversal is told.
+func TestSupplementApprovedTooLate(t *testing.T) {
+	for _, how := range []string{"completed", "reversed"} {
+		synctest.Test(t, func(t *testing.T) {
+			y := newYard(t, adjusted(cardswitch.AdjustmentsConfig{},
+				cardswitch.AdjustmentsConfig{Expire: 10 * time.Minute, ReverseExpire: true}))
+			bank, shop := y.open()
+			for n := 1; n <= 2; n++ {
+				y.granted(shop, bank, "1100", authorization(n, 1000))
+				shop.send("1100", supplement(n+2, n, 500))
+				m := bank.read("1100")
+				end, mti := completion(n+4, n, 1000), "1220"
+				if how == "reversed" {
+					end, mti = reversal(n+4, n, 1000), "1420"
+					end[56] = original("1100", n)
+				}
+				shop.send(mti, end)
+				want(t, shop.read(mti[:2]+"30"), map[int]string{11: end[11]})
+				bank.answer(m, map[int]string{38: "A00001", 39: "000"})
+				want(t, shop.read("1110"), map[int]string{39: "000"})
+				y.taken(bank, mti, map[int]string{4: "000000001000"})
+			}
+			y.told(shop, "1420", with(reversal(7, 3, 500), map[int]string{56: original("1100", 3)}),
+				"400")
+			y.taken(bank, "1420", map[int]string{4: "000000000500", 24: "400"})
+			bank.quiet(9*time.Minute + 30*time.Second)
+			y.taken(bank, "1420", map[int]string{4: "000000000500", 24: "400", 25: "4351"})
+			bank.quiet(15 * time.Minute)
+			y.close(shop, bank)
+		})
+	}
+}
+
+// With the whole of an authorization its supplements are reversed, and what of them is completed
+// can't be: the issuer isn't told once more.
+func TestSupplementIsReversedOnce(t *testing.T) {
+	run(t, adjusted(cardswitch.AdjustmentsConfig{Several: true}, cardswitch.AdjustmentsConfig{}),
+		func(y *yard, shop, bank, standby *peer) {
+			of := func(stan, of, amount int) map[int]string {
+				return with(reversal(stan, of, amount), map[int]string{56: original("1100", of)})
+			}
+			y.granted(shop, bank, "1100", authorization(1, 1000))
+			y.granted(shop, bank, "1100", supplement(2, 1, 500))
+			y.told(shop, "1420", of(3, 1, 1500), "400")
+			y.taken(bank, "1420", map[int]string{4: "000000001500", 24: "400"})
+			y.told(shop, "1420", of(4, 2, 500), "400")
+			y.told(shop, "1421", of(4, 2, 500), "400")
+			bank.quiet(30 * time.Second)
+			y.granted(shop, bank, "1100", authorization(5, 1000))
+			y.granted(shop, bank, "1100", supplement(6, 5, 500))
+			y.told(shop, "1220", completion(7, 5, 1200), "900")
+			y.taken(bank, "1220", nil)
+			y.told(shop, "1420", of(8, 6, 500), "400")
+			y.taken(bank, "1420", map[int]string{4: "000000000200", 24: "401"}) // 300 of it
+			y.told(shop, "1420", of(9, 5, 1000), "400")
+			bank.quiet(30 * time.Second)
+		})
+}
+
 // An authorization that has expired is completed once, and not after its reversal.
 func TestExpiredAuthorizationIsCompletedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

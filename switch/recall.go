@@ -25,6 +25,7 @@ type recall struct {
 	answer uint64     // transaction whose kept answer is wanted; zero: find out about the question
 	key    journal.Key
 	named  journal.Key // of the original that DE 56 names
+	raised journal.Key // of the authorization that this adds to
 	// Of an original that is named by DE 37 alone: the reference, card and class of message.
 	reference string
 	card      [16]byte
@@ -141,7 +142,11 @@ func (s *Switch) askAgain(r *recall) error {
 			return err
 		}
 	}
-	if durable, err := s.bringLeft(r.named); err != nil || !durable {
+	durable, err := s.bringLeft(r.named)
+	if durable && err == nil {
+		durable, err = s.bringRaised(r)
+	}
+	if err != nil || !durable {
 		s.soon(r)
 		return err
 	}

@@ -55,7 +55,7 @@ func (s *Switch) enterAgain(r *recall, lent bool) {
 		return
 	}
 	a := &arrived.list[0]
-	a.recalled, a.reused = true, r.reused
+	a.recalled, a.reused, a.raised = true, r.reused, r.raised
 	if r.reference != "" && r.named != (journal.Key{}) {
 		a.refer(r.named)
 	}

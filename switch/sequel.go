@@ -94,6 +94,9 @@ func (s *Switch) follow(q *txn.Request, c *center, a *arrival, o *found) bool {
 			q.OriginalAmount = q.OriginalAmount*10 + uint64(c-'0')
 		}
 	}
+	if ok && o.left.Of != 0 && a.mti.Class() == 4 && o.question.MTI.Class() == 1 {
+		return a.recalled && s.underAuthorization(q, a.raised)
+	}
 	return ok
 }
 
@@ -197,6 +200,8 @@ func (s *Switch) refers(now int64, c *center, r *txn.Row, a *arrival, o found, d
 // followed ends what a forwarded request was to be for its original: it stands for so much.
 func (s *Switch) followed(now int64, r *txn.Row, stands uint64) {
 	switch {
+	case r.Sequel == txn.Raises && stands != 0 && !s.completes(r):
+		s.adjust(now, r.Txn, r.Key, txn.RefersTo, 0, 0) // too late to add to it: it stands alone
 	case r.Sequel == txn.Raises && stands != 0:
 		s.adjust(now, r.Of, r.OfKey, txn.RaisedBy, stands, r.Txn)
 	case r.Sequel != txn.Raises && stands < r.Amount:
