@@ -74,12 +74,12 @@ func (s *Switch) writePeriod(to *center, p period) {
 
 // periodOf finds the period of a day that a message names. The first that names the next day, by
 // who gives it, ends the open one. Where merchants' requests give an issuer's days, one of them
-// ends the day of all, so none may name a day beyond the next business day by the clock.
+// ends the day of all, so none may name one far beyond the next business day by the clock.
 func (s *Switch) periodOf(now int64, c *center, named uint32) (period, txn.Reason) {
 	day, slice, how := c.book.Assign(settle.Day(named))
 	switch {
 	case how == settle.NotThere && c.settling.config.Date == DateRequest &&
-		settle.Day(named) > c.settling.calendar.After(time.Unix(0, now)):
+		settle.Day(named) > c.settling.calendar.Latest(time.Unix(0, now)):
 		return period{uint32(day), slice}, txn.DayRefused
 	case how == settle.NotThere && c.book.MayOpen(settle.Day(named)) == nil:
 		s.cutOver(now, c, settle.Day(named), "named by a message")

@@ -366,8 +366,9 @@ func TestRequestGivesTheDay(t *testing.T) {
 	})
 }
 
-// A merchant's request may begin the next business day of an issuer, for all merchants. What names
-// a later one is refused until that is the next by the clock.
+// A merchant's request may begin the next business day of an issuer, for all merchants, or one of
+// the three after it, which may be the next where holidays aren't listed. What names a later one is
+// refused.
 func TestRequestBeginsTheNextDayOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := reconciling(t, func(r *cardswitch.ReconciliationConfig) {
@@ -387,13 +388,13 @@ func TestRequestBeginsTheNextDayOnly(t *testing.T) {
 			}
 			want(t, shop.read("1210"), map[int]string{39: "915"})
 		}
-		try("000103", "")
+		try("000106", "")
 		try("", "000101") // nothing has ended
 		try("000102", "000102")
-		try("000103", "")       // day after day doesn't get further
+		try("000106", "")       // day after day doesn't get further
 		time.Sleep(time.Minute) // now it is the second by the clock
-		try("000104", "")
-		try("000103", "000103")
+		try("000107", "")
+		try("000106", "000106")
 		y.addUp()
 		y.close(shop, bank)
 	})

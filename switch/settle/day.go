@@ -104,5 +104,11 @@ func (c *Calendar) End(d Day) time.Time { return c.moment(d.Date(time.UTC)) }
 // Next is the business day after one.
 func (c *Calendar) Next(d Day) Day { return c.from(d.Date(time.UTC).AddDate(0, 0, 1)) }
 
-// After is the business day after that of a moment.
-func (c *Calendar) After(t time.Time) Day { return c.Next(c.At(t)) }
+// unlisted is how many days a calendar may lack that are holidays all the same.
+const unlisted = 3
+
+// Latest is the last day that may follow the business day of a moment: the next business day, or
+// one soon after, as a holiday that nobody has listed must not have sales refused until it is over.
+func (c *Calendar) Latest(t time.Time) Day {
+	return Of(c.Next(c.At(t)).Date(time.UTC).AddDate(0, 0, unlisted))
+}
