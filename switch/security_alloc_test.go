@@ -39,14 +39,17 @@ func TestNoSecurityNoAllocation(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	defer func() { stop(); <-done }()
-	time.Sleep(50 * time.Millisecond)
 	conn, err := n.DialFrom(ctx, "127.0.0.1", "127.0.0.1:7101")
+	for end := time.Now().Add(time.Minute); err != nil && time.Now().Before(end); { // not open yet
+		time.Sleep(10 * time.Millisecond)
+		conn, err = n.DialFrom(ctx, "127.0.0.1", "127.0.0.1:7101")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	var l *link.Link
-	for range 100 {
+	for range 6000 {
 		if all := s.network.Links(); len(all) > 0 {
 			l = all[0]
 			break
