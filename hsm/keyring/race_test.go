@@ -26,7 +26,7 @@ func TestReadersSeeNoGap(t *testing.T) {
 					return
 				}
 				last = n
-				prf, ok := r.PRF("sakura/a", n, time.Second)
+				prf, ok := r.PRF("sakura/a", n, time.Minute)
 				if !ok {
 					t.Errorf("generation %d is not accepted", n)
 					return
