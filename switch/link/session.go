@@ -191,11 +191,6 @@ func (l *Link) owed(at time.Duration, given Duty) (duty Duty, drained bool) {
 func (l *Link) NetworkAnswered(duty Duty, accepted bool) {
 	now := l.line.center.network.now()
 	l.received.Store(int64(now))
-	l.session.mu.Lock()
-	if l.session.waiting == duty {
-		l.session.ended(Reply{true, accepted, now - l.session.sentAt})
-	}
-	l.session.mu.Unlock()
 	if duty == SendSignOn && !accepted {
 		l.later(now)
 		l.SetSignedOn(false) // it may have been, by an earlier one
@@ -206,6 +201,12 @@ func (l *Link) NetworkAnswered(duty Duty, accepted bool) {
 		l.SetSignedOn(true)
 	case duty == SendSignOff:
 		l.SetSignedOn(false)
+	}
+	// Last: whoever asks what is due before must not send the same again.
+	l.session.mu.Lock()
+	defer l.session.mu.Unlock()
+	if l.session.waiting == duty {
+		l.session.ended(Reply{true, accepted, now - l.session.sentAt})
 	}
 }
 

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +61,36 @@ func TestSignOnIsDueFirst(t *testing.T) {
 		wantDues(t, dues(l, 30*time.Second, accept), map[float64]Duty{0: SendSignOn})
 		if l.State() != SignedOn || h.Center("i").Best() != l {
 			t.Errorf("it is %v after the sign-on", l.State())
+		}
+	})
+}
+
+// Whoever asks what is due just when the center answers isn't told to sign on once more.
+func TestASignOnIsSentOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, _, l := buildSession(t, nil)
+		for round := range 2000 {
+			l.SetSignedOn(false)
+			l.ask(SendSignOn)
+			if duty := l.Due(time.Now()); duty != SendSignOn {
+				t.Fatalf("round %d: due is %v", round, duty)
+			}
+			begun, again := make(chan bool), make(chan Duty)
+			var over atomic.Bool
+			go func() {
+				duty := l.Due(time.Now())
+				close(begun)
+				for duty == Nothing && !over.Load() {
+					duty = l.Due(time.Now())
+				}
+				again <- duty
+			}()
+			<-begun
+			l.NetworkAnswered(SendSignOn, round%2 == 0)
+			over.Store(true)
+			if duty := <-again; duty != Nothing {
+				t.Fatalf("round %d: due again is %v", round, duty)
+			}
 		}
 	})
 }
