@@ -40,7 +40,7 @@ const (
 	// each of which may have to wait for its turn.
 	worst, writes, turns = time.Second, 4, 8
 	// patience is how long what must come may take on a busy machine.
-	patience = time.Minute
+	patience = 3 * time.Minute
 	// moreHeap is how much more memory may be in use after a case than before, beside what the
 	// store's tables hold: the record of questions grows with the journal, buffers with bursts.
 	moreHeap = 48 << 20
