@@ -18,6 +18,7 @@ import (
 // profile that a reload replaces; what happened with it stays.
 type center struct {
 	name string
+	id   uint16 // its profiles' too; here it is read without a lock
 	link *link.Center
 
 	shield    atomic.Pointer[security.Profile] // profile.security, for the release

@@ -33,11 +33,11 @@ func newCounting(t testing.TB) *counting {
 	if !fault.OK() || !d.Index(m, raw).OK() {
 		t.Fatal("the sample can't be written")
 	}
-	c := &counting{s: new(Switch), from: &center{profile: &profile{id: 1}}, m: m,
+	c := &counting{s: new(Switch), from: &center{id: 1, profile: &profile{id: 1}}, m: m,
 		table: total.NewTable(nil), r: &txn.Row{MTI: 0x1200, Currency: 392, Amount: 500}}
 	book := new(settle.Book)
 	book.CutOver(261126, 1, 1)
-	c.to = &center{book: book, profile: &profile{id: 2,
+	c.to = &center{id: 2, book: book, profile: &profile{id: 2,
 		settling: &settling{config: &ReconciliationConfig{Date: DateUs}}}}
 	return c
 }

@@ -64,8 +64,8 @@ func (s *Switch) build(config Config) (*tables, []link.CenterConfig, error) {
 		}
 		c := s.centers[p.id]
 		if c == nil {
-			c = &center{name: p.config.Name, profile: p, rows: txn.NewTable(s.store.LastSeq()),
-				owed: saf.New(), taken: make(map[uint64]bool),
+			c = &center{name: p.config.Name, id: p.id, profile: p,
+				rows: txn.NewTable(s.store.LastSeq()), owed: saf.New(), taken: make(map[uint64]bool),
 				compare: make(map[settle.Day]int64), metrics: s.metrics.center(p.config.Name)}
 			if err := s.loadStandIn(p, &c.stand); err != nil {
 				return nil, nil, fmt.Errorf("center %s: %w", p.config.Name, err)
@@ -108,8 +108,8 @@ func (s *Switch) buildChecks(config *Config, t *tables, extra map[string]*spec.D
 	}
 	c := s.checks
 	if c == nil {
-		c = &center{name: checksName, profile: p, rows: txn.NewTable(0), owed: saf.New(),
-			taken: make(map[uint64]bool), metrics: s.metrics.center(checksName)}
+		c = &center{name: checksName, id: p.id, profile: p, rows: txn.NewTable(0),
+			owed: saf.New(), taken: make(map[uint64]bool), metrics: s.metrics.center(checksName)}
 		s.checks = c
 	}
 	t.seats[p.id] = seat{c, p}
