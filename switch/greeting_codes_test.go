@@ -167,10 +167,7 @@ func TestCodesThatAStandbyDoesntTrust(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				y := newYard(t, nil)
 				y.securedEarly(nil)
-				early(&y.config)
-				door := y.listen(primaryAt)
-				defer door.Close()
-				held := y.holds()
+				held, door := y.dialsEarly()
 				conn, err := door.Accept()
 				if err != nil {
 					t.Fatal(err)

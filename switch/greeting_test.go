@@ -3,6 +3,7 @@ package cardswitch_test
 import (
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,13 +40,19 @@ func (y *yard) holds() *warm.Holder {
 	return h
 }
 
-// standsBy is a node that isn't active, and its connection with the issuer, signed on.
-func (y *yard) standsBy() (held *warm.Holder, bank *peer) {
+// dialsEarly is a node that isn't active, and where it dials the issuer to sign on.
+func (y *yard) dialsEarly() (held *warm.Holder, door net.Listener) {
 	y.t.Helper()
 	early(&y.config)
-	door := y.listen(primaryAt)
+	door = y.listen(primaryAt)
 	y.t.Cleanup(func() { door.Close() })
-	held = y.holds()
+	return y.holds(), door
+}
+
+// standsBy is one that has signed on, and its connection with the issuer.
+func (y *yard) standsBy() (held *warm.Holder, bank *peer) {
+	y.t.Helper()
+	held, door := y.dialsEarly()
 	return held, y.issuer(door, "primary")
 }
 
@@ -168,10 +175,7 @@ func TestASignOnThatIsNotAllowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				y := newYard(t, nil)
-				early(&y.config)
-				door := y.listen(primaryAt)
-				defer door.Close()
-				held := y.holds()
+				held, door := y.dialsEarly()
 				conn, err := door.Accept()
 				if err != nil {
 					t.Fatal(err)
